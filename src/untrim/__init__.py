@@ -1,0 +1,1 @@
+"""untrim: find when actions happen in untrimmed videos, told only which actions happen."""

@@ -1,0 +1,63 @@
+"""Read and write labels and detections; the form follows the file's ending (``.json`` or ``.csv``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from untrim.annotations import activitynet, csv
+from untrim.annotations.model import Annotations, Video
+from untrim.errors import UntrimError
+from untrim.timeline import Detection
+
+__all__ = [
+    "Annotations",
+    "Video",
+    "read_annotations",
+    "read_detections",
+    "write_annotations",
+    "write_detections",
+]
+
+
+def read_annotations(path: Path | str) -> Annotations:
+    """Annotations of a file: ActivityNet JSON or CSV.
+
+    Raises:
+        UntrimError: The file is missing, of another kind, or wrong inside.
+    """
+    return (
+        csv.read_annotations_csv(Path(path))
+        if _is_csv(path)
+        else activitynet.read_annotations_json(Path(path))
+    )
+
+
+def write_annotations(annotations: Annotations, path: Path | str) -> None:
+    """Write annotations as ActivityNet JSON or CSV."""
+    write = csv.write_annotations_csv if _is_csv(path) else activitynet.write_annotations_json
+    write(annotations, Path(path))
+
+
+def read_detections(path: Path | str) -> dict[str, list[Detection]]:
+    """Detections by video of a file: ActivityNet results JSON or CSV.
+
+    Raises:
+        UntrimError: The file is missing, of another kind, or wrong inside.
+    """
+    return (
+        csv.read_detections_csv(Path(path)) if _is_csv(path) else activitynet.read_detections_json(Path(path))
+    )
+
+
+def write_detections(detections: Mapping[str, Sequence[Detection]], path: Path | str) -> None:
+    """Write detections by video as ActivityNet results JSON or CSV."""
+    write = csv.write_detections_csv if _is_csv(path) else activitynet.write_detections_json
+    write(detections, Path(path))
+
+
+def _is_csv(path: Path | str) -> bool:
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".json", ".csv"):
+        raise UntrimError(f"has ending '{suffix}'", where=path, fix="use .json (ActivityNet) or .csv")
+    return suffix == ".csv"

@@ -1,0 +1,133 @@
+"""ActivityNet JSON: the canonical form of annotations, and of detections.
+
+``{"database": {video: {"subset", "duration", "annotations": [{"label", "segment"?}]}}}`` and
+``{"results": {video: [{"label", "score", "segment"}]}}``. Files in the wild hold numbers as strings, miss
+durations, and give training videos labels without segments: all of that is read; what cannot be meant is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from untrim.annotations.model import Annotations, Video
+from untrim.errors import UntrimError
+from untrim.files import read_json, write_json
+from untrim.timeline import Detection, Instance, Segment
+
+
+def read_annotations_json(path: Path) -> Annotations:
+    """Annotations of an ActivityNet JSON file.
+
+    Raises:
+        UntrimError: Not such a file, or no video in it.
+    """
+    database = _mapping(_mapping(read_json(path), path, "the file").get("database"), path, "'database'")
+    if not database:
+        raise UntrimError("holds no videos", where=path, fix="'database' needs at least one entry")
+    return Annotations([_video(name, entry, path) for name, entry in database.items()], source=path)
+
+
+def write_annotations_json(annotations: Annotations, path: Path) -> None:
+    """Write the canonical form: labels without a known instance become annotations without a segment."""
+    database = {}
+    for name, video in annotations.items():
+        timed = [{"label": i.label, "segment": [i.segment.start, i.segment.end]} for i in video.instances]
+        known = {instance.label for instance in video.instances}
+        untimed = [{"label": label} for label in video.labels if label not in known]
+        duration = {} if video.duration is None else {"duration": video.duration}
+        database[name] = {"subset": video.subset, **duration, "annotations": [*timed, *untimed]}
+    write_json(path, {"version": "untrim-1", "database": database})
+
+
+def read_detections_json(path: Path) -> dict[str, list[Detection]]:
+    """Detections by video of an ActivityNet results file, in the order of the file.
+
+    Raises:
+        UntrimError: Not such a file; a segment or score that is not a finite number.
+    """
+    results = _mapping(_mapping(read_json(path), path, "the file").get("results"), path, "'results'")
+    return {
+        name: [_detection(d, path, name) for d in _list(found, path, name)] for name, found in results.items()
+    }
+
+
+def write_detections_json(detections: Mapping[str, Sequence[Detection]], path: Path) -> None:
+    """Write detections by video as an ActivityNet results file."""
+    results = {
+        name: [
+            {"label": d.label, "score": d.score, "segment": [d.segment.start, d.segment.end]} for d in found
+        ]
+        for name, found in detections.items()
+    }
+    write_json(path, {"version": "untrim-1", "results": results, "external_data": {}})
+
+
+def _video(name: str, entry: object, path: Path) -> Video:
+    fields = _mapping(entry, path, f"video '{name}'")
+    instances, labels = [], []
+    for annotation in _list(fields.get("annotations", []), path, name):
+        annotation = _mapping(annotation, path, f"an annotation of '{name}'")
+        label = _label(annotation, path, name)
+        labels.append(label)
+        if annotation.get("segment"):
+            instances.append(Instance(label, _segment(annotation["segment"], path, name)))
+    duration = fields.get("duration")
+    return Video(
+        name=name,
+        subset=str(fields.get("subset", "")),
+        duration=None if duration in (None, "") else number(duration, path, f"duration of '{name}'"),
+        labels=tuple(labels),
+        instances=tuple(instances),
+    )
+
+
+def _detection(found: object, path: Path, name: str) -> Detection:
+    fields = _mapping(found, path, f"a detection of '{name}'")
+    score = number(fields.get("score"), path, f"score in '{name}'")
+    return Detection(_label(fields, path, name), _segment(fields.get("segment"), path, name), score)
+
+
+def _label(fields: Mapping[str, object], path: Path, name: str) -> str:
+    label = fields.get("label")
+    if not isinstance(label, str) or not label.strip():
+        raise UntrimError(f"an entry of '{name}' has no label", where=path)
+    return label
+
+
+def _segment(value: object, path: Path, name: str) -> Segment:
+    ends = _list(value, path, name)
+    if len(ends) != 2:
+        raise UntrimError(f"a segment of '{name}' needs [start, end], found {value!r:.60}", where=path)
+    start, end = (number(part, path, f"segment of '{name}'") for part in ends)
+    if start > end:
+        raise UntrimError(f"a segment of '{name}' ends before it starts: [{start}, {end}]", where=path)
+    return Segment(start, end)
+
+
+def number(value: object, path: Path, what: str) -> float:
+    """`value` as a finite float, also from text such as ``"88.6"``.
+
+    Raises:
+        UntrimError: It is none.
+    """
+    try:
+        result = float(value) if isinstance(value, (int, float, str)) else math.nan
+    except ValueError:
+        result = math.nan
+    if not math.isfinite(result):
+        raise UntrimError(f"{what} is not a finite number: {value!r:.60}", where=path)
+    return result
+
+
+def _mapping(value: object, path: Path, what: str) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise UntrimError(f"{what} should be an object {{…}}", where=path, fix="expected ActivityNet JSON")
+    return value
+
+
+def _list(value: object, path: Path, name: str) -> list[object]:
+    if not isinstance(value, list):
+        raise UntrimError(f"'{name}' should hold a list, found {value!r:.60}", where=path)
+    return value

@@ -1,0 +1,125 @@
+"""CSV: ``video,label`` or ``video,label,start,end``, with optional ``subset``, ``duration`` and ``score`` columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from untrim.annotations.activitynet import number
+from untrim.annotations.model import Annotations, Video
+from untrim.errors import UntrimError, listing
+from untrim.files import read_text, write_text
+from untrim.timeline import Detection, Instance, Segment
+
+_COLUMNS = ("video", "label", "start", "end", "subset", "duration")
+
+
+def read_annotations_csv(path: Path) -> Annotations:
+    """Annotations of a CSV file; rows of one video are gathered, rows without times give a label alone.
+
+    Without a ``subset`` column, videos with times are ``validation`` and those without are ``training``.
+
+    Raises:
+        UntrimError: A column is missing or unknown, a row is incomplete or not numeric; gives the line.
+    """
+    rows: dict[str, list[tuple[str, dict[str, str]]]] = {}
+    for place, row in _rows(path, required=("video", "label"), known=_COLUMNS):
+        rows.setdefault(row["video"], []).append((place, row))
+    if not rows:
+        raise UntrimError("holds no rows", where=path, fix="each row is video,label or video,label,start,end")
+    return Annotations([_video(name, own) for name, own in rows.items()], source=path)
+
+
+def write_annotations_csv(annotations: Annotations, path: Path) -> None:
+    """Write one row an instance, and one row without times for each label that has no known instance."""
+    rows: list[list[object]] = []
+    for name, video in annotations.items():
+        known = {instance.label for instance in video.instances}
+        tail = [video.subset, "" if video.duration is None else video.duration]
+        rows += [[name, i.label, i.segment.start, i.segment.end, *tail] for i in video.instances]
+        rows += [[name, label, "", "", *tail] for label in video.labels if label not in known]
+    _write(path, _COLUMNS, rows)
+
+
+def read_detections_csv(path: Path) -> dict[str, list[Detection]]:
+    """Detections by video of a ``video,label,start,end,score`` file.
+
+    Raises:
+        UntrimError: A column is missing or a value is not a number; gives the line.
+    """
+    detections: dict[str, list[Detection]] = {}
+    columns = ("video", "label", "start", "end", "score")
+    for place, row in _rows(path, required=columns, known=columns):
+        detection = Detection(row["label"], _segment(row, place), number(row["score"], Path(place), "score"))
+        detections.setdefault(row["video"], []).append(detection)
+    return detections
+
+
+def write_detections_csv(detections: Mapping[str, Sequence[Detection]], path: Path) -> None:
+    """Write detections by video as ``video,label,start,end,score``."""
+    rows = [
+        [name, d.label, d.segment.start, d.segment.end, d.score]
+        for name, found in detections.items()
+        for d in found
+    ]
+    _write(path, ("video", "label", "start", "end", "score"), rows)
+
+
+def _rows(path: Path, required: Sequence[str], known: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
+    """Rows with the place of each (``file, line n``) for messages."""
+    reader = csv.DictReader(io.StringIO(read_text(path)), strict=True)
+    rows = []
+    try:
+        columns = [name.strip().lower() for name in reader.fieldnames or []]
+        reader.fieldnames = columns
+        missing, unknown = set(required) - set(columns), set(columns) - set(known)
+        if missing or unknown:
+            problem = (
+                f"misses column {listing(missing)}" if missing else f"has unknown column {listing(unknown)}"
+            )
+            raise UntrimError(problem, where=path, fix=f"columns are {','.join(known)}")
+        for row in reader:
+            place = f"{path}, line {reader.line_num}"
+            if None in row or any(value is None for value in row.values()):
+                raise UntrimError(f"does not have {len(columns)} values", where=place)
+            values = {key: value.strip() for key, value in row.items()}
+            if not values["video"] or not values["label"]:
+                raise UntrimError("has no video or no label", where=place)
+            rows.append((place, values))
+    except csv.Error as error:
+        raise UntrimError(f"is not valid CSV: {error}", where=path) from error
+    return rows
+
+
+def _video(name: str, rows: Sequence[tuple[str, dict[str, str]]]) -> Video:
+    timed = [(place, row) for place, row in rows if row.get("start") or row.get("end")]
+    durations = [
+        number(row["duration"], Path(place), "duration") for place, row in rows if row.get("duration")
+    ]
+    subsets = {row["subset"] for _, row in rows if row.get("subset")}
+    if len(subsets) > 1:
+        raise UntrimError(f"'{name}' stands in several subsets: {listing(subsets)}", where=rows[0][0])
+    return Video(
+        name=name,
+        subset=subsets.pop() if subsets else ("validation" if timed else "training"),
+        duration=durations[0] if durations else None,
+        labels=tuple(row["label"] for _, row in rows),
+        instances=tuple(Instance(row["label"], _segment(row, place)) for place, row in timed),
+    )
+
+
+def _segment(row: Mapping[str, str], place: str) -> Segment:
+    start, end = number(row.get("start"), Path(place), "start"), number(row.get("end"), Path(place), "end")
+    if start > end:
+        raise UntrimError(f"ends before it starts: {start} > {end}", where=place)
+    return Segment(start, end)
+
+
+def _write(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write_text(path, text.getvalue())

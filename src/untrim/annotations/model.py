@@ -1,0 +1,79 @@
+"""What is known about a set of videos: subset, duration, labels, and where known, the instances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from untrim.errors import UntrimError, listing
+from untrim.timeline import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """One annotated video.
+
+    Args:
+        name: Name, which is also the stem of its feature file.
+        subset: ``training``, ``validation``, ``test`` or the like; empty if the file does not say.
+        duration: Seconds, or None if unknown.
+        labels: Video-level labels, sorted, each once; holds the labels of all `instances`.
+        instances: Instances with known times; empty where only labels are known.
+    """
+
+    name: str
+    subset: str = ""
+    duration: float | None = None
+    labels: tuple[str, ...] = ()
+    instances: tuple[Instance, ...] = ()
+
+    def __post_init__(self) -> None:
+        labels = {*self.labels, *(instance.label for instance in self.instances)}
+        object.__setattr__(self, "labels", tuple(sorted(labels)))
+
+
+class Annotations(Mapping[str, Video]):
+    """Videos by name, in the order of the file.
+
+    Args:
+        videos: The videos; a name may stand only once.
+        source: Where they come from, for error messages.
+    """
+
+    def __init__(self, videos: Iterable[Video], source: object = None) -> None:
+        self._videos: dict[str, Video] = {}
+        self.source = source
+        for video in videos:
+            if video.name in self._videos:
+                raise UntrimError(
+                    f"video '{video.name}' stands twice", where=source, fix="merge the two entries"
+                )
+            self._videos[video.name] = video
+
+    def __getitem__(self, name: str) -> Video:
+        return self._videos[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._videos)
+
+    def __len__(self) -> int:
+        return len(self._videos)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels, sorted."""
+        return tuple(sorted({label for video in self.values() for label in video.labels}))
+
+    def subset(self, name: str) -> Annotations:
+        """The videos of one subset.
+
+        Raises:
+            UntrimError: There is none; names the subsets that there are.
+        """
+        chosen = [video for video in self.values() if video.subset == name]
+        if not chosen:
+            there = (
+                listing({video.subset or "(none)" for video in self.values()}, most=6) or "no videos at all"
+            )
+            raise UntrimError(f"no video in subset '{name}'", where=self.source, fix=f"there: {there}")
+        return Annotations(chosen, self.source)

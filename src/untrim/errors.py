@@ -1,0 +1,52 @@
+"""The one exception family: a single line that says what, where, and how to mend it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UntrimError(Exception):
+    """The input or the call is wrong. The command line prints it as one line and exits with 2.
+
+    Args:
+        what: What is wrong, with the value found and the value wanted.
+        where: File, and key inside it, if there is one.
+        fix: What the reader can do about it.
+    """
+
+    def __init__(self, what: str, *, where: object = None, fix: str | None = None) -> None:
+        self.what, self.where, self.fix = what, where, fix
+        super().__init__(what, where, fix)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (
+            type(self),
+            self.what,
+            str(self.where) if self.where is not None else None,
+            self.fix,
+        )
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where is not None else ""
+        remedy = f" ({self.fix})" if self.fix else ""
+        return " ".join(f"{place}{self.what}{remedy}".split())
+
+
+def _rebuild(kind: type[UntrimError], what: str, where: str | None, fix: str | None) -> UntrimError:
+    """Pickle support: errors cross process borders in `untrim extract`."""
+    return kind(what, where=where, fix=fix)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``did you mean 'X'?`` for the known name nearest to `name`, else the list of known names."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"known: {listing(known)}"
+
+
+def listing(names: Iterable[str], most: int = 3) -> str:
+    """The first few of `names` in one line, and how many more there are."""
+    names = sorted(names)
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest

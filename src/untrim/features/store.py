@@ -1,0 +1,193 @@
+"""The feature folder: one ``<video>.npy`` of shape (T, D) a video and one ``features.json`` for all.
+
+Files are written to a temporary name and renamed, so a killed writer leaves no half file. Per-video facts
+(duration, source, an fps of its own) stand under ``videos`` in ``features.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from untrim.errors import UntrimError, listing
+from untrim.files import atomic_path, read_json, write_json
+from untrim.timeline import SnippetGrid
+from untrim.validation import validate
+
+INFO_NAME = "features.json"
+
+
+class VideoInfo(BaseModel):
+    """What is known of one video: its own fps where it differs, duration in seconds, source file, notes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    fps: float | None = Field(default=None, gt=0)
+    duration: float | None = Field(default=None, ge=0)
+    source: str | None = None
+    notes: list[str] = []
+
+
+class FeatureInfo(BaseModel):
+    """Contents of ``features.json``: the snippet grid, and what made the features."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    version: Literal[1] = Field(default=1, alias="schema")
+    snippet_frames: int = Field(ge=1)
+    stride_frames: int = Field(ge=1)
+    fps: float = Field(gt=0)
+    first_center_seconds: float
+    dim: int = Field(ge=1)
+    streams: dict[str, tuple[int, int]] = Field(description="stream -> [first column, one past the last]")
+    backbone: str
+    weights_sha256: str | None = None
+    flow_algorithm: str | None = None
+    recipe: dict[str, str | int | float | bool] = Field(
+        default={}, description="settings of the backbone, enough to extract more features like these"
+    )
+    videos: dict[str, VideoInfo] = {}
+
+    @model_validator(mode="after")
+    def _streams_tile_dim(self) -> FeatureInfo:
+        position = 0
+        for name, (first, stop) in sorted(self.streams.items(), key=lambda item: item[1]):
+            if first != position or stop <= first:
+                raise ValueError(f"stream '{name}' [{first}, {stop}] does not follow column {position}")
+            position = stop
+        if position != self.dim:
+            raise ValueError(f"streams end at column {position}, dim is {self.dim}")
+        return self
+
+    def grid(self, video: str | None = None) -> SnippetGrid:
+        """The snippet grid of all videos, or of one video that may have its own fps."""
+        own = self.videos.get(video) if video is not None else None
+        fps = own.fps if own is not None and own.fps is not None else self.fps
+        # The first centre is a frame position: at another fps it moves with it.
+        return SnippetGrid(
+            self.snippet_frames, self.stride_frames, fps, self.first_center_seconds * self.fps / fps
+        )
+
+    def disagreement(self, other: FeatureInfo) -> str | None:
+        """The first thing in which two recipes differ, as ``key: mine against theirs``; None if they agree."""
+        for key in type(self).model_fields:
+            mine, theirs = getattr(self, key), getattr(other, key)
+            if key not in ("version", "videos") and mine != theirs:
+                return f"{key}: {mine} against {theirs}"
+        return None
+
+
+class FeatureFolder:
+    """A feature folder on disk.
+
+    Args:
+        path: The folder.
+        info: Contents of its ``features.json``.
+    """
+
+    def __init__(self, path: Path, info: FeatureInfo) -> None:
+        self.path, self.info = path, info
+
+    @classmethod
+    def open(cls, path: Path | str) -> FeatureFolder:
+        """Open an existing folder.
+
+        Raises:
+            UntrimError: No such folder, or its ``features.json`` is missing or wrong.
+        """
+        path = Path(path)
+        if not (path / INFO_NAME).is_file():
+            raise UntrimError(
+                f"has no {INFO_NAME}", where=path, fix="name a feature folder that `untrim extract` wrote"
+            )
+        return cls(path, validate(FeatureInfo, read_json(path / INFO_NAME), path / INFO_NAME))
+
+    def save_info(self) -> None:
+        """Write ``features.json``, whole or not at all."""
+        content = json.loads(self.info.model_dump_json(by_alias=True))
+        content["videos"] = {
+            name: {k: v for k, v in entry.items() if v} for name, entry in content["videos"].items()
+        }
+        write_json(self.path / INFO_NAME, content)
+
+    def names(self) -> list[str]:
+        """Names of the videos that have a feature file, sorted."""
+        return sorted(file.stem for file in self.path.glob("*.npy") if not file.name.startswith("."))
+
+    def file(self, name: str) -> Path:
+        """Where the features of a video lie.
+
+        Raises:
+            UntrimError: The name would lead out of the folder.
+        """
+        if not name or name != Path(name).name or name.startswith(".") or "\\" in name or "\0" in name:
+            raise UntrimError(
+                f"'{name}' cannot be a video's name", where=self.path, fix="use plain file names"
+            )
+        return self.path / f"{name}.npy"
+
+    def missing(self, names: list[str]) -> list[str]:
+        """Those of `names` that have no feature file."""
+        return [name for name in names if not self.file(name).is_file()]
+
+    def require(self, names: list[str]) -> None:
+        """Check that every video has features.
+
+        Raises:
+            UntrimError: Names three that have none.
+        """
+        if missing := self.missing(names):
+            raise UntrimError(
+                f"features missing for {len(missing)} of {len(names)} videos: {listing(missing)}",
+                where=self.path,
+                fix="run `untrim extract` on them, or take them out of the annotations",
+            )
+
+    def load(self, name: str) -> npt.NDArray[np.float32]:
+        """Features of one video, float32 (T, D), checked.
+
+        Raises:
+            UntrimError: Missing, not a plain array, of another dimension, empty, or with NaN or infinity in it.
+        """
+        file = self.file(name)
+        try:
+            array = np.load(file, allow_pickle=False)
+        except FileNotFoundError:
+            raise UntrimError(
+                "features missing", where=file, fix="run `untrim extract` on the video"
+            ) from None
+        except (OSError, ValueError, EOFError) as error:
+            raise UntrimError(
+                f"is not a readable .npy array: {error}", where=file, fix="extract it again"
+            ) from error
+        if array.ndim != 2 or array.shape[1] != self.info.dim or array.dtype.kind != "f":
+            raise UntrimError(
+                f"holds {array.dtype} {array.shape}, wanted float (T, {self.info.dim})",
+                where=file,
+                fix=f"features and {INFO_NAME} must belong together; extract it again",
+            )
+        if len(array) == 0:
+            raise UntrimError("holds no snippets", where=file, fix="extract it again")
+        if not np.isfinite(array).all():
+            bad = int((~np.isfinite(array)).any(axis=1).sum())
+            raise UntrimError(
+                f"NaN or infinity in {bad} of {len(array)} snippets", where=file, fix="extract it again"
+            )
+        return array.astype(np.float32)
+
+    def save(self, name: str, features: npt.NDArray[np.floating]) -> None:
+        """Write the features (T, D) of one video as float16, whole or not at all."""
+        with atomic_path(self.file(name)) as temporary, open(temporary, "wb") as stream:
+            np.save(stream, features.astype(np.float16))
+
+    def duration(self, name: str, snippets: int) -> float:
+        """Seconds of a video: as recorded, else up to the end of its last snippet's cell."""
+        own = self.info.videos.get(name)
+        if own is not None and own.duration is not None:
+            return own.duration
+        return self.info.grid(name).boundary(snippets)
