@@ -23,8 +23,6 @@ def validate(model: type[M], values: object, where: object) -> M:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "the whole"
         if first["type"] == "extra_forbidden":
-            raise UntrimError(
-                f"unknown key '{key}'", where=where, fix=nearest(key, model.model_fields)
-            ) from None
+            raise UntrimError(f"unknown key '{key}'", where=where, fix=nearest(key, model.model_fields)) from None
         found = "" if first["type"] == "missing" else f", found {first['input']!r:.80}"
         raise UntrimError(f"'{key}': {first['msg']}{found}", where=where) from None

@@ -26,11 +26,7 @@ def read_annotations(path: Path | str) -> Annotations:
     Raises:
         UntrimError: The file is missing, of another kind, or wrong inside.
     """
-    return (
-        csv.read_annotations_csv(Path(path))
-        if _is_csv(path)
-        else activitynet.read_annotations_json(Path(path))
-    )
+    return csv.read_annotations_csv(Path(path)) if _is_csv(path) else activitynet.read_annotations_json(Path(path))
 
 
 def write_annotations(annotations: Annotations, path: Path | str) -> None:
@@ -45,9 +41,7 @@ def read_detections(path: Path | str) -> dict[str, list[Detection]]:
     Raises:
         UntrimError: The file is missing, of another kind, or wrong inside.
     """
-    return (
-        csv.read_detections_csv(Path(path)) if _is_csv(path) else activitynet.read_detections_json(Path(path))
-    )
+    return csv.read_detections_csv(Path(path)) if _is_csv(path) else activitynet.read_detections_json(Path(path))
 
 
 def write_detections(detections: Mapping[str, Sequence[Detection]], path: Path | str) -> None:

@@ -48,17 +48,13 @@ def read_detections_json(path: Path) -> dict[str, list[Detection]]:
         UntrimError: Not such a file; a segment or score that is not a finite number.
     """
     results = _mapping(_mapping(read_json(path), path, "the file").get("results"), path, "'results'")
-    return {
-        name: [_detection(d, path, name) for d in _list(found, path, name)] for name, found in results.items()
-    }
+    return {name: [_detection(d, path, name) for d in _list(found, path, name)] for name, found in results.items()}
 
 
 def write_detections_json(detections: Mapping[str, Sequence[Detection]], path: Path) -> None:
     """Write detections by video as an ActivityNet results file."""
     results = {
-        name: [
-            {"label": d.label, "score": d.score, "segment": [d.segment.start, d.segment.end]} for d in found
-        ]
+        name: [{"label": d.label, "score": d.score, "segment": [d.segment.start, d.segment.end]} for d in found]
         for name, found in detections.items()
     }
     write_json(path, {"version": "untrim-1", "results": results, "external_data": {}})

@@ -60,9 +60,7 @@ def read_detections_csv(path: Path) -> dict[str, list[Detection]]:
 def write_detections_csv(detections: Mapping[str, Sequence[Detection]], path: Path) -> None:
     """Write detections by video as ``video,label,start,end,score``."""
     rows = [
-        [name, d.label, d.segment.start, d.segment.end, d.score]
-        for name, found in detections.items()
-        for d in found
+        [name, d.label, d.segment.start, d.segment.end, d.score] for name, found in detections.items() for d in found
     ]
     _write(path, ("video", "label", "start", "end", "score"), rows)
 
@@ -76,9 +74,7 @@ def _rows(path: Path, required: Sequence[str], known: Sequence[str]) -> list[tup
         reader.fieldnames = columns
         missing, unknown = set(required) - set(columns), set(columns) - set(known)
         if missing or unknown:
-            problem = (
-                f"misses column {listing(missing)}" if missing else f"has unknown column {listing(unknown)}"
-            )
+            problem = f"misses column {listing(missing)}" if missing else f"has unknown column {listing(unknown)}"
             raise UntrimError(problem, where=path, fix=f"columns are {','.join(known)}")
         for row in reader:
             place = f"{path}, line {reader.line_num}"
@@ -95,9 +91,7 @@ def _rows(path: Path, required: Sequence[str], known: Sequence[str]) -> list[tup
 
 def _video(name: str, rows: Sequence[tuple[str, dict[str, str]]]) -> Video:
     timed = [(place, row) for place, row in rows if row.get("start") or row.get("end")]
-    durations = [
-        number(row["duration"], Path(place), "duration") for place, row in rows if row.get("duration")
-    ]
+    durations = [number(row["duration"], Path(place), "duration") for place, row in rows if row.get("duration")]
     subsets = {row["subset"] for _, row in rows if row.get("subset")}
     if len(subsets) > 1:
         raise UntrimError(f"'{name}' stands in several subsets: {listing(subsets)}", where=rows[0][0])

@@ -45,9 +45,7 @@ class Annotations(Mapping[str, Video]):
         self.source = source
         for video in videos:
             if video.name in self._videos:
-                raise UntrimError(
-                    f"video '{video.name}' stands twice", where=source, fix="merge the two entries"
-                )
+                raise UntrimError(f"video '{video.name}' stands twice", where=source, fix="merge the two entries")
             self._videos[video.name] = video
 
     def __getitem__(self, name: str) -> Video:
@@ -72,8 +70,6 @@ class Annotations(Mapping[str, Video]):
         """
         chosen = [video for video in self.values() if video.subset == name]
         if not chosen:
-            there = (
-                listing({video.subset or "(none)" for video in self.values()}, most=6) or "no videos at all"
-            )
+            there = listing({video.subset or "(none)" for video in self.values()}, most=6) or "no videos at all"
             raise UntrimError(f"no video in subset '{name}'", where=self.source, fix=f"there: {there}")
         return Annotations(chosen, self.source)

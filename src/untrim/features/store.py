@@ -69,9 +69,7 @@ class FeatureInfo(BaseModel):
         own = self.videos.get(video) if video is not None else None
         fps = own.fps if own is not None and own.fps is not None else self.fps
         # The first centre is a frame position: at another fps it moves with it.
-        return SnippetGrid(
-            self.snippet_frames, self.stride_frames, fps, self.first_center_seconds * self.fps / fps
-        )
+        return SnippetGrid(self.snippet_frames, self.stride_frames, fps, self.first_center_seconds * self.fps / fps)
 
     def disagreement(self, other: FeatureInfo) -> str | None:
         """The first thing in which two recipes differ, as ``key: mine against theirs``; None if they agree."""
@@ -110,9 +108,7 @@ class FeatureFolder:
     def save_info(self) -> None:
         """Write ``features.json``, whole or not at all."""
         content = json.loads(self.info.model_dump_json(by_alias=True))
-        content["videos"] = {
-            name: {k: v for k, v in entry.items() if v} for name, entry in content["videos"].items()
-        }
+        content["videos"] = {name: {k: v for k, v in entry.items() if v} for name, entry in content["videos"].items()}
         write_json(self.path / INFO_NAME, content)
 
     def names(self) -> list[str]:
@@ -126,9 +122,7 @@ class FeatureFolder:
             UntrimError: The name would lead out of the folder.
         """
         if not name or name != Path(name).name or name.startswith(".") or "\\" in name or "\0" in name:
-            raise UntrimError(
-                f"'{name}' cannot be a video's name", where=self.path, fix="use plain file names"
-            )
+            raise UntrimError(f"'{name}' cannot be a video's name", where=self.path, fix="use plain file names")
         return self.path / f"{name}.npy"
 
     def missing(self, names: list[str]) -> list[str]:
@@ -156,15 +150,11 @@ class FeatureFolder:
         """
         file = self.file(name)
         try:
-            array = np.load(file, allow_pickle=False)
+            array: npt.NDArray[np.floating] = np.load(file, allow_pickle=False)
         except FileNotFoundError:
-            raise UntrimError(
-                "features missing", where=file, fix="run `untrim extract` on the video"
-            ) from None
+            raise UntrimError("features missing", where=file, fix="run `untrim extract` on the video") from None
         except (OSError, ValueError, EOFError) as error:
-            raise UntrimError(
-                f"is not a readable .npy array: {error}", where=file, fix="extract it again"
-            ) from error
+            raise UntrimError(f"is not a readable .npy array: {error}", where=file, fix="extract it again") from error
         if array.ndim != 2 or array.shape[1] != self.info.dim or array.dtype.kind != "f":
             raise UntrimError(
                 f"holds {array.dtype} {array.shape}, wanted float (T, {self.info.dim})",
@@ -175,9 +165,7 @@ class FeatureFolder:
             raise UntrimError("holds no snippets", where=file, fix="extract it again")
         if not np.isfinite(array).all():
             bad = int((~np.isfinite(array)).any(axis=1).sum())
-            raise UntrimError(
-                f"NaN or infinity in {bad} of {len(array)} snippets", where=file, fix="extract it again"
-            )
+            raise UntrimError(f"NaN or infinity in {bad} of {len(array)} snippets", where=file, fix="extract it again")
         return array.astype(np.float32)
 
     def save(self, name: str, features: npt.NDArray[np.floating]) -> None:
