@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import ClassVar
 
 
 class UntrimError(Exception):
@@ -14,6 +15,8 @@ class UntrimError(Exception):
         where: File, and key inside it, if there is one.
         fix: What the reader can do about it.
     """
+
+    exit_code: ClassVar[int] = 2
 
     def __init__(self, what: str, *, where: object = None, fix: str | None = None) -> None:
         self.what, self.where, self.fix = what, where, fix
@@ -31,6 +34,12 @@ class UntrimError(Exception):
         place = f"{self.where}: " if self.where is not None else ""
         remedy = f" ({self.fix})" if self.fix else ""
         return " ".join(f"{place}{self.what}{remedy}".split())
+
+
+class WorkFailed(UntrimError):
+    """The input is right, but the work could not be done. The command line exits with 1."""
+
+    exit_code = 1
 
 
 def _rebuild(kind: type[UntrimError], what: str, where: str | None, fix: str | None) -> UntrimError:

@@ -1,0 +1,1 @@
+"""From feature folders and annotations to batches."""

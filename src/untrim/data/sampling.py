@@ -1,0 +1,72 @@
+"""Which videos make a batch, and which snippets of a long video are used."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Indices = npt.NDArray[np.int64]
+Crop = Literal["random", "contiguous", "uniform"]
+
+
+def crop_snippets(count: int, most: int | None, crop: Crop, rng: np.random.Generator) -> Indices:
+    """Indices of at most `most` of `count` snippets, ascending.
+
+    ``random``: without replacement (WSAD, Sec. 4.2); ``contiguous``: one stretch (LPAT, Sec. 4.2);
+    ``uniform``: evenly spread over the video, each from the middle of its part.
+    """
+    if most is None or count <= most:
+        return np.arange(count)
+    if crop == "random":
+        return np.sort(rng.choice(count, most, replace=False))
+    if crop == "contiguous":
+        return int(rng.integers(count - most + 1)) + np.arange(most)
+    return ((np.arange(most) + 0.5) * count / most).astype(np.int64)
+
+
+class Sampler:
+    """Chooses the videos of each step's batch: groups that have a class in common, filled up from a shuffled deck.
+
+    What a step gets depends on its number and the seed alone, so that training can go on from any step.
+    Classes with a single video form no group; a group is smaller where its class has fewer videos, and never holds a
+    video twice.
+
+    Args:
+        labels: (V, C) in {0, 1}.
+        batch_size: Videos a batch in all; the groups alone may make more.
+        groups: Groups a batch, each of another class while there are enough classes.
+        group_videos: Videos a group.
+        seed: Seed of the choice.
+    """
+
+    def __init__(
+        self, labels: npt.NDArray[np.float32], batch_size: int, groups: int, group_videos: int, seed: int
+    ) -> None:
+        self.members = [np.flatnonzero(column) for column in labels.T if column.sum() >= 2]
+        self.groups = groups if self.members else 0
+        self.group_videos, self.videos, self.seed = group_videos, len(labels), seed
+        self.singles = max(batch_size - self.groups * group_videos, 0)
+
+    def draw(self, step: int) -> tuple[Indices, Indices]:
+        """Videos (B,) of one step and the group of each, (B,); -1 for those in none."""
+        rng = np.random.default_rng((self.seed, step, 0))
+        chosen = [self._group(self.members[index], rng) for index in self._classes(rng)]
+        membership = [np.full(len(group), index) for index, group in enumerate(chosen)]
+        position = np.arange(step * self.singles, (step + 1) * self.singles)
+        singles = [
+            self._shuffled(int(epoch))[position[position // self.videos == epoch] % self.videos]
+            for epoch in np.unique(position // self.videos)
+        ]
+        return np.concatenate([*chosen, *singles]), np.concatenate([*membership, np.full(self.singles, -1)])
+
+    def _classes(self, rng: np.random.Generator) -> list[int]:
+        rounds = -(-self.groups // len(self.members)) if self.groups else 0
+        return [int(index) for _ in range(rounds) for index in rng.permutation(len(self.members))][: self.groups]
+
+    def _group(self, members: Indices, rng: np.random.Generator) -> Indices:
+        return rng.choice(members, min(self.group_videos, len(members)), replace=False)
+
+    def _shuffled(self, epoch: int) -> Indices:
+        return np.random.default_rng((self.seed, epoch, 1)).permutation(self.videos)

@@ -1,0 +1,65 @@
+"""Facts of the training data from which the project's defaults follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from untrim.data.dataset import TrainingVideos
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """Facts of a training set.
+
+    Args:
+        videos: Number of videos.
+        classes: Number of classes.
+        dim: Width of the features.
+        labels_per_video: Mean number of labels a video.
+        snippets: Snippets of each video, ascending, (V,).
+        stream_rms: Root mean square of the stream that each column belongs to, over all snippets, (D,); never 0.
+    """
+
+    videos: int
+    classes: int
+    dim: int
+    labels_per_video: float
+    snippets: npt.NDArray[np.int64]
+    stream_rms: npt.NDArray[np.float32]
+
+    def training_defaults(self) -> dict[str, object]:
+        """How long to train and with which step size, by rules that hold for every method.
+
+        Streams are brought to unit root mean square. A step of Adam then moves an output by about step size times
+        width, so the step size falls with the width: 1e-3 up to 256 columns, 1.25e-4 at 2,048 (the papers' 1e-4).
+        Ten steps a video, but at least 1,000 (a few videos still need the weights to grow) and at most 10,000.
+        """
+        return {
+            "input_scaling": "unit",
+            "learning_rate": float(f"{min(1e-3, 0.256 / self.dim):.3g}"),
+            "iterations": int(np.clip(10 * self.videos, 1000, 10000)),
+        }
+
+
+def summarize(videos: TrainingVideos) -> DataSummary:
+    """Read all training features once (which checks every file) and sum them up."""
+    info = videos.info
+    squares, lengths = np.zeros(info.dim), []
+    for index in range(len(videos)):
+        features = videos.features(index)
+        squares += np.square(features, dtype=np.float64).sum(axis=0)
+        lengths.append(len(features))
+    rms = np.ones(info.dim, dtype=np.float32)
+    for first, stop in info.streams.values():
+        rms[first:stop] = np.sqrt(squares[first:stop].sum() / (sum(lengths) * (stop - first))) or 1.0
+    return DataSummary(
+        videos=len(videos),
+        classes=videos.labels.shape[1],
+        dim=info.dim,
+        labels_per_video=float(videos.labels.sum() / len(videos)),
+        snippets=np.sort(np.array(lengths)),
+        stream_rms=rms,
+    )

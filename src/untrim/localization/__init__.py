@@ -1,0 +1,1 @@
+"""From activation sequences to scored segments. Snippets only; seconds come from `untrim.timeline.SnippetGrid`."""

@@ -1,0 +1,127 @@
+"""What every method is: a network with a config, its losses, and its way from activations to detections."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from untrim.data.dataset import Batch
+from untrim.data.sampling import Crop
+from untrim.data.summary import DataSummary
+from untrim.timeline import Detection, SnippetGrid
+
+InputScaling = Literal["none", "unit"]
+
+
+class MethodConfig(BaseModel):
+    """Values that every method has. A subclass adds its own; defaults are the paper's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+    learning_rate: float = Field(default=1e-4, gt=0, le=1)
+    """Adam's step size."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """Adam's L2 penalty."""
+    iterations: int = Field(default=5000, ge=1)
+    """Training steps."""
+    batch_size: int = Field(default=20, ge=1)
+    """Videos a step."""
+    groups: int = Field(default=0, ge=0)
+    """Groups of videos with a class in common, in each batch."""
+    group_videos: int = Field(default=2, ge=2)
+    """Videos a group."""
+    max_snippets: int | None = Field(default=None, ge=1)
+    """Longer videos are cropped to this many snippets in training; null: never."""
+    crop: Crop = "random"
+    """How: `random` snippets in order, a `contiguous` stretch, or `uniform`ly spread ones."""
+    input_scaling: InputScaling = "none"
+    """`none`: features as they are; `unit`: each stream divided by its root mean square over the training videos."""
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What a network says of a batch of videos.
+
+    Args:
+        mask: (B, T), True where there is a snippet.
+        cas: Class activation sequence as raw logits, (B, T, C).
+        video_scores: How much each class is in the video, (B, C) in [0, 1].
+        embedded: Task-specific features (B, T, E), where the method has them.
+        attention: Class-agnostic foreground attention in [0, 1], (B, T), where the method has it.
+        background: Background logits, (B, T), where the method has them.
+    """
+
+    mask: Tensor
+    cas: Tensor
+    video_scores: Tensor
+    embedded: Tensor | None = None
+    attention: Tensor | None = None
+    background: Tensor | None = None
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What the report and the viewer draw of one video: `cas`, `video_scores` and, where there, `attention` and
+        `background`, as float32 without the batch dimension."""
+        drawn = {key: getattr(self, key) for key in ("cas", "video_scores", "attention", "background")}
+        return {key: value[0].float().cpu().numpy() for key, value in drawn.items() if value is not None}
+
+
+class InputScale(nn.Module):
+    """Multiplies each feature column by a gain that was measured on the training videos; 1 until `fit`."""
+
+    gain: Tensor
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.register_buffer("gain", torch.ones(dim))
+
+    def fit(self, scaling: InputScaling, data: DataSummary) -> None:
+        """Take the gain from the training data: ``1 / rms`` of the stream of each column, or 1."""
+        if scaling == "unit":
+            self.gain.copy_(torch.from_numpy(1.0 / data.stream_rms))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Scaled features, (B, T, D)."""
+        return features * self.gain
+
+
+class Method(nn.Module):
+    """A weakly-supervised temporal action localization method.
+
+    Args:
+        config: Of the class's own `Config` type.
+        dim: Width of the features.
+        labels: Class names in the order of the class dimension.
+    """
+
+    Config: ClassVar[type[MethodConfig]]
+    presets: ClassVar[Mapping[str, Mapping[str, object]]] = {"paper": {}}
+    """Values of each preset where they differ from the config's defaults."""
+
+    def __init__(self, config: MethodConfig, dim: int, labels: Sequence[str]) -> None:
+        super().__init__()
+        self.labels = tuple(labels)
+        self.input = InputScale(dim)
+
+    @classmethod
+    def defaults(cls, data: DataSummary) -> dict[str, object]:
+        """The project's own values for this data, used where neither recipe nor user says otherwise."""
+        return {}
+
+    @abstractmethod
+    def forward(self, features: Tensor, mask: Tensor) -> Activations:
+        """Activations of (B, T, D) features with their (B, T) mask."""
+
+    @abstractmethod
+    def losses(self, activations: Activations, batch: Batch) -> dict[str, Tensor]:
+        """Named loss terms, already weighted; their sum is minimised."""
+
+    @abstractmethod
+    def localize(self, activations: Activations, grid: SnippetGrid) -> list[Detection]:
+        """Detections in the one video of `activations`, in seconds."""

@@ -1,0 +1,245 @@
+"""WSAD: Weakly Supervised Temporal Action Localization Using Deep Metric Learning.
+
+A. Islam, R. J. Radke. WACV 2020. Block-wise multiple-instance classification plus a metric loss between videos
+that share a class.
+
+    symbol      variable        shape
+    x           features        (B, T, D)
+    u           embedded        (B, T, H)
+    s           cas (unclipped) (B, T, C)
+    W_f         classifier      (C, H)
+    phi_kappa   clip            clamps to +-kappa
+    pi          pi              (B, T, C)
+    z, z-not    z, z_not        (B, C', H), C' = classes that a whole group has in common
+    d+, d-      d_pos, d_neg    (G, C')
+
+Equations: (1) s = phi_kappa(W_f u + b). (3) P(c|V) = 1 - prod_i (1 - P(c|B_i)). (4) P(c|B_i) = sigmoid(mean of the k
+largest s in the block). (5-6) BBCE: mean log-loss over present plus mean over absent classes. (10) D_c(u, v) =
+||W_f^c (u - v)||. (12) L = L_BBCE + lambda L_metric, L_metric the triplet [d+ - d- + alpha]_+ or the contrastive
+d+ + [alpha - d-]_+ of each group and common class, averaged over those.
+
+Deviations and typos: Eq. 1 writes W x, but W acts on the embedded u (Fig. 1; Eq. 10 needs it). Eq. 5-6 lack the
+minus sign. The pairs' normaliser n_k (n_k - 1) is N (N - 1), N videos in the group. The authors' code (preset
+`official`) halves both the BBCE and the total, crops a contiguous stretch, lets the last block take the remainder, and
+thresholds each class at the middle of its range. `classification="softmax"` is W-TALC's loss on the log-odds of
+P(c|V), which for a single block are the mean of the k largest scores. The cosine distance of Fig. 3 is 1 - cos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from untrim.data.dataset import Batch
+from untrim.data.sampling import Crop
+from untrim.data.summary import DataSummary
+from untrim.localization.grouping import connected_components
+from untrim.localization.scoring import run_max
+from untrim.methods.base import Activations, Method, MethodConfig
+from untrim.nn.losses import log_noisy_or, normalized_cross_entropy
+from untrim.nn.pooling import masked_softmax, split_blocks, topk_mean
+from untrim.timeline import Detection, SnippetGrid
+
+Classification = Literal["bbce", "bce", "softmax"]
+Metric = Literal["triplet", "contrastive", "none"]
+Distance = Literal["classifier", "cosine", "euclidean", "learned"]
+
+
+class WSADConfig(MethodConfig):
+    """Values of WSAD; defaults are the paper's (Sec. 4.2)."""
+
+    groups: int = Field(default=4, ge=0)
+    """Groups of videos with a class in common, in each batch."""
+    group_videos: int = Field(default=5, ge=2)
+    """Videos a group."""
+    max_snippets: int | None = Field(default=300, ge=1)
+    """Longer videos are cropped to this many snippets in training; null: never."""
+    crop: Crop = "random"
+    """How: `random` snippets in order, a `contiguous` stretch, or `uniform`ly spread ones."""
+    hidden: int | None = Field(default=None, ge=1)
+    """Width of the embedded features; null: that of the input."""
+    dropout: float = Field(default=0.7, ge=0, lt=1)
+    """Share of embedded features dropped in training."""
+    kappa: float | None = Field(default=4.0, gt=0)
+    """Clipping of the class scores, Eq. 1; null: none (Table 5)."""
+    block_size: int | None = Field(default=60, ge=1)
+    """Snippets a block, l_w; null: one block a video (Table 4)."""
+    remainder_in_last: bool = False
+    """Whether the last block takes the snippets left over; else no block has them."""
+    k: int = Field(default=10, ge=1)
+    """Largest scores averaged in each block, Eq. 4."""
+    classification: Classification = "bbce"
+    """Classification loss (Fig. 2): balanced or plain binary cross-entropy, or W-TALC's softmax."""
+    classification_weight: float = Field(default=1.0, ge=0)
+    """Weight of the classification loss."""
+    metric: Metric = "triplet"
+    """Metric loss (Table 3)."""
+    metric_weight: float = Field(default=1.0, ge=0)
+    """Weight of the metric loss, lambda in Eq. 12."""
+    distance: Distance = "classifier"
+    """Distance between aggregated features (Fig. 3)."""
+    rank: int = Field(default=1, ge=1)
+    """Rank of each class's matrix M^c for `distance: learned`."""
+    alpha: float = Field(default=3.0, ge=0)
+    """Margin of the metric loss."""
+    threshold: Literal["probability", "midrange"] = "probability"
+    """Snippets of an instance: `probability`: sigmoid(s) > 0.5; `midrange`: s above the middle of its range."""
+    min_snippets: int = Field(default=1, ge=1)
+    """Shortest instance in snippets."""
+    score: Literal["probability", "logit"] = "probability"
+    """An instance's score: from sigmoid(s) and P(c|V), or from s and the best block's mean of the k largest s."""
+    gamma: float = Field(default=0.7, ge=0)
+    """Weight of the video-level score in an instance's score."""
+
+
+class WSAD(Method):
+    """Block-wise multiple-instance classification plus deep metric learning."""
+
+    Config = WSADConfig
+    presets = {
+        "paper": {},
+        "official": {
+            "learning_rate": 2e-4,
+            "iterations": 4401,
+            "groups": 5,
+            "group_videos": 4,
+            "crop": "contiguous",
+            "remainder_in_last": True,
+            "classification_weight": 0.25,
+            "metric_weight": 0.5,
+            "threshold": "midrange",
+            "min_snippets": 2,
+            "score": "logit",
+        },
+    }
+
+    def __init__(self, config: WSADConfig, dim: int, labels: Sequence[str]) -> None:
+        super().__init__(config, dim, labels)
+        self.config = config
+        hidden = config.hidden or dim
+        self.embedding = nn.Linear(dim, hidden)
+        self.dropout = nn.Dropout(config.dropout)
+        self.classifier = nn.Linear(hidden, len(self.labels))
+        for layer in (self.embedding, self.classifier):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        if config.distance == "learned":
+            self.metric_factor = nn.Parameter(torch.empty(len(self.labels), config.rank, hidden))
+            nn.init.xavier_uniform_(self.metric_factor)
+
+    @classmethod
+    def defaults(cls, data: DataSummary) -> dict[str, object]:
+        """The official localization and sampling, with a step size and a length of training that fit the data."""
+        return {
+            **data.training_defaults(),
+            "crop": "contiguous",
+            "remainder_in_last": True,
+            "threshold": "midrange",
+            "min_snippets": 2,
+            "score": "logit",
+        }
+
+    def forward(self, features: Tensor, mask: Tensor) -> Activations:
+        """Activations of (B, T, D) features with their (B, T) mask."""
+        u = self.dropout(F.relu(self.embedding(self.input(features))))  # (B, T, H)
+        s = self.classifier(u)  # (B, T, C)
+        log_present, _ = self.video_log_probabilities(s, mask)
+        return Activations(mask, cas=s, video_scores=log_present.exp(), embedded=u)
+
+    def losses(self, activations: Activations, batch: Batch) -> dict[str, Tensor]:
+        """Classification and metric loss, weighted (Eq. 12)."""
+        config = self.config
+        terms = {"classification": config.classification_weight * self.classification_loss(activations, batch.labels)}
+        if config.metric != "none":
+            terms["metric"] = config.metric_weight * self.metric_loss(activations, batch.labels, batch.groups)
+        return terms
+
+    def clip(self, s: Tensor) -> Tensor:
+        """phi_kappa of Eq. 1."""
+        return s if self.config.kappa is None else s.clamp(-self.config.kappa, self.config.kappa)
+
+    def block_logits(self, s: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean of the k largest scores of each block, (B, N, C), and which blocks a video has, (B, N)."""
+        size = self.config.block_size or s.shape[1]
+        scores, real = split_blocks(s, mask, size, self.config.remainder_in_last)  # (B, N, L, C)
+        exists = real.any(dim=-1)
+        k = torch.full((exists.numel(),), self.config.k, device=s.device)
+        means = topk_mean(scores.flatten(0, 1), real.flatten(0, 1), k)  # Eq. 4
+        return means.reshape(*exists.shape, -1), exists
+
+    def video_log_probabilities(self, s: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """log P(c|V) and log(1 - P(c|V)), each (B, C)."""
+        logits, exists = self.block_logits(self.clip(s), mask)
+        return log_noisy_or(logits, exists.unsqueeze(-1).expand_as(logits), dim=1)  # Eq. 3
+
+    def classification_loss(self, activations: Activations, labels: Tensor) -> Tensor:
+        """Eq. 5-6 with its minus sign, or one of the two losses of Fig. 2 in its place; mean over videos."""
+        log_present, log_absent = self.video_log_probabilities(activations.cas, activations.mask)
+        if self.config.classification == "softmax":
+            return normalized_cross_entropy(log_present - log_absent, labels)
+        present, absent = -labels * log_present, -(1 - labels) * log_absent  # (B, C)
+        if self.config.classification == "bce":
+            return (present + absent).mean()
+        counts = labels.sum(dim=1), (1 - labels).sum(dim=1).clamp(min=1)
+        return (present.sum(dim=1) / counts[0] + absent.sum(dim=1) / counts[1]).mean()  # Eq. 5-6
+
+    def metric_loss(self, activations: Activations, labels: Tensor, groups: Tensor) -> Tensor:
+        """The triplet or contrastive loss, mean over groups and the classes that all of a group have (Sec. 3.4)."""
+        assert activations.embedded is not None
+        member = F.one_hot(groups + 1)[:, 1:].T.to(labels.dtype)  # (G, B)
+        size = member.sum(dim=1, keepdim=True)  # (G, 1)
+        common = (member @ labels == size) & (size > 1)  # (G, C)
+        classes = common.any(dim=0).nonzero().squeeze(1)  # (C',)
+        u, s = activations.embedded, self.clip(activations.cas)[..., classes]
+        pi = masked_softmax(s, activations.mask)  # (B, T, C')
+        z = torch.einsum("btc,bth->bch", pi, u)
+        total = (u * activations.mask.unsqueeze(-1)).sum(dim=1, keepdim=True)  # (B, 1, H)
+        others = (activations.mask.sum(dim=1) - 1).clamp(min=1).view(-1, 1, 1)
+        z_not = (total - z) / others
+        z, z_not = F.normalize(z, dim=-1), F.normalize(z_not, dim=-1)
+        pairs = (1 - torch.eye(len(labels), device=u.device)) / (size * (size - 1)).clamp(min=1).unsqueeze(-1)
+        pairs = pairs * member.unsqueeze(1) * member.unsqueeze(2)  # (G, B, B), the mean over pairs of a group
+        d_pos = torch.einsum("gij,ijc->gc", pairs, self.squared_distances(z, z, classes))
+        d_neg = torch.einsum("gij,ijc->gc", pairs, self.squared_distances(z, z_not, classes))
+        alpha = self.config.alpha
+        loss = F.relu(d_pos - d_neg + alpha) if self.config.metric == "triplet" else d_pos + F.relu(alpha - d_neg)
+        return (loss * common[:, classes]).sum() / common.sum().clamp(min=1)
+
+    def squared_distances(self, a: Tensor, b: Tensor, classes: Tensor) -> Tensor:
+        """D_c^2 between all pairs of (B, C', H) aggregated features of each of `classes`, (B, B, C')."""
+        distance = self.config.distance
+        if distance == "cosine":
+            return (1 - torch.einsum("ich,jch->ijc", a, b)) ** 2
+        if distance == "classifier":
+            factor = self.classifier.weight[classes].unsqueeze(1)  # (C', 1, H)
+        elif distance == "learned":
+            factor = self.metric_factor[classes]  # (C', R, H)
+        if distance != "euclidean":
+            a, b = (torch.einsum("bch,crh->bcr", z, factor) for z in (a, b))
+        return (a.unsqueeze(1) - b.unsqueeze(0)).square().sum(dim=-1)  # Eq. 10
+
+    def localize(self, activations: Activations, grid: SnippetGrid) -> list[Detection]:
+        """Runs of snippets above the threshold, each class on its own (Sec. 3.5)."""
+        config = self.config
+        s = activations.cas[0].double().cpu().numpy().T  # (C, T)
+        if config.threshold == "probability":
+            above = s > 0
+        else:
+            above = s > (s.max(axis=1, keepdims=True) + s.min(axis=1, keepdims=True)) / 2
+        runs = connected_components(above, config.min_snippets)
+        if config.score == "probability":
+            inner = self.clip(activations.cas[0]).double().sigmoid().cpu().numpy().T
+            video = activations.video_scores[0]
+        else:
+            blocks, exists = self.block_logits(activations.cas, activations.mask)
+            inner, video = s, blocks.masked_fill(~exists.unsqueeze(-1), -torch.inf).amax(dim=1)[0]
+        scores = run_max(inner, runs) + config.gamma * video.double().cpu().numpy()[runs.row]
+        return [
+            Detection(self.labels[c], grid.segment(int(first), int(stop)), float(score))
+            for c, first, stop, score in zip(*runs, scores, strict=True)
+        ]

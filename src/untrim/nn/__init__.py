@@ -1,0 +1,1 @@
+"""Parts that several methods share, each with its formula and source."""

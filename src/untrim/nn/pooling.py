@@ -1,0 +1,54 @@
+"""From snippets to videos: masked reductions over time."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
+    """Softmax over time of (B, T, C) `scores`; masked snippets get 0. Shape (B, T, C)."""
+    return scores.masked_fill(~mask.unsqueeze(-1), -torch.inf).softmax(dim=1)
+
+
+def topk_mean(scores: Tensor, mask: Tensor, k: Tensor) -> Tensor:
+    """Mean of the `k` largest scores over time, for each video and class.
+
+    Args:
+        scores: (B, T, C).
+        mask: (B, T), True where there is a snippet.
+        k: (B,) whole numbers from 1; where a video has fewer snippets, all of them are averaged.
+
+    Returns:
+        (B, C).
+    """
+    k = torch.minimum(k, mask.sum(dim=1)).clamp(min=1)  # (B,)
+    top = scores.masked_fill(~mask.unsqueeze(-1), -torch.inf).topk(int(k.max()), dim=1).values  # (B, K, C)
+    taken = torch.arange(top.shape[1], device=top.device) < k.unsqueeze(-1)  # (B, K)
+    return top.masked_fill(~taken.unsqueeze(-1), 0.0).sum(dim=1) / k.unsqueeze(-1)
+
+
+def split_blocks(scores: Tensor, mask: Tensor, size: int, remainder_in_last: bool) -> tuple[Tensor, Tensor]:
+    """Cut videos into ``max(1, floor(n / size))`` blocks of consecutive snippets (WSAD, Sec. 3.3).
+
+    Args:
+        scores: (B, T, C); the n snippets of a video stand first.
+        mask: (B, T).
+        size: Snippets a block; a shorter video is one block.
+        remainder_in_last: Whether the last block takes the ``n % size`` left over; else they are in no block.
+
+    Returns:
+        Scores (B, N, L, C) and which of them are real, (B, N, L); blocks that a video does not have are all False.
+    """
+    n = mask.sum(dim=1)  # (B,)
+    blocks = (n // size).clamp(min=1)  # (B,)
+    index = torch.arange(int(blocks.max()), device=n.device)  # (N,)
+    start = index * size
+    stop = (start + size).minimum(n.unsqueeze(-1))  # (B, N)
+    if remainder_in_last:
+        stop = torch.where(index == blocks.unsqueeze(-1) - 1, n.unsqueeze(-1), stop)
+    stop = torch.where(index < blocks.unsqueeze(-1), stop, start)
+    position = start.unsqueeze(-1) + torch.arange(int((stop - start).max()), device=n.device)  # (N, L)
+    real = position < stop.unsqueeze(-1)  # (B, N, L)
+    flat = position.clamp(max=scores.shape[1] - 1).flatten()
+    return scores[:, flat].reshape(len(scores), *position.shape, scores.shape[2]), real

@@ -1,0 +1,1 @@
+"""Training: settings, loop, the run folder and its checkpoints."""

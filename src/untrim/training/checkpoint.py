@@ -1,0 +1,134 @@
+"""The run folder: what `train` leaves and everything after it reads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from untrim.errors import UntrimError
+from untrim.features.store import FeatureFolder, FeatureInfo
+from untrim.files import atomic_path, read_json, write_json, write_text
+from untrim.methods import load_method
+from untrim.methods.base import Method, MethodConfig
+from untrim.training.settings import read_flat_yaml
+from untrim.validation import validate
+
+MODEL, CONFIG, LABELS, FEATURES, STATE = (
+    "model.safetensors",
+    "config.yaml",
+    "labels.json",
+    "features.json",
+    "state/training.pt",
+)
+_ORIGIN = ("method", "recipe", "seed", "subset")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder: method, config, classes, and the features it was trained on.
+
+    Args:
+        path: The folder.
+        method: Name of the method.
+        recipe: Preset or recipe file; None for the project's defaults.
+        seed: Seed of everything random.
+        subset: Subset of the annotations that was trained on.
+        config: The complete config.
+        labels: Class names in the order of the class dimension.
+        features: Grid and backbone of the training features, without their videos.
+    """
+
+    path: Path
+    method: str
+    recipe: str | None
+    seed: int
+    subset: str
+    config: MethodConfig
+    labels: tuple[str, ...]
+    features: FeatureInfo
+
+    @classmethod
+    def open(cls, path: Path | str) -> Run:
+        """Read a run folder, finished or not.
+
+        Raises:
+            UntrimError: No run folder, or something in it is wrong.
+        """
+        path = Path(path)
+        if not (path / CONFIG).is_file():
+            raise UntrimError(f"is not a run folder: it has no {CONFIG}", where=path, fix="name what `train -o` wrote")
+        values = read_flat_yaml(path / CONFIG)
+        origin = {key: values.pop(key, None) for key in _ORIGIN}
+        if not isinstance(origin["method"], str) or not isinstance(origin["seed"], int):
+            raise UntrimError("lacks 'method' or 'seed'", where=path / CONFIG)
+        labels = read_json(path / LABELS)
+        if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
+            raise UntrimError("should be a list of class names", where=path / LABELS)
+        return cls(
+            path=path,
+            method=origin["method"],
+            recipe=None if origin["recipe"] is None else str(origin["recipe"]),
+            seed=origin["seed"],
+            subset=str(origin["subset"]),
+            config=validate(load_method(origin["method"]).Config, values, path / CONFIG),
+            labels=tuple(labels),
+            features=validate(FeatureInfo, read_json(path / FEATURES), path / FEATURES),
+        )
+
+    @property
+    def finished(self) -> bool:
+        """Whether training came to its end."""
+        return (self.path / MODEL).is_file()
+
+    def save_description(self) -> None:
+        """Write everything that is known before training; the config last, since it makes the folder a run."""
+        write_json(self.path / LABELS, list(self.labels))
+        write_json(self.path / FEATURES, json.loads(self.features.model_dump_json(by_alias=True)))
+        origin = {key: getattr(self, key) for key in _ORIGIN}
+        write_text(self.path / CONFIG, yaml.safe_dump({**origin, **self.config.model_dump()}, sort_keys=False))
+
+    def build(self) -> Method:
+        """The untrained network, the same for the same seed."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            return load_method(self.method)(self.config, self.features.dim, self.labels)
+
+    def save_model(self, model: Method) -> None:
+        """Write the weights, which makes the run finished."""
+        tensors = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
+        with atomic_path(self.path / MODEL) as temporary:
+            save_file(tensors, temporary)
+
+    def load_model(self, device: torch.device) -> Method:
+        """The trained network in evaluation mode.
+
+        Raises:
+            UntrimError: Not finished, or the weights do not fit the config.
+        """
+        if not self.finished:
+            raise UntrimError("is not trained to the end", where=self.path, fix="run `untrim train` with --resume")
+        model = self.build()
+        try:
+            model.load_state_dict(load_file(self.path / MODEL))
+        except (SafetensorError, RuntimeError) as error:
+            raise UntrimError(f"does not fit the run's config: {error!s:.120}", where=self.path / MODEL) from error
+        return model.to(device).eval()
+
+    def check_features(self, folder: FeatureFolder) -> None:
+        """Check that features are of the kind the run was trained on.
+
+        Raises:
+            UntrimError: They are not; names the first difference.
+        """
+        if difference := self.features.disagreement(folder.info):
+            raise UntrimError(
+                f"features disagree with the run {self.path} in {difference}",
+                where=folder.path,
+                fix="extract them with the run's own recipe, or train on these",
+            )

@@ -1,0 +1,190 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from untrim.data.dataset import Batch
+from untrim.methods.base import Activations
+from untrim.methods.wsad import WSAD, WSADConfig
+from untrim.timeline import SnippetGrid
+
+GRID = SnippetGrid.regular(16, 16, 25)
+
+
+def network(classes: int = 4, dim: int = 8, **values: object) -> WSAD:
+    torch.manual_seed(0)
+    return WSAD(WSADConfig(**values), dim, [f"class {c}" for c in range(classes)])
+
+
+def random_batch(lengths: list[int], classes: int, dim: int, group: int, dtype: torch.dtype = torch.float32) -> Batch:
+    """Videos of the given lengths in groups of `group`, all videos of a group having its class."""
+    generator = torch.Generator().manual_seed(1)
+    features = torch.randn(len(lengths), max(lengths), dim, generator=generator, dtype=dtype)
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
+    groups = torch.arange(len(lengths)) // group
+    labels = (torch.rand(len(lengths), classes, generator=generator) < 0.2).to(dtype)
+    labels[torch.arange(len(lengths)), groups % classes] = 1
+    return Batch(features * mask.unsqueeze(-1), mask, labels, groups)
+
+
+class TestGoldenValues:
+    """Losses and gradients of the authors' own code."""
+
+    @pytest.fixture
+    def golden(self, shared_data: Path) -> dict[str, Tensor]:
+        with np.load(shared_data / "golden" / "wsad_losses.npz") as file:
+            return {key: torch.from_numpy(file[key]) for key in file.files}
+
+    @pytest.fixture
+    def model(self, golden: dict[str, Tensor]) -> WSAD:
+        model = network(6, 24, **WSAD.presets["official"], kappa=float(golden["clip"]))
+        model.classifier.weight.data = golden["weight"]
+        return model
+
+    def activations(self, golden: dict[str, Tensor]) -> Activations:
+        mask = torch.arange(golden["x"].shape[1]) < golden["seq_len"].unsqueeze(1)
+        u, s = (golden[key].detach().clone().requires_grad_() for key in ("x", "logits"))
+        return Activations(mask, cas=s, video_scores=torch.empty(0), embedded=u)
+
+    def test_classification(self, golden: dict[str, Tensor], model: WSAD) -> None:
+        found = self.activations(golden)
+        loss = model.classification_loss(found, golden["labels"]) / 2  # the authors halve it
+        loss.backward()
+        torch.testing.assert_close(loss, golden["mil"], rtol=1e-5, atol=0)
+        # The authors' 1 - P cancels in float32: their gradients lie up to 1e-7 from the float64 ones, ours 1e-9.
+        torch.testing.assert_close(found.cas.grad, golden["mil_grad_logits"], rtol=1e-5, atol=1e-7)
+
+    def test_classification_gradient_is_precise(self, golden: dict[str, Tensor], model: WSAD) -> None:
+        single, double = self.activations(golden), self.activations({**golden, "logits": golden["logits"].double()})
+        for found in (single, double):
+            model.classification_loss(found, golden["labels"].to(found.cas.dtype)).backward()
+        torch.testing.assert_close(single.cas.grad.double(), double.cas.grad, rtol=1e-5, atol=1e-12)
+
+    def test_metric(self, golden: dict[str, Tensor], model: WSAD) -> None:
+        found = self.activations(golden)
+        groups = torch.arange(len(golden["labels"])) // int(golden["group"])
+        loss = model.metric_loss(found, golden["labels"], groups)
+        loss.backward()
+        torch.testing.assert_close(loss, golden["metric"], rtol=1e-5, atol=0)
+        torch.testing.assert_close(found.embedded.grad, golden["metric_grad_x"], rtol=1e-5, atol=1e-7)
+        torch.testing.assert_close(found.cas.grad, golden["metric_grad_logits"], rtol=1e-5, atol=1e-7)
+        torch.testing.assert_close(model.classifier.weight.grad, golden["metric_grad_weight"], rtol=1e-5, atol=1e-7)
+
+
+OPTIONS = [
+    {"classification": "bbce"},
+    {"classification": "bce"},
+    {"classification": "softmax"},
+    {"block_size": None},
+    {"kappa": None},
+    {"metric": "contrastive"},
+    {"metric": "none"},
+    {"distance": "cosine"},
+    {"distance": "euclidean"},
+    {"distance": "learned", "rank": 2},
+    {"remainder_in_last": True},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_every_loss_learns(options: dict[str, object]) -> None:
+    """A step of gradient descent lowers every variant's loss, and every parameter takes part."""
+    model = network(dropout=0.0, **options)
+    batch = random_batch([150, 70, 61, 30, 90, 12], 4, 8, group=2)
+    parameters = list(model.parameters())
+    before = sum(model.losses(model(batch.features, batch.mask), batch).values())
+    gradients = torch.autograd.grad(before, parameters)
+    assert all(gradient.abs().sum() > 0 for gradient in gradients)
+    with torch.no_grad():
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter -= 1e-3 * gradient
+    assert sum(model.losses(model(batch.features, batch.mask), batch).values()) < before
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("classes", [20, 100])
+def test_gradients(options: dict[str, object], classes: int) -> None:
+    model = network(classes, 3, dropout=0.0, k=2, **{"block_size": 4, **options}).double()
+    batch = random_batch([9, 6, 3, 1], classes, 3, group=2, dtype=torch.float64)
+
+    def total(u: Tensor, s: Tensor) -> Tensor:
+        found = Activations(batch.mask, cas=s, video_scores=torch.empty(0), embedded=u)
+        return sum(model.losses(found, batch).values())
+
+    found = model(batch.features, batch.mask)
+    inputs = [found.embedded.detach().requires_grad_(), found.cas.detach().requires_grad_()]
+    assert torch.autograd.gradcheck(total, inputs, fast_mode=True)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("scale", [0.0, 1e4])
+@pytest.mark.parametrize("lengths", [[1, 1], [59, 1], [130, 7]], ids=str)
+def test_extremes_are_finite(options: dict[str, object], scale: float, lengths: list[int]) -> None:
+    """One snippet, videos below a block, identical snippets, logits of +-1e4: loss and gradient stay finite."""
+    model = network(dropout=0.0, **options)
+    batch = random_batch(lengths, 4, 8, group=2)
+    u = torch.ones(*batch.mask.shape, 8).requires_grad_()
+    s = (scale * torch.sign(torch.randn(*batch.mask.shape, 4))).requires_grad_()
+    loss = sum(model.losses(Activations(batch.mask, cas=s, video_scores=torch.empty(0), embedded=u), batch).values())
+    gradients = torch.autograd.grad(loss, [u, s], allow_unused=True)
+    assert loss.isfinite()
+    assert all(gradient is None or gradient.isfinite().all() for gradient in gradients)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_padding_and_order_change_nothing(options: dict[str, object]) -> None:
+    model = network(dropout=0.0, **options)
+    batch = random_batch([130, 70, 61, 30], 4, 8, group=2)
+    expected = model.losses(model(batch.features, batch.mask), batch)
+    padded = torch.cat([batch.features, torch.full((4, 77, 8), 9.0)], dim=1)
+    longer = torch.cat([batch.mask, torch.zeros(4, 77, dtype=torch.bool)], dim=1)
+    order = torch.tensor([3, 1, 0, 2])
+    found = Batch(padded[order], longer[order], batch.labels[order], batch.groups[order])
+    for name, value in model.losses(model(found.features, found.mask), found).items():
+        torch.testing.assert_close(value, expected[name], rtol=1e-6, atol=1e-7)
+
+
+def test_video_score_is_the_noisy_or_of_blocks() -> None:
+    model = network(k=1, block_size=2, kappa=None)
+    s = torch.tensor([[1.0, -2.0, 0.5, 3.0, 9.0]]).T.unsqueeze(0)  # blocks (1, -2), (0.5, 3); 9 is left over
+    log_present, log_absent = model.video_log_probabilities(s, torch.ones(1, 5, dtype=torch.bool))
+    absent = (1 - torch.sigmoid(torch.tensor(1.0))) * (1 - torch.sigmoid(torch.tensor(3.0)))
+    torch.testing.assert_close(log_absent.exp().item(), absent.item())
+    torch.testing.assert_close(log_present.exp().item(), 1 - absent.item())
+
+
+def test_videos_in_no_group_take_no_part_in_the_metric() -> None:
+    model = network(dropout=0.0)
+    batch = random_batch([40, 50, 60, 70], 4, 8, group=2)
+    found = model(batch.features, batch.mask)
+    alone = torch.tensor([0, 0, -1, -1])
+    first = Activations(found.mask[:2], found.cas[:2], found.video_scores[:2], found.embedded[:2])
+    torch.testing.assert_close(
+        model.metric_loss(found, batch.labels, alone), model.metric_loss(first, batch.labels[:2], alone[:2])
+    )
+    assert model.metric_loss(found, batch.labels, torch.arange(4)) == 0
+
+
+class TestLocalize:
+    def detections(self, s: list[float], **values: object) -> list[tuple[float, float, float]]:
+        model = network(classes=1, block_size=None, k=1, **values)
+        cas = torch.tensor(s).view(1, -1, 1)
+        mask = torch.ones(cas.shape[:2], dtype=torch.bool)
+        found = Activations(mask, cas, model.video_log_probabilities(cas, mask)[0].exp())
+        return [(d.segment.start, d.segment.end, d.score) for d in model.localize(found, GRID)]
+
+    def test_paper(self) -> None:
+        (first, second) = self.detections([-1.0, 2.0, 1.0, -1.0, 3.0])
+        sigmoid = torch.tensor([2.0, 3.0]).sigmoid().tolist()
+        assert first == pytest.approx((0.64, 1.92, sigmoid[0] + 0.7 * sigmoid[1]))
+        assert second == pytest.approx((2.56, 3.2, 1.7 * sigmoid[1]))
+
+    def test_official(self) -> None:
+        found = self.detections([-1.0, 2.0, 3.0, 0.5, 9.0], **WSAD.presets["official"])
+        assert found == []  # above (9 - 1) / 2 stands one snippet only, and two are wanted
+        assert self.detections([-1.0, 8.0, 9.0], **WSAD.presets["official"]) == [pytest.approx((0.64, 1.92, 9 * 1.7))]
+
+    def test_nothing_above(self) -> None:
+        assert self.detections([-1.0, -2.0]) == []
