@@ -35,7 +35,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
             fix="choose another place for the output",
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

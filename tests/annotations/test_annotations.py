@@ -1,0 +1,145 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from untrim.annotations import (
+    Annotations,
+    Video,
+    read_annotations,
+    read_detections,
+    write_annotations,
+    write_detections,
+)
+from untrim.errors import UntrimError
+from untrim.timeline import Detection, Instance, Segment
+
+names = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=12)
+times = st.floats(0, 1e5)
+segments = st.tuples(times, times).map(lambda ends: Segment(min(ends), max(ends)))
+
+
+@st.composite
+def annotation_sets(draw: st.DrawFn) -> Annotations:
+    videos = []
+    for name in draw(st.lists(names, min_size=1, max_size=4, unique=True)):
+        instances = draw(st.lists(st.builds(Instance, names, segments), max_size=3))
+        labels = draw(st.lists(names, min_size=0 if instances else 1, max_size=3))
+        subset, duration = draw(st.sampled_from(["training", "validation"])), draw(st.none() | times)
+        videos.append(Video(name, subset, duration, tuple(labels), tuple(instances)))
+    return Annotations(videos)
+
+
+@given(annotations=annotation_sets())
+@pytest.mark.parametrize("ending", [".json", ".csv"])
+def test_annotations_come_back(tmp_path_factory: pytest.TempPathFactory, ending: str, annotations: Annotations) -> None:
+    path = tmp_path_factory.mktemp("annotations") / f"labels{ending}"
+    write_annotations(annotations, path)
+    assert dict(read_annotations(path)) == dict(annotations)
+
+
+@given(
+    detections=st.dictionaries(names, st.lists(st.builds(Detection, names, segments, times), min_size=1, max_size=3))
+)
+@pytest.mark.parametrize("ending", [".json", ".csv"])
+def test_detections_come_back(
+    tmp_path_factory: pytest.TempPathFactory, ending: str, detections: dict[str, list[Detection]]
+) -> None:
+    path = tmp_path_factory.mktemp("detections") / f"found{ending}"
+    write_detections(detections, path)
+    assert read_detections(path) == detections
+
+
+def test_untidy_stpn_ground_truth(shared_data: Path) -> None:
+    """Segments are strings, durations are missing."""
+    annotations = read_annotations(shared_data / "eval" / "stpn" / "gt.json")
+    first = annotations["video_test_0000611"]
+    assert first.instances[0] == Instance("GolfSwing", Segment(88.6, 90.9))
+    assert first.duration is None
+    assert len(annotations.labels) == 20
+
+
+def test_training_videos_without_segments(shared_data: Path) -> None:
+    annotations = read_annotations(shared_data / "ucf15" / "annotations.json")
+    training, validation = annotations.subset("training"), annotations.subset("validation")
+    assert (len(training), len(validation)) == (200, 100)
+    assert all(video.labels and not video.instances for video in training.values())
+    assert all(video.instances for video in validation.values())
+
+
+def test_csv_without_times_gives_labels(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("\ufeffVideo,label\na,jump\na,run\nb,jump\n", encoding="utf-8")
+    annotations = read_annotations(path)
+    assert annotations["a"] == Video("a", "training", None, ("jump", "run"))
+    assert annotations.labels == ("jump", "run")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "not valid JSON"),
+        ("[]", "should be an object"),
+        ('{"database": {}}', "holds no videos"),
+        ('{"database": {"a": {"annotations": 3}}}', "should hold a list"),
+        ('{"database": {"a": {"annotations": [{"segment": [0, 1]}]}}}', "no label"),
+        ('{"database": {"a": {"annotations": [{"label": "x", "segment": [5, 1]}]}}}', "ends before it starts"),
+        ('{"database": {"a": {"annotations": [{"label": "x", "segment": ["a", 1]}]}}}', "not a finite number: 'a'"),
+        ('{"database": {"a": {"annotations": [{"label": "x", "segment": [NaN, 1]}]}}}', "not a finite number"),
+        ('{"database": {"a": {"annotations": [{"label": "x", "segment": [1]}]}}}', "needs [start, end]"),
+        ('{"database": {"a": {"duration": "long"}}}', "duration of 'a'"),
+        ("[" * 100_000, "not valid JSON"),
+    ],
+)
+def test_wrong_json_is_refused_in_one_line(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "wrong.json"
+    path.write_text(content)
+    with pytest.raises(UntrimError) as caught:
+        read_annotations(path)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "misses column label"),
+        ("video,label\n", "holds no rows"),
+        ("video,label,colour\na,b,c\n", "unknown column colour"),
+        ("video,label\na\n", "line 2: does not have 2 values"),
+        ("video,label\na,\n", "line 2: has no video or no label"),
+        ("video,label,start,end\na,x,1,2\na,x,3,1\n", "line 3: ends before it starts"),
+        ("video,label,start,end\na,x,1,\n", "line 2: end is not a finite number"),
+        ("video,label,subset\na,x,training\na,y,test\n", "stands in several subsets"),
+    ],
+)
+def test_wrong_csv_is_refused_with_its_line(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "wrong.csv"
+    path.write_text(content)
+    with pytest.raises(UntrimError) as caught:
+        read_annotations(path)
+    assert message in str(caught.value)
+
+
+def test_missing_file_wrong_ending_and_double_video(tmp_path: Path) -> None:
+    with pytest.raises(UntrimError, match="no such file"):
+        read_annotations(tmp_path / "none.json")
+    with pytest.raises(UntrimError, match=r"use \.json"):
+        read_annotations(tmp_path / "labels.xlsx")
+    with pytest.raises(UntrimError, match="stands twice"):
+        Annotations([Video("a"), Video("a")])
+
+
+def test_missing_subset_names_those_there() -> None:
+    with pytest.raises(UntrimError, match=r"no video in subset 'validation'.*training"):
+        Annotations([Video("a", "training")]).subset("validation")
+
+
+def test_detections_with_bad_scores_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "found.json"
+    path.write_text(json.dumps({"results": {"a": [{"label": "x", "score": float("nan"), "segment": [0, 1]}]}}))
+    with pytest.raises(UntrimError, match="score in 'a' is not a finite number"):
+        read_detections(path)

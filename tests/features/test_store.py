@@ -1,0 +1,107 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from untrim.errors import UntrimError
+from untrim.features.store import FeatureFolder, FeatureInfo, VideoInfo
+from untrim.files import write_json
+
+INFO = FeatureInfo(
+    snippet_frames=16,
+    stride_frames=16,
+    fps=25,
+    first_center_seconds=0.32,
+    dim=4,
+    streams={"rgb": (0, 3), "flow": (3, 4)},
+    backbone="test",
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> FeatureFolder:
+    folder = FeatureFolder(tmp_path, INFO.model_copy(deep=True))
+    folder.save_info()
+    return folder
+
+
+def test_features_come_back(folder: FeatureFolder) -> None:
+    features = np.arange(12, dtype=np.float32).reshape(3, 4)
+    folder.save("video.one", features)
+    folder.info.videos["video.one"] = VideoInfo(duration=1.8, source="video.one.mp4")
+    folder.save_info()
+    again = FeatureFolder.open(folder.path)
+    assert again.names() == ["video.one"]
+    assert again.info == folder.info
+    np.testing.assert_array_equal(again.load("video.one"), features)
+    assert again.load("video.one").dtype == np.float32
+    assert again.duration("video.one", 3) == 1.8
+
+
+def test_real_folder(shared_data: Path) -> None:
+    folder = FeatureFolder.open(shared_data / "ucf15" / "features")
+    assert len(folder.names()) == 300
+    features = folder.load("ucf15_train_0000")
+    assert features.shape == (169, 256)
+    assert folder.duration("ucf15_train_0000", len(features)) == pytest.approx(108.16)
+
+
+@pytest.mark.parametrize("name", ["../escape", "a/b", "/etc/passwd", "..", "", ".hidden", "a\\b", "a\0b"])
+def test_names_cannot_leave_the_folder(folder: FeatureFolder, name: str) -> None:
+    with pytest.raises(UntrimError, match="cannot be a video's name"):
+        folder.load(name)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((3, 5), np.float32), r"wanted float \(T, 4\)"),
+        (np.zeros(4, np.float32), r"wanted float \(T, 4\)"),
+        (np.zeros((3, 4), np.int32), r"wanted float \(T, 4\)"),
+        (np.zeros((0, 4), np.float32), "holds no snippets"),
+        (np.full((3, 4), np.nan, np.float32), "NaN or infinity in 3 of 3 snippets"),
+        (np.array([{"a": 1}], dtype=object), "not a readable .npy array"),
+    ],
+)
+def test_wrong_features_are_refused(folder: FeatureFolder, array: np.ndarray, message: str) -> None:
+    np.save(folder.path / "video.npy", array, allow_pickle=True)
+    with pytest.raises(UntrimError, match=message):
+        folder.load("video")
+
+
+def test_truncated_and_missing_features_are_refused(folder: FeatureFolder) -> None:
+    folder.save("video", np.zeros((3, 4)))
+    file = folder.file("video")
+    file.write_bytes(file.read_bytes()[:-3])
+    with pytest.raises(UntrimError, match="not a readable"):
+        folder.load("video")
+    with pytest.raises(UntrimError, match=r"missing for 4 of 5 videos: a, b, c and 1 more"):
+        folder.require(["video", "a", "b", "c", "d"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"dim": 5}, "streams end at column 4, dim is 5"),
+        ({"streams": {"rgb": (0, 2), "flow": (3, 4)}}, "does not follow column 2"),
+        ({"fps": -1}, "'fps'"),
+        ({"stride": 16}, "unknown key 'stride'"),
+        ({"schema": 2}, "'schema'"),
+    ],
+)
+def test_wrong_info_names_file_and_key(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    write_json(tmp_path / "features.json", {**INFO.model_dump(by_alias=True), **change})
+    with pytest.raises(UntrimError, match=message) as caught:
+        FeatureFolder.open(tmp_path)
+    assert "features.json" in str(caught.value)
+
+
+def test_a_video_may_have_its_own_fps() -> None:
+    info = INFO.model_copy(update={"videos": {"slow": VideoInfo(fps=12.5)}})
+    assert info.grid("slow").stride_seconds == 2 * info.grid("other").stride_seconds
+    assert info.grid("slow").center(0) == pytest.approx(0.64)
+
+
+def test_disagreement_names_the_first_difference() -> None:
+    assert INFO.disagreement(INFO.model_copy(update={"videos": {"a": VideoInfo()}})) is None
+    assert INFO.disagreement(INFO.model_copy(update={"fps": 30.0})) == "fps: 25.0 against 30.0"
