@@ -74,6 +74,7 @@ def parse_settings(assignments: Sequence[str]) -> dict[str, object]:
 def _plain_value(text: str) -> object:
     """YAML reads ``1e-4`` as text; a person means a number."""
     try:
-        return float(text) if "e" in text.lower() else yaml.safe_load(text)
+        value = yaml.safe_load(text)
+        return float(value) if isinstance(value, str) else value
     except (ValueError, yaml.YAMLError):
         return text

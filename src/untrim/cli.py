@@ -1,0 +1,119 @@
+"""The command line: each verb parses, calls one public function, prints."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from untrim.errors import UntrimError
+
+app = typer.Typer(
+    help="Find when actions happen in untrimmed videos, told only which actions happen.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+FeatureFolders = Annotated[
+    list[Path], typer.Option("--features", "-f", help="Feature folder; may be given repeatedly.")
+]
+AnnotationFiles = Annotated[
+    list[Path], typer.Option("--annotations", "-a", help="ActivityNet JSON or CSV, one a feature folder.")
+]
+AnnotationFile = Annotated[Path, typer.Option("--annotations", "-a", help="ActivityNet JSON or CSV.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Subset = Annotated[str, typer.Option(help="Subset of the annotations.")]
+
+
+def main() -> None:
+    """Run the command line: a wrong call or input is one line and exit code 2, work that failed is 1."""
+    try:
+        result = app(standalone_mode=False)
+        code = result if isinstance(result, int) else 0
+    except UntrimError as error:
+        code = _complain(str(error), error.exit_code)
+    except typer.TyperException as error:
+        code = _complain(f"{error.format_message()} (see untrim --help)", 2)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _complain("stopped; the same command goes on from here", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"untrim: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+@app.command()
+def train(
+    method: Annotated[str, typer.Option("--method", "-m", help="wsad, …; `untrim methods` lists them.")],
+    features: FeatureFolders,
+    annotations: AnnotationFiles,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Run folder to write.")],
+    recipe: Annotated[str | None, typer.Option(help="Preset or YAML file; none: the project's defaults.")] = None,
+    set_: Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Set one value; repeatable.")] = [],  # noqa: B006
+    subset: Subset = "training",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the output folder.")] = False,
+    device: Device = "auto",
+) -> None:
+    """Train a method on video-level labels."""
+    from untrim.annotations import read_annotations
+    from untrim.features.store import FeatureFolder
+    from untrim.training.loop import train
+    from untrim.training.settings import parse_settings
+
+    if len(features) != len(annotations):
+        raise UntrimError(
+            f"{len(features)} feature folders and {len(annotations)} annotation files", fix="give one -a for each -f"
+        )
+    sources = [
+        (FeatureFolder.open(folder), read_annotations(file)) for folder, file in zip(features, annotations, strict=True)
+    ]
+    settings = parse_settings(set_)
+    train(
+        method,
+        sources,
+        output,
+        recipe=recipe,
+        settings=settings,
+        subset=subset,
+        seed=seed,
+        resume=resume,
+        device=device,
+    )
+    print(f"trained: {output}")
+
+
+@app.command()
+def localize(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    features: Annotated[Path, typer.Option("--features", "-f", help="Feature folder.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Detections to write, .json or .csv.")],
+    annotations: Annotated[
+        Path | None, typer.Option("--annotations", "-a", help="Look only at the videos of a subset of these.")
+    ] = None,
+    subset: Subset = "validation",
+    save_activations: Annotated[
+        bool, typer.Option("--save-activations", help="Write activations/ beside the detections, for the report.")
+    ] = False,
+    device: Device = "auto",
+) -> None:
+    """Find the actions of a run in videos."""
+    from untrim.annotations import read_annotations, write_detections
+    from untrim.features.store import FeatureFolder
+    from untrim.pipeline import localize
+    from untrim.training.checkpoint import Run
+
+    videos = None if annotations is None else read_annotations(annotations).subset(subset)
+    activations = output.parent / "activations" if save_activations else None
+    found = localize(Run.open(run), FeatureFolder.open(features), videos, activations=activations, device=device)
+    write_detections(found, output)
+    print(f"{sum(map(len, found.values()))} detections in {len(found)} videos: {output}")
