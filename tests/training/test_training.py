@@ -49,7 +49,7 @@ def corpus(tmp_path: Path) -> tuple[FeatureFolder, Annotations]:
     return folder, Annotations(videos, source="test")
 
 
-SETTINGS = {"iterations": 100, "learning_rate": 5e-3, "k": 3, "block_size": 20}
+SETTINGS = {"iterations": 150, "learning_rate": 5e-3, "k": 3, "block_size": 20, "hidden": 32, "dropout": 0.2}
 
 
 def test_training_learns_and_leaves_a_complete_run(corpus: tuple[FeatureFolder, Annotations], tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_training_learns_and_leaves_a_complete_run(corpus: tuple[FeatureFolder, 
     wanted = {"model.safetensors", "config.yaml", "labels.json", "features.json", "metrics.jsonl"}
     assert wanted | {"environment.json", "README.md"} <= {path.name for path in (tmp_path / "run").iterdir()}
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
-    assert lines[-1]["iteration"] == 100
+    assert lines[-1]["iteration"] == 150
     assert lines[-1]["loss"] < 0.5 * lines[0]["loss"]
     run = Run.open(tmp_path / "run")
     assert run.labels == tuple(CLASSES)
