@@ -1,0 +1,1 @@
+"""Evaluation: matching, detection mAP, and what it is measured by."""

@@ -1,0 +1,1 @@
+"""Video files: decoding, optical flow, and rendered corpora."""
