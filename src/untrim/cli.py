@@ -117,3 +117,96 @@ def localize(
     found = localize(Run.open(run), FeatureFolder.open(features), videos, activations=activations, device=device)
     write_detections(found, output)
     print(f"{sum(map(len, found.values()))} detections in {len(found)} videos: {output}")
+
+
+@app.command()
+def extract(
+    videos: Annotated[list[Path], typer.Argument(help="Video files, or folders of them.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Feature folder to write.")],
+    backbone: Annotated[str, typer.Option(help="hoghof, …")] = "hoghof",
+    set_: Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Set one value of the backbone.")] = [],  # noqa: B006
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
+) -> None:
+    """Extract snippet features from videos; resumes by itself."""
+    from untrim.errors import WorkFailed
+    from untrim.features.extract import extract
+    from untrim.training.settings import parse_settings
+
+    report = extract(videos, output, backbone, parse_settings(set_), workers)
+    print(f"{len(report.done)} extracted, {len(report.skipped)} were there: {output}")
+    if report.failed:
+        reasons = "".join(f"\n  {reason}" for reason in report.failed.values())
+        raise WorkFailed(f"{len(report.failed)} videos failed:{reasons}")
+
+
+@app.command()
+def evaluate(
+    detections: Annotated[Path, typer.Argument(help="Detections, .json or .csv.")],
+    annotations: AnnotationFile,
+    subset: Subset = "validation",
+    iou: Annotated[str, typer.Option(help="tIoU thresholds, first:last:step or a list.")] = "0.1:0.7:0.1",
+    json_: Annotated[Path | None, typer.Option("--json", help="Write the result to this file too.")] = None,
+) -> None:
+    """Compare detections with ground truth: mean average precision."""
+    from untrim.annotations import read_annotations, read_detections
+    from untrim.evaluation.detection import evaluate_detections, iou_thresholds, table
+    from untrim.files import write_json
+
+    truth = read_annotations(annotations).subset(subset)
+    result = evaluate_detections(read_detections(detections), truth, iou_thresholds(iou))
+    print(table({detections.stem: result}))
+    if json_ is not None:
+        write_json(json_, result.to_json())
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    detections: Annotated[Path, typer.Option("--detections", "-d", help="Detections of that run.")],
+    annotations: AnnotationFile,
+    evaluation: Annotated[Path | None, typer.Option("--evaluation", "-e", help="What evaluate --json wrote.")] = None,
+    videos: Annotated[Path | None, typer.Option(help="Folder of the video files, for thumbnails.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")] = Path("report.html"),
+    subset: Subset = "validation",
+) -> None:
+    """Write one self-contained HTML page: results, training, and what was found when."""
+    from untrim.reports.html import write_report
+
+    write_report(
+        run,
+        detections=detections,
+        annotations=annotations,
+        evaluation=evaluation,
+        videos=videos,
+        output=output,
+        subset=subset,
+    )
+    print(f"report: {output}")
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")] = Path("untrim-demo"),
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the corpus and the training.")] = 0,
+    open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the report in a browser.")] = True,
+) -> None:
+    """Render a small corpus of videos, run the whole way on it, and show the report."""
+    import webbrowser
+
+    from untrim.demo import run_demo
+    from untrim.evaluation.detection import table
+
+    results = run_demo(output, seed)
+    print(table(results))
+    report = (output / "report.html").resolve()
+    print(
+        f"""
+report: {report}
+
+The same with your own videos (labels.csv holds rows of video,label):
+  untrim extract VIDEOS -o features
+  untrim train -m wsad -f features -a labels.csv -o run
+  untrim localize run -f features -o detections.json"""
+    )
+    if open_ and sys.stdout.isatty():
+        webbrowser.open(report.as_uri())

@@ -104,7 +104,7 @@ def evaluate_detections(
         raise UntrimError("has no instance with a segment", where=annotations.source, fix="evaluate on another subset")
     if not detections.keys() & annotations.keys():
         raise UntrimError(
-            f"no video in common: detections of {listing(detections) or 'none'}, ground truth of {listing(annotations)}",
+            f"no video in common: detections of {listing(detections)}, ground truth of {listing(annotations)}",
             where=annotations.source,
             fix="check names and --subset",
         )
@@ -154,3 +154,18 @@ def average_precision(hits: npt.NDArray[np.bool_], instances: int) -> Floats:
     envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     recall = np.pad(true / instances, ((0, 0), (1, 0)))
     return np.asarray((np.diff(recall, axis=1) * envelope).sum(axis=1))
+
+
+def table(results: Mapping[str, DetectionResult]) -> str:
+    """Plain text for a terminal: one row a result with mAP in percent at each threshold, and what was compared."""
+    first = next(iter(results.values()))
+    width = max(map(len, results))
+    lines = [
+        f"mAP in %, protocol {first.protocol}, subset {first.subset}: "
+        f"{first.instances} instances in {first.videos} videos",
+        " " * width + "".join(f"{iou:7.3g}" for iou in first.iou) + "    avg",
+    ]
+    for name, result in results.items():
+        values = "".join(f"{100 * value:7.1f}" for value in (*result.mean, result.average))
+        lines.append(f"{name:<{width}}{values}")
+    return "\n".join(lines)

@@ -47,7 +47,8 @@ def match(
         owner = np.repeat(np.arange(len(chosen)), count[chosen])
         offset = np.concatenate([[0], np.cumsum(count[chosen])[:-1]])
         pair = np.arange(len(owner)) - offset[owner] + first[chosen][owner]
-        overlap = tiou(*segments[chosen[owner]].T, start[pair], end[pair])
+        ends = segments[chosen[owner]]
+        overlap = tiou(ends[:, 0], ends[:, 1], start[pair], end[pair])
         free = np.where(~taken[:, pair] & (overlap >= thresholds[:, None]), overlap, -1.0)  # (K, P)
         best = np.maximum.reduceat(free, offset, axis=1)  # (K, R)
         at = np.where((free == best[:, owner]) & (free >= 0), np.arange(len(owner)), -1)

@@ -1,0 +1,87 @@
+"""The whole way once: render a corpus of video files, extract, train, localize, evaluate, report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from untrim.annotations import Annotations, write_annotations, write_detections
+from untrim.evaluation.detection import DetectionResult, evaluate_detections, iou_thresholds
+from untrim.features.extract import extract
+from untrim.features.store import FeatureFolder
+from untrim.files import make_folder, write_json
+from untrim.pipeline import localize
+from untrim.reports.html import write_report
+from untrim.timeline import Detection, Segment
+from untrim.training.loop import train
+from untrim.video.synthetic import CorpusSpec, render_corpus
+
+_IOU = "0.1:0.7:0.1"
+
+
+def run_demo(output: Path, seed: int = 0) -> dict[str, DetectionResult]:
+    """Render a corpus, learn when its actions happen from video-level labels alone, and write a report.
+
+    Leaves ``videos/ features/ run/ activations/ baselines/ annotations.json detections.json evaluation.json
+    report.html`` in `output`. A demo that was killed goes on where it was.
+
+    Args:
+        output: Folder to write.
+        seed: Seed of the corpus and of the training.
+
+    Returns:
+        Results on the validation videos by row: the trained method, the same network untrained, random proposals.
+
+    Raises:
+        UntrimError: `output` cannot be written or holds something else.
+    """
+    make_folder(output)
+    rendered = render_corpus(output, CorpusSpec(seed=seed))
+    annotations = rendered.without_segments("training")
+    write_annotations(annotations, output / "annotations.json")
+    extract([output / "videos"], output / "features")
+    features = FeatureFolder.open(output / "features")
+    validation = annotations.subset("validation")
+
+    def trained(folder: Path, settings: Mapping[str, object], activations: Path | None) -> dict[str, list[Detection]]:
+        run = train("wsad", [(features, annotations)], folder, settings=settings, seed=seed, resume=True)
+        return localize(run, features, validation, activations=activations)
+
+    detections = trained(output / "run", {}, output / "activations")
+    write_detections(detections, output / "detections.json")
+    rows = {
+        "WSAD": detections,
+        "untrained": trained(output / "baselines" / "untrained", {"iterations": 0}, None),
+        "random": random_detections(validation, sum(map(len, detections.values())) // len(detections), seed),
+    }
+    results = {name: evaluate_detections(row, validation, iou_thresholds(_IOU)) for name, row in rows.items()}
+    write_json(output / "evaluation.json", results["WSAD"].to_json())
+    comparisons = {name: output / "baselines" / f"{name}.json" for name in ("untrained", "random")}
+    for name, path in comparisons.items():
+        write_json(path, results[name].to_json())
+    write_report(
+        output / "run",
+        detections=output / "detections.json",
+        annotations=output / "annotations.json",
+        evaluation=output / "evaluation.json",
+        videos=output / "videos",
+        output=output / "report.html",
+        comparisons=comparisons,
+    )
+    return results
+
+
+def random_detections(videos: Annotations, count: int, seed: int) -> dict[str, list[Detection]]:
+    """`count` segments a video with random ends, labels and scores: what knowing nothing gets."""
+    rng = np.random.default_rng(seed)
+    found = {}
+    for name, video in videos.items():
+        ends = np.sort(rng.uniform(0, video.duration or 0.0, (count, 2)), axis=1)
+        labels = rng.choice(videos.labels, count)
+        found[name] = [
+            Detection(str(label), Segment(float(start), float(end)), float(score))
+            for label, (start, end), score in zip(labels, ends, rng.random(count), strict=True)
+        ]
+    return found
