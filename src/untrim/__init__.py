@@ -1,1 +1,78 @@
-"""untrim: find when actions happen in untrimmed videos, told only which actions happen."""
+"""untrim: find when actions happen in untrimmed videos, told only which actions happen.
+
+The public API, by name; each is loaded when it is first used, so that ``import untrim`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from untrim.annotations import (
+        Annotations,
+        Video,
+        read_annotations,
+        read_detections,
+        write_annotations,
+        write_detections,
+    )
+    from untrim.errors import UntrimError, WorkFailed
+    from untrim.evaluation.detection import evaluate_detections, iou_thresholds
+    from untrim.features.extract import extract
+    from untrim.features.store import FeatureFolder
+    from untrim.pipeline import localize
+    from untrim.reports.html import write_report
+    from untrim.timeline import Detection, Instance, Segment, SnippetGrid
+    from untrim.training.checkpoint import Run
+    from untrim.training.loop import train
+
+_HOMES = {
+    "untrim.annotations": (
+        "Annotations",
+        "Video",
+        "read_annotations",
+        "read_detections",
+        "write_annotations",
+        "write_detections",
+    ),
+    "untrim.errors": ("UntrimError", "WorkFailed"),
+    "untrim.evaluation.detection": ("evaluate_detections", "iou_thresholds"),
+    "untrim.features.extract": ("extract",),
+    "untrim.features.store": ("FeatureFolder",),
+    "untrim.pipeline": ("localize",),
+    "untrim.reports.html": ("write_report",),
+    "untrim.timeline": ("Detection", "Instance", "Segment", "SnippetGrid"),
+    "untrim.training.checkpoint": ("Run",),
+    "untrim.training.loop": ("train",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Annotations",
+    "Detection",
+    "FeatureFolder",
+    "Instance",
+    "Run",
+    "Segment",
+    "SnippetGrid",
+    "UntrimError",
+    "Video",
+    "WorkFailed",
+    "evaluate_detections",
+    "extract",
+    "iou_thresholds",
+    "localize",
+    "read_annotations",
+    "read_detections",
+    "train",
+    "write_annotations",
+    "write_detections",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'untrim' has no attribute '{name}'")
+    return getattr(import_module(_HOME_OF[name]), name)

@@ -13,7 +13,7 @@ def tiou(start: Floats, end: Floats, other_start: Floats, other_end: Floats) -> 
     """Temporal intersection over union, element by element; 0 where both are empty."""
     inner = np.maximum(np.minimum(end, other_end) - np.maximum(start, other_start), 0.0)
     union = (end - start) + (other_end - other_start) - inner
-    return np.divide(inner, union, out=np.zeros_like(inner), where=union > 0)
+    return np.asarray(np.divide(inner, union, out=np.zeros_like(inner), where=union > 0))
 
 
 def match(
