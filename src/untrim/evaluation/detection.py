@@ -96,7 +96,7 @@ def evaluate_detections(
         iou: (K,) tIoU thresholds.
 
     Raises:
-        UntrimError: No ground-truth instance, or no video in common.
+        UntrimError: No ground-truth instance, or no video or no class in common.
     """
     thresholds = np.asarray(iou, dtype=np.float64)
     truth = [(video.name, instance) for video in annotations.values() for instance in video.instances]
@@ -109,6 +109,13 @@ def evaluate_detections(
             fix="check names and --subset",
         )
     labels = sorted({instance.label for _, instance in truth})
+    foreign = {d.label for own in detections.values() for d in own} - set(labels)
+    if foreign and not any(d.label in labels for own in detections.values() for d in own):
+        raise UntrimError(
+            f"no class in common: detections of {listing(foreign)}, ground truth of {listing(labels)}",
+            where=annotations.source,
+            fix="use one set of class names",
+        )
     label_index, video_index = ({key: i for i, key in enumerate(keys)} for keys in (labels, annotations))
     found = [
         (label_index[d.label], video_index[name], d.segment.start, d.segment.end, d.score)

@@ -1,0 +1,102 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from untrim.annotations import Annotations, read_detections, write_annotations
+from untrim.cli import main
+from untrim.features.store import FeatureFolder
+
+Corpus = tuple[FeatureFolder, Annotations]
+
+
+def untrim(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    """Run the command line in this process; its exit code."""
+    monkeypatch.setattr(sys, "argv", ["untrim", *map(str, arguments)])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert isinstance(exit_.value.code, int)
+    return exit_.value.code
+
+
+@pytest.fixture
+def labels(corpus: Corpus, tmp_path: Path) -> Path:
+    path = tmp_path / "annotations.json"
+    write_annotations(corpus[1], path)
+    return path
+
+
+def test_train_localize_evaluate(
+    corpus: Corpus, labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, found, result = tmp_path / "run", tmp_path / "found.json", tmp_path / "evaluation.json"
+    data = ("-f", corpus[0].path, "-a", labels)
+    assert untrim(monkeypatch, "train", "-m", "wsad", *data, "-o", run, "--set", "iterations=300") == 0
+    assert untrim(monkeypatch, "localize", run, *data, "-o", found, "--save-activations") == 0
+    assert untrim(monkeypatch, "evaluate", found, "-a", labels, "--json", result) == 0
+    assert read_detections(found).keys() == corpus[1].subset("validation").keys()
+    assert (tmp_path / "activations" / "video12.npz").exists()
+    measured = json.loads(result.read_text())
+    assert measured["mAP"][0] > 0.8
+    assert f"{100 * measured['mAP'][4]:.1f}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["trian"], "No such command 'trian'"),
+        (["train", "-m", "wsad"], "Missing option"),
+        (["train", "-m", "wsad", "-f", "F", "-a", "none.json", "-o", "O"], "none.json: no such file"),
+        (["train", "-m", "wsad", "-f", "none", "-a", "A", "-o", "O"], "none: has no features.json"),
+        (["train", "-m", "wsad", "-f", "F", "-a", "A", "-a", "A", "-o", "O"], "give one -a for each -f"),
+        (["train", "-m", "wsad", "-f", "F", "-a", "A", "-o", "O", "--set", "kapa=1"], "did you mean 'kappa'?"),
+        (["train", "-m", "wsad", "-f", "F", "-a", "empty.json", "-o", "O"], "holds no videos"),
+        (["train", "-m", "wsad", "-f", "F", "-a", "A", "-o", "A/run"], "cannot be written"),
+        (["localize", "none", "-f", "F", "-o", "D.json"], "is not a run folder"),
+        (["evaluate", "none.json", "-a", "A"], "none.json: no such file"),
+        (["evaluate", "D.json", "-a", "A", "--subset", "test"], "no video in subset 'test'"),
+        (["evaluate", "D.json", "-a", "A", "--iou", "0:2:0.1"], "--iou 0:2:0.1"),
+        (["evaluate", "D.json", "-a", "A"], "no class in common: detections of fly, ground truth of jump, run, throw"),
+        (["extract", "none.mp4", "-o", "O"], "none.mp4: no such file or folder"),
+        (["extract", "A", "-o", "O", "--backbone", "hogof"], "hoghof"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_input_is_one_line_and_exit_code_2(
+    corpus: Corpus, labels: Path, arguments: list[str], message: str,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    Path("F").symlink_to(corpus[0].path)
+    Path("A").symlink_to(labels)
+    Path("empty.json").write_text('{"database": {}}')
+    fly = {"label": "fly", "score": 1, "segment": [0, 1]}
+    Path("D.json").write_text(json.dumps({"results": {"video12": [fly]}}))
+    renamed = ["annotations.json" if argument == "A" else argument for argument in arguments]
+    assert untrim(monkeypatch, *renamed) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("untrim: ")
+    assert error.count("\n") == 1
+    assert not Path("O").exists()
+
+
+def test_features_of_a_video_that_went_bad(
+    corpus: Corpus, labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = ("-f", corpus[0].path, "-a", labels)
+    run = tmp_path / "run"
+    assert untrim(monkeypatch, "train", "-m", "wsad", *data, "-o", run, "--set", "iterations=1") == 0
+    corpus[0].save("video13", np.full((5, 48), np.inf))
+    assert untrim(monkeypatch, "localize", run, *data, "-o", tmp_path / "found.json") == 2
+    assert "video13.npy: NaN or infinity in 5 of 5 snippets" in capsys.readouterr().err
+    assert not (tmp_path / "found.json").exists()
+
+
+def test_no_traceback_on_a_closed_pipe() -> None:
+    command = f"{sys.executable} -m untrim.cli --help | true"
+    found = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert "Traceback" not in found.stderr
