@@ -210,3 +210,7 @@ The same with your own videos (labels.csv holds rows of video,label):
     )
     if open_ and sys.stdout.isatty():
         webbrowser.open(report.as_uri())
+
+
+if __name__ == "__main__":
+    main()

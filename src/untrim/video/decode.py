@@ -85,8 +85,9 @@ class VideoFile:
         self.path = Path(path)
         self.broken_packets = 0
         self._threads = threads
-        self._open()
+        self._resources = ExitStack()
         try:
+            self._open()
             first = next(self._decoded(), None)
             if first is None:
                 raise UntrimError("holds no frame that can be decoded", where=self.path, fix="repair or remove it")
@@ -113,8 +114,8 @@ class VideoFile:
     def frames(self, fps: float | None = None, size: tuple[int, int] | int | None = None) -> Iterator[Frame]:
         """All frames from the start, one at a time; one such iteration at a time.
 
-        Afterwards `duration` is the video's true length and `broken_packets` says how many packets did not decode, or
-        only to a damaged picture.
+        Afterwards `duration` is the video's true length and `broken_packets` says how many packets were damaged, did
+        not decode or gave a damaged picture; a damaged picture is shown, a missing one is not.
 
         Args:
             fps: Resample to this rate: at each time ``k / fps`` the frame whose timestamp is nearest (the earlier of
@@ -148,27 +149,22 @@ class VideoFile:
         return [image for moment in moments if (image := found[moment]) is not None]
 
     def _open(self) -> None:
-        with ExitStack() as resources:
-            self._container = self._open_container(resources)
-            # Made-up timestamps are wrong where there are B-frames, and making them up reads far ahead.
-            self._container.flags &= ~cast(int, Flags.gen_pts.value)
-            self._stream = self._choose_stream()
-            self._resources = resources.pop_all()
-
-    def _open_container(self, resources: ExitStack) -> InputContainer:
         if not self.path.is_file():
             raise UntrimError("no such file", where=self.path)
         try:
-            file = resources.enter_context(open(self.path, "rb"))
+            file = self._resources.enter_context(self.path.open("rb"))
             if not file.peek(1):
                 raise UntrimError("is empty", where=self.path, fix="copy it again")
             # FFmpeg is handed the open file and may open no other: not those that a playlist in it names.
-            options = {"protocol_whitelist": "none"}
-            return resources.enter_context(av.open(file, "r", options=options, metadata_errors="ignore"))
+            container = av.open(file, "r", options={"protocol_whitelist": "none"}, metadata_errors="ignore")
         except (av.FFmpegError, OSError) as error:
             raise UntrimError(
                 f"is not a readable video: {error.strerror}", where=self.path, fix="check that it plays elsewhere"
             ) from error
+        self._container: InputContainer = self._resources.enter_context(container)
+        # Made-up timestamps are wrong where there are B-frames, and making them up reads far ahead.
+        self._container.flags &= ~cast(int, Flags.gen_pts.value)
+        self._stream = self._choose_stream()
 
     def _choose_stream(self) -> VideoStream:
         """The first video stream that is not the cover picture of a piece of music."""
@@ -203,7 +199,7 @@ class VideoFile:
         return Clock(self.info.fps, broadcast=bool(self._container.format.flags & _CLOCK_MAY_JUMP))
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
-        """Frames from where the container stands; packets that do not decode are counted and skipped."""
+        """Frames from where the container stands; broken packets are counted, and skipped if nothing comes of them."""
         try:
             for packet in self._container.demux(self._stream):
                 yield from self._decode(packet)
@@ -216,10 +212,10 @@ class VideoFile:
     def _decode(self, packet: av.Packet[VideoStream] | None) -> list[av.VideoFrame]:
         try:
             frames = self._stream.decode(packet)
+            broken = any(frame.is_corrupt for frame in frames) or (packet is not None and packet.is_corrupt)
         except av.FFmpegError:
-            self.broken_packets += 1
-            return []
-        self.broken_packets += sum(frame.is_corrupt for frame in frames)
+            frames, broken = [], True
+        self.broken_packets += broken
         return frames
 
     def _timed(self) -> Iterator[tuple[float, av.VideoFrame]]:

@@ -1,0 +1,121 @@
+from typing import get_args
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from untrim.errors import UntrimError
+from untrim.video.flow import Flow, FlowAlgorithm, Grey, OpticalFlow, clip_flow, optical_flow
+
+ALGORITHMS = get_args(FlowAlgorithm)
+HEIGHT, WIDTH, BORDER = 64, 96, 12
+# Mean error in pixels that each may have on a smooth moving texture, away from the border.
+TOLERANCE = {"tvl1": 0.1, "farneback": 0.15, "dis": 0.05}
+
+
+def texture(dx: float, dy: float, seed: int = 0) -> Grey:
+    """Forty sine waves of 18 to 120 pixels; moved by exactly (dx, dy), since they are not sampled twice."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(float)
+    waves = np.zeros((HEIGHT, WIDTH))
+    for _ in range(40):
+        k, angle, phase = random.uniform(0.05, 0.35), random.uniform(0, 2 * np.pi), random.uniform(0, 2 * np.pi)
+        waves += np.sin(k * (np.cos(angle) * (x - dx) + np.sin(angle) * (y - dy)) + phase)
+    return np.clip(128 + 9 * waves, 0, 255).round().astype(np.uint8)
+
+
+def mean_error(flow: Flow, dx: float, dy: float) -> float:
+    inner = flow[BORDER:-BORDER, BORDER:-BORDER]
+    return float(np.linalg.norm(inner - (dx, dy), axis=-1).mean())
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("shift", [(3, 2), (-4, 1), (0.5, 0.25), (-0.3, -0.7)])
+def test_a_known_translation_is_recovered(algorithm: FlowAlgorithm, shift: tuple[float, float]) -> None:
+    flow = optical_flow(texture(0, 0), texture(*shift), algorithm)
+    assert flow.dtype == np.float32
+    assert flow.shape == (HEIGHT, WIDTH, 2)
+    assert mean_error(flow, *shift) < TOLERANCE[algorithm]
+
+
+@settings(max_examples=25, deadline=None)
+@given(dx=st.floats(-5, 5), dy=st.floats(-5, 5), seed=st.integers(0, 100))
+def test_dis_recovers_any_small_translation(dx: float, dy: float, seed: int) -> None:
+    assert mean_error(optical_flow(texture(0, 0, seed), texture(dx, dy, seed)), dx, dy) < 0.1
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_right_and_down_are_positive(algorithm: FlowAlgorithm) -> None:
+    still = texture(0, 0)
+    right, down = optical_flow(still, texture(2, 0), algorithm), optical_flow(still, texture(0, 2), algorithm)
+    assert np.median(right[..., 0]) == pytest.approx(2, abs=0.1)
+    assert np.median(right[..., 1]) == pytest.approx(0, abs=0.1)
+    assert np.median(down[..., 1]) == pytest.approx(2, abs=0.1)
+    assert np.median(down[..., 0]) == pytest.approx(0, abs=0.1)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_nothing_moves_between_identical_frames(algorithm: FlowAlgorithm) -> None:
+    assert mean_error(optical_flow(texture(0, 0), texture(0, 0), algorithm), 0, 0) < 1e-3
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_pair_has_one_flow_whatever_came_before_and_however_many_threads(algorithm: FlowAlgorithm) -> None:
+    pair = texture(0, 0), texture(2, 1)
+    alone, engine, threads = optical_flow(*pair, algorithm), OpticalFlow(algorithm), cv2.getNumThreads()
+    engine(texture(0, 0), texture(-5, 3))
+    try:
+        cv2.setNumThreads(1)
+        one = engine(*pair)
+        cv2.setNumThreads(4)
+        four = engine(*pair)
+    finally:
+        cv2.setNumThreads(threads)
+    np.testing.assert_array_equal(one, alone)
+    np.testing.assert_array_equal(four, alone)
+
+
+def test_a_flow_is_not_overwritten_by_the_next_pair() -> None:
+    engine = OpticalFlow("dis")
+    first = engine(texture(0, 0), texture(2, 1))
+    kept = first.copy()
+    engine(texture(0, 0), texture(-3, 0))
+    np.testing.assert_array_equal(first, kept)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_images_need_not_be_contiguous(algorithm: FlowAlgorithm) -> None:
+    first, second = texture(0, 0), texture(2, 1)
+    flow = optical_flow(first[:, ::2], second[:, ::2], algorithm)
+    np.testing.assert_array_equal(flow, optical_flow(first[:, ::2].copy(), second[:, ::2].copy(), algorithm))
+
+
+def test_clipping_bounds_both_components_and_keeps_the_rest() -> None:
+    flow = np.array([[[-35.0, 3.5], [20.5, -20.0]]], dtype=np.float32)
+    np.testing.assert_array_equal(clip_flow(flow), np.array([[[-20, 3.5], [20, -20]]], dtype=np.float32))
+    assert clip_flow(flow, 4).max() == 4
+    assert clip_flow(flow).dtype == np.float32
+
+
+@pytest.mark.parametrize("make", [OpticalFlow, lambda name: optical_flow(texture(0, 0), texture(0, 0), name)])
+def test_an_unknown_algorithm_names_the_nearest(make) -> None:
+    with pytest.raises(UntrimError, match=r"'tvl2'.*did you mean 'tvl1'"):
+        make("tvl2")
+
+
+@pytest.mark.parametrize(
+    ("previous", "following"),
+    [
+        (np.zeros((20, 30), np.uint8), np.zeros((20, 31), np.uint8)),
+        (np.zeros((20, 30, 3), np.uint8), np.zeros((20, 30, 3), np.uint8)),
+        (np.zeros((20, 30), np.float32), np.zeros((20, 30), np.float32)),
+        (np.zeros((0, 0), np.uint8), np.zeros((0, 0), np.uint8)),
+        (np.zeros((5, 7), np.uint8), np.zeros((5, 7), np.uint8)),
+    ],
+)
+def test_images_that_have_no_flow_are_refused_in_one_line(previous, following) -> None:
+    with pytest.raises(UntrimError, match="flow") as caught:
+        optical_flow(previous, following)
+    assert "\n" not in str(caught.value)
