@@ -1,0 +1,148 @@
+"""Rendered corpora: untrimmed H.264 videos of a small animated world, with exact ground truth.
+
+A video is a row of scenes with a cut between them. In most scenes one sprite, the lead, performs one action class once
+or more often; the others idle or distract. Every class has a scenery of its own that accompanies most of its instances
+from well before until well after, and turns up without it too. The instances of a video never overlap.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from untrim.annotations import Annotations
+from untrim.errors import UntrimError
+from untrim.files import atomic_path, make_folder, read_json, remove_leftovers, write_json
+from untrim.progress import progress
+from untrim.video.choreography import wave
+from untrim.video.screenplay import CorpusSpec, generators, write_script
+from untrim.video.stage import Stage
+
+__all__ = ["CorpusSpec", "render_corpus", "render_frames"]
+
+Image = NDArray[np.uint8]
+
+_RENDERER = 1  # Raise it when the same specification gives other videos.
+
+
+def render_corpus(folder: Path, spec: CorpusSpec, workers: int = os.cpu_count() or 1) -> Annotations:
+    """Render the videos of a corpus that are not there yet to ``folder/videos/<name>.mp4``.
+
+    The result does not depend on `workers`. More than one starts processes afresh, so that a script needs the usual
+    ``if __name__ == "__main__":``.
+
+    Args:
+        folder: Where to write; ``corpus.json`` in it records the specification.
+        spec: What to render.
+        workers: Processes, at least 1.
+
+    Returns:
+        Subset, duration and all instances of every video, of training videos too.
+
+    Raises:
+        UntrimError: `folder` cannot be written or holds another corpus, or `workers` is less than 1.
+    """
+    if workers < 1:
+        raise UntrimError(f"{workers} workers", fix="use at least 1")
+    videos = folder / "videos"
+    make_folder(videos)
+    _claim(folder / "corpus.json", spec)
+    remove_leftovers(videos)
+    scripts = [write_script(spec, index) for index in range(spec.videos)]
+    missing = [i for i, script in enumerate(scripts) if not (videos / f"{script.name}.mp4").exists()]
+    with progress("render", spec.videos, start=spec.videos - len(missing)) as advance:
+        for name in _render_all(videos, spec, missing, min(workers, len(missing))):
+            advance(name)
+    return Annotations([script.annotation() for script in scripts], source=folder)
+
+
+def render_frames(spec: CorpusSpec, index: int) -> Iterator[Image]:
+    """The frames of video `index` of a corpus, RGB (height, width, 3), before compression."""
+    script, rng = write_script(spec, index), generators(spec, index)[1]
+    tables = _lighting(script.frames, spec.fps, rng)
+    grain = rng.uniform(1.0, 3.5) / 32
+    bank = rng.normal(128, 32, (spec.height + 64, spec.width + 64, 3)).clip(0, 255).astype(np.uint8)
+    corners = rng.integers(0, 65, (script.frames, 2))
+    for scene in script.scenes:
+        stage = Stage(scene, spec.width, spec.height, spec.fps, rng)
+        for frame in range(scene.start, scene.stop):
+            picture = cv2.LUT(stage.draw(frame - scene.start), tables[frame])
+            top, left = corners[frame]
+            noise = bank[top : top + spec.height, left : left + spec.width]
+            yield np.asarray(cv2.addWeighted(picture, 1, noise, grain, -128 * grain), dtype=np.uint8)
+
+
+def _lighting(frames: int, fps: int, rng: np.random.Generator) -> Image:
+    """Tables, (frames, 256), from a clean value to a lit one: gain and gamma that drift, and lamps that switch."""
+    switches = np.sort(rng.uniform(0, frames, rng.poisson(frames / fps / 20)))
+    lamps = rng.uniform(0.78, 1.15, len(switches) + 1)[np.searchsorted(switches, np.arange(frames))]
+    gain = lamps * np.exp(wave(rng, frames, fps, (0.02, 0.15), 0.15))
+    gamma = np.exp(wave(rng, frames, fps, (0.02, 0.15), 0.2))
+    values = 255 * gain[:, None] * (np.arange(256) / 255) ** gamma[:, None]
+    return np.asarray(np.rint(values.clip(0, 255)), dtype=np.uint8)
+
+
+def _claim(path: Path, spec: CorpusSpec) -> None:
+    """Record the specification, so that videos of two corpora never mix."""
+    wanted = {"renderer": _RENDERER, **asdict(spec)}
+    if not path.exists():
+        write_json(path, wanted)
+    elif read_json(path) != wanted:
+        raise UntrimError("describes another corpus than the one asked for", where=path, fix="use an empty folder")
+
+
+def _render_all(videos: Path, spec: CorpusSpec, indices: list[int], workers: int) -> Iterator[str]:
+    """Render the videos of `indices`, and give the name of each when it is written."""
+    if workers <= 1:
+        threads = cv2.getNumThreads()
+        try:
+            cv2.setNumThreads(1)
+            for index in indices:
+                yield _render_video(videos, spec, index)
+        finally:
+            cv2.setNumThreads(threads)
+        return
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
+    try:
+        for task in as_completed([pool.submit(_render_video, videos, spec, index) for index in indices]):
+            yield task.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent hears Ctrl-C too, and ends its workers in order.
+    cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A killed parent cannot tell its workers: they would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _render_video(videos: Path, spec: CorpusSpec, index: int) -> str:
+    name = write_script(spec, index).name
+    with atomic_path(videos / f"{name}.mp4") as temporary, av.open(str(temporary), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=spec.fps, options={"preset": "superfast", "crf": "23"})
+        stream.width, stream.height, stream.pix_fmt = spec.width, spec.height, "yuv420p"
+        stream.codec_context.thread_count = 1
+        stream.codec_context.gop_size = 2 * spec.fps
+        for picture in render_frames(spec, index):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return name
