@@ -129,14 +129,15 @@ def extract(
 ) -> None:
     """Extract snippet features from videos; resumes by itself."""
     from untrim.errors import WorkFailed
-    from untrim.features.extract import extract
+    from untrim.features.extract import FAILURES_NAME, extract
     from untrim.training.settings import parse_settings
 
     report = extract(videos, output, backbone, parse_settings(set_), workers)
     print(f"{len(report.done)} extracted, {len(report.skipped)} were there: {output}")
+    for reason in report.failed.values():
+        print(f"failed: {reason}", file=sys.stderr)
     if report.failed:
-        reasons = "".join(f"\n  {reason}" for reason in report.failed.values())
-        raise WorkFailed(f"{len(report.failed)} videos failed:{reasons}")
+        raise WorkFailed(f"{len(report.failed)} videos failed, listed in {output / FAILURES_NAME}")
 
 
 @app.command()
@@ -193,10 +194,10 @@ def demo(
     """Render a small corpus of videos, run the whole way on it, and show the report."""
     import webbrowser
 
-    from untrim.demo import run_demo
+    from untrim.demo import demo_corpus, run_demo
     from untrim.evaluation.detection import table
 
-    results = run_demo(output, seed)
+    results = run_demo(output, demo_corpus(seed))
     print(table(results))
     report = (output / "report.html").resolve()
     print(

@@ -16,12 +16,20 @@ from untrim.pipeline import localize
 from untrim.reports.html import write_report
 from untrim.timeline import Detection, Segment
 from untrim.training.loop import train
-from untrim.video.synthetic import CorpusSpec, render_corpus
+from untrim.video.screenplay import CorpusSpec
+from untrim.video.synthetic import render_corpus
 
 _IOU = "0.1:0.7:0.1"
 
 
-def run_demo(output: Path, seed: int = 0) -> dict[str, DetectionResult]:
+def demo_corpus(seed: int) -> CorpusSpec:
+    """A corpus that two cores take the whole way in a few minutes."""
+    return CorpusSpec(training=48, validation=20, seed=seed, min_seconds=25, max_seconds=45)
+
+
+def run_demo(
+    output: Path, corpus: CorpusSpec, settings: Mapping[str, object] | None = None
+) -> dict[str, DetectionResult]:
     """Render a corpus, learn when its actions happen from video-level labels alone, and write a report.
 
     Leaves ``videos/ features/ run/ activations/ baselines/ annotations.json detections.json evaluation.json
@@ -29,7 +37,8 @@ def run_demo(output: Path, seed: int = 0) -> dict[str, DetectionResult]:
 
     Args:
         output: Folder to write.
-        seed: Seed of the corpus and of the training.
+        corpus: The corpus to render; its seed is that of the training too.
+        settings: Values laid over the project's defaults.
 
     Returns:
         Results on the validation videos by row: the trained method, the same network untrained, random proposals.
@@ -38,23 +47,23 @@ def run_demo(output: Path, seed: int = 0) -> dict[str, DetectionResult]:
         UntrimError: `output` cannot be written or holds something else.
     """
     make_folder(output)
-    rendered = render_corpus(output, CorpusSpec(seed=seed))
+    rendered = render_corpus(output, corpus)
     annotations = rendered.without_segments("training")
     write_annotations(annotations, output / "annotations.json")
     extract([output / "videos"], output / "features")
     features = FeatureFolder.open(output / "features")
     validation = annotations.subset("validation")
 
-    def trained(folder: Path, settings: Mapping[str, object], activations: Path | None) -> dict[str, list[Detection]]:
-        run = train("wsad", [(features, annotations)], folder, settings=settings, seed=seed, resume=True)
+    def trained(folder: Path, values: Mapping[str, object], activations: Path | None) -> dict[str, list[Detection]]:
+        run = train("wsad", [(features, annotations)], folder, settings=values, seed=corpus.seed, resume=True)
         return localize(run, features, validation, activations=activations)
 
-    detections = trained(output / "run", {}, output / "activations")
+    detections = trained(output / "run", settings or {}, output / "activations")
     write_detections(detections, output / "detections.json")
     rows = {
         "WSAD": detections,
         "untrained": trained(output / "baselines" / "untrained", {"iterations": 0}, None),
-        "random": random_detections(validation, sum(map(len, detections.values())) // len(detections), seed),
+        "random": random_detections(validation, sum(map(len, detections.values())) // len(detections), corpus.seed),
     }
     results = {name: evaluate_detections(row, validation, iou_thresholds(_IOU)) for name, row in rows.items()}
     write_json(output / "evaluation.json", results["WSAD"].to_json())

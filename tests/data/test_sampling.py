@@ -26,6 +26,17 @@ def test_uniform_crop_is_even() -> None:
     np.testing.assert_array_equal(crop_snippets(12, 4, "uniform", np.random.default_rng(0)), [1, 4, 7, 10])
 
 
+@given(st.integers(1, 500), st.integers(1, 500))
+def test_resampling_stretches_evenly(count: int, most: int) -> None:
+    kept = crop_snippets(count, most, "resample", np.random.default_rng(0))
+    assert len(kept) == most
+    times = np.bincount(kept, minlength=count)
+    assert len(times) == count
+    assert times.max() - times.min() <= 1
+    if count > most:
+        np.testing.assert_array_equal(kept, crop_snippets(count, most, "uniform", np.random.default_rng(0)))
+
+
 def test_no_limit_keeps_all() -> None:
     np.testing.assert_array_equal(crop_snippets(5, None, "random", np.random.default_rng(0)), np.arange(5))
 

@@ -1,17 +1,20 @@
-"""Read and write labels and detections; the form follows the file's ending (``.json`` or ``.csv``)."""
+"""Read and write labels and detections; the form follows the file's ending (``.json`` or ``.csv``), and a folder is one
+of THUMOS14 text files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from untrim.annotations import activitynet, csv
+from untrim.annotations import activitynet, csv, thumos14
+from untrim.annotations.detections import Detections
 from untrim.annotations.model import Annotations, Video
 from untrim.errors import UntrimError
 from untrim.timeline import Detection
 
 __all__ = [
     "Annotations",
+    "Detections",
     "Video",
     "read_annotations",
     "read_detections",
@@ -21,11 +24,13 @@ __all__ = [
 
 
 def read_annotations(path: Path | str) -> Annotations:
-    """Annotations of a file: ActivityNet JSON or CSV.
+    """Annotations of a file, ActivityNet JSON or CSV, or of a folder of the official THUMOS14 text files.
 
     Raises:
         UntrimError: The file is missing, of another kind, or wrong inside.
     """
+    if Path(path).is_dir():
+        return thumos14.read_thumos14(Path(path))
     return csv.read_annotations_csv(Path(path)) if _is_csv(path) else activitynet.read_annotations_json(Path(path))
 
 
@@ -35,8 +40,8 @@ def write_annotations(annotations: Annotations, path: Path | str) -> None:
     write(annotations, Path(path))
 
 
-def read_detections(path: Path | str) -> dict[str, list[Detection]]:
-    """Detections by video of a file: ActivityNet results JSON or CSV.
+def read_detections(path: Path | str) -> Detections:
+    """Detections by video of a file, ActivityNet results JSON or CSV: a mapping from video to list.
 
     Raises:
         UntrimError: The file is missing, of another kind, or wrong inside.

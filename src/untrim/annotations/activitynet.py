@@ -3,14 +3,18 @@
 ``{"database": {video: {"subset", "duration", "annotations": [{"label", "segment"?}]}}}`` and
 ``{"results": {video: [{"label", "score", "segment"}]}}``. Files in the wild hold numbers as strings, miss
 durations, and give training videos labels without segments: all of that is read; what cannot be meant is refused.
+Beside the annotations of a video, ``"ambiguous": [[start, end], …]`` keeps the spans that THUMOS14 sets apart.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
+from untrim.annotations.detections import Detections
 from untrim.annotations.model import Annotations, Video
 from untrim.errors import UntrimError
 from untrim.files import read_json, write_json
@@ -36,19 +40,32 @@ def write_annotations_json(annotations: Annotations, path: Path) -> None:
         timed = [{"label": i.label, "segment": [i.segment.start, i.segment.end]} for i in video.instances]
         known = {instance.label for instance in video.instances}
         untimed = [{"label": label} for label in video.labels if label not in known]
-        duration = {} if video.duration is None else {"duration": video.duration}
-        database[name] = {"subset": video.subset, **duration, "annotations": [*timed, *untimed]}
+        extra: dict[str, object] = {} if video.duration is None else {"duration": video.duration}
+        if video.ambiguous:
+            extra["ambiguous"] = [[span.start, span.end] for span in video.ambiguous]
+        database[name] = {"subset": video.subset, **extra, "annotations": [*timed, *untimed]}
     write_json(path, {"version": "untrim-1", "database": database})
 
 
-def read_detections_json(path: Path) -> dict[str, list[Detection]]:
+def read_detections_json(path: Path) -> Detections:
     """Detections by video of an ActivityNet results file, in the order of the file.
 
     Raises:
         UntrimError: Not such a file; a segment or score that is not a finite number.
     """
     results = _mapping(_mapping(read_json(path), path, "the file").get("results"), path, "'results'")
-    return {name: [_detection(d, path, name) for d in _list(found, path, name)] for name, found in results.items()}
+    found: dict[str, list[Any]] = {name: _list(own, path, name) for name, own in results.items()}
+    rows = list(chain.from_iterable(found.values()))
+    try:
+        return Detections(
+            tuple(found),
+            [len(own) for own in found.values()],
+            [row["label"] for row in rows],
+            [row["segment"] for row in rows],
+            [row["score"] for row in rows],
+        )
+    except (KeyError, TypeError, ValueError, OverflowError, UntrimError):  # columns do not know which entry is wrong
+        return Detections.of({name: [_detection(row, path, name) for row in own] for name, own in found.items()})
 
 
 def write_detections_json(detections: Mapping[str, Sequence[Detection]], path: Path) -> None:
@@ -76,6 +93,7 @@ def _video(name: str, entry: object, path: Path) -> Video:
         duration=None if duration in (None, "") else number(duration, path, f"duration of '{name}'"),
         labels=tuple(labels),
         instances=tuple(instances),
+        ambiguous=tuple(_segment(span, path, name) for span in _list(fields.get("ambiguous", []), path, name)),
     )
 
 
@@ -110,7 +128,7 @@ def number(value: object, path: Path, what: str) -> float:
     """
     try:
         result = float(value) if isinstance(value, (int, float, str)) else math.nan
-    except ValueError:
+    except (ValueError, OverflowError):
         result = math.nan
     if not math.isfinite(result):
         raise UntrimError(f"{what} is not a finite number: {value!r:.60}", where=path)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from untrim.annotations.activitynet import number
+from untrim.annotations.detections import Detections
 from untrim.annotations.model import Annotations, Video
 from untrim.errors import UntrimError, listing
 from untrim.files import read_text, write_text
@@ -33,7 +34,10 @@ def read_annotations_csv(path: Path) -> Annotations:
 
 
 def write_annotations_csv(annotations: Annotations, path: Path) -> None:
-    """Write one row an instance, and one row without times for each label that has no known instance."""
+    """Write one row an instance, and one row without times for each label that has no known instance.
+
+    The form has no place for ambiguous spans: those are not written.
+    """
     rows: list[list[object]] = []
     for name, video in annotations.items():
         known = {instance.label for instance in video.instances}
@@ -43,7 +47,7 @@ def write_annotations_csv(annotations: Annotations, path: Path) -> None:
     _write(path, _COLUMNS, rows)
 
 
-def read_detections_csv(path: Path) -> dict[str, list[Detection]]:
+def read_detections_csv(path: Path) -> Detections:
     """Detections by video of a ``video,label,start,end,score`` file.
 
     Raises:
@@ -54,7 +58,7 @@ def read_detections_csv(path: Path) -> dict[str, list[Detection]]:
     for place, row in _rows(path, required=columns, known=columns):
         detection = Detection(row["label"], _segment(row, place), number(row["score"], Path(place), "score"))
         detections.setdefault(row["video"], []).append(detection)
-    return detections
+    return Detections.of(detections)
 
 
 def write_detections_csv(detections: Mapping[str, Sequence[Detection]], path: Path) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from untrim.errors import UntrimError, listing
-from untrim.timeline import Instance
+from untrim.timeline import Instance, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Video:
         duration: Seconds, or None if unknown.
         labels: Video-level labels, sorted, each once; holds the labels of all `instances`.
         instances: Instances with known times; empty where only labels are known.
+        ambiguous: Spans of which nobody can say what they show (THUMOS14); no instance, and no background either.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Video:
     duration: float | None = None
     labels: tuple[str, ...] = ()
     instances: tuple[Instance, ...] = ()
+    ambiguous: tuple[Segment, ...] = ()
 
     def __post_init__(self) -> None:
         labels = {*self.labels, *(instance.label for instance in self.instances)}
@@ -61,6 +63,12 @@ class Annotations(Mapping[str, Video]):
     def labels(self) -> tuple[str, ...]:
         """All labels, sorted."""
         return tuple(sorted({label for video in self.values() for label in video.labels}))
+
+    def without_segments(self, subset: str) -> Annotations:
+        """The same annotations with the videos of one subset reduced to their labels: weak supervision."""
+        return Annotations(
+            [replace(video, instances=()) if video.subset == subset else video for video in self.values()], self.source
+        )
 
     def subset(self, name: str) -> Annotations:
         """The videos of one subset.

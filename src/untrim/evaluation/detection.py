@@ -1,8 +1,4 @@
-"""Detection mAP in the ActivityNet protocol.
-
-Seconds; greedy by score; all-point interpolated average precision; classes absent from the ground truth are ignored,
-ground-truth classes without predictions score 0 (ActivityNet challenge evaluation).
-"""
+"""Mean average precision of detections, equal to the official ActivityNet evaluator's bit for bit."""
 
 from __future__ import annotations
 
@@ -13,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from untrim.annotations import Annotations
-from untrim.errors import UntrimError, listing
-from untrim.evaluation.matching import Floats, match
+from untrim.errors import UntrimError
+from untrim.evaluation.comparison import Comparison, Flags, compare
+from untrim.evaluation.matching import Floats, Indices
 from untrim.timeline import Detection
 
 
@@ -26,10 +23,11 @@ class DetectionResult:
         protocol: Name of the protocol.
         subset: Subset of the annotations; ``mixed`` if there are several.
         iou: tIoU thresholds, (K,).
-        average_precision: Class -> (K,).
-        videos: Videos with ground truth.
-        instances: Ground-truth instances.
-        detections: Detections in those videos, of classes that the ground truth has.
+        average_precision: Class -> (K,), in the order in which the ground truth names them.
+        videos: Videos that count.
+        instances: Ground-truth instances in them.
+        detections: Detections in them, of classes that the ground truth has.
+        notes: What was left out and why, one sentence each.
     """
 
     protocol: str
@@ -39,11 +37,13 @@ class DetectionResult:
     videos: int
     instances: int
     detections: int
+    notes: tuple[str, ...] = ()
 
     @property
     def mean(self) -> tuple[float, ...]:
         """mAP at each threshold."""
-        return tuple(np.mean(list(self.average_precision.values()), axis=0).tolist())
+        values = np.array(list(self.average_precision.values()))
+        return tuple(np.ascontiguousarray(values.T).mean(axis=1).tolist())  # the official order of summation
 
     @property
     def average(self) -> float:
@@ -80,87 +80,118 @@ def iou_thresholds(text: str) -> Floats:
             values = np.array([float(part) for part in text.split(",")])
     except (ValueError, ZeroDivisionError, OverflowError, MemoryError):
         values = np.empty(0)
-    if len(values) == 0 or not ((values > 0) & (values <= 1)).all():
-        raise UntrimError(f"--iou {text}", fix="write first:last:step or a list, such as 0.1:0.7:0.1 or 0.3,0.5")
-    return values
+    return _checked(values, f"--iou {text}")
+
+
+def _checked(values: npt.ArrayLike, what: str) -> Floats:
+    thresholds = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    if thresholds.size == 0 or not ((thresholds > 0) & (thresholds <= 1)).all():
+        raise UntrimError(
+            f"{what}: not thresholds in (0, 1]",
+            fix="write first:last:step or a list, such as 0.1:0.7:0.1 or 0.3,0.5",
+        )
+    return thresholds
 
 
 def evaluate_detections(
-    detections: Mapping[str, Sequence[Detection]], annotations: Annotations, iou: npt.ArrayLike
+    detections: Mapping[str, Sequence[Detection]],
+    annotations: Annotations,
+    iou: npt.ArrayLike,
+    protocol: str = "activitynet",
+    *,
+    subset: str | None = None,
+    strict: bool = False,
 ) -> DetectionResult:
     """Mean average precision of detections.
 
+    A zero-length detection overlaps nothing, so it is false; so does a zero-length instance, so it is missed.
+
     Args:
-        detections: Detections by video; videos that have no ground truth are ignored.
-        annotations: Ground truth, of one subset.
-        iou: (K,) tIoU thresholds.
+        detections: Detections by video; what `read_detections` returns is the quickest.
+        annotations: Ground truth.
+        iou: (K,) tIoU thresholds in (0, 1].
+        protocol: Name of the protocol (`untrim.evaluation.protocols`).
+        subset: The subset to evaluate; None for all of `annotations`.
+        strict: Refuse detections in videos, or of classes, that stand nowhere in `annotations`; else they are left
+            out and noted.
 
     Raises:
-        UntrimError: No ground-truth instance, or no video or no class in common.
+        UntrimError: See `untrim.evaluation.comparison.compare`; or wrong thresholds.
     """
-    thresholds = np.asarray(iou, dtype=np.float64)
-    truth = [(video.name, instance) for video in annotations.values() for instance in video.instances]
-    if not truth:
-        raise UntrimError("has no instance with a segment", where=annotations.source, fix="evaluate on another subset")
-    if not detections.keys() & annotations.keys():
-        raise UntrimError(
-            f"no video in common: detections of {listing(detections)}, ground truth of {listing(annotations)}",
-            where=annotations.source,
-            fix="check names and --subset",
-        )
-    labels = sorted({instance.label for _, instance in truth})
-    foreign = {d.label for own in detections.values() for d in own} - set(labels)
-    if foreign and not any(d.label in labels for own in detections.values() for d in own):
-        raise UntrimError(
-            f"no class in common: detections of {listing(foreign)}, ground truth of {listing(labels)}",
-            where=annotations.source,
-            fix="use one set of class names",
-        )
-    label_index, video_index = ({key: i for i, key in enumerate(keys)} for keys in (labels, annotations))
-    found = [
-        (label_index[d.label], video_index[name], d.segment.start, d.segment.end, d.score)
-        for name, own in detections.items()
-        if name in video_index
-        for d in own
-        if d.label in label_index
-    ]
-    table = np.array(found, dtype=np.float64).reshape(-1, 5)
-    table = table[np.argsort(-table[:, 4], kind="stable")]
-    of_class = table[:, 0].astype(np.intp)
-    truth_class = np.array([label_index[instance.label] for _, instance in truth])
-    truth_video = np.array([video_index[name] for name, _ in truth])
-    matched = match(
-        of_class * len(video_index) + table[:, 1].astype(np.intp),
-        table[:, 2:4],
-        truth_class * len(video_index) + truth_video,
-        np.array([(instance.segment.start, instance.segment.end) for _, instance in truth]),
-        thresholds,
-    )
-    per_class = {
-        label: tuple(average_precision(matched[:, of_class == c] >= 0, int((truth_class == c).sum())).tolist())
-        for c, label in enumerate(labels)
-    }
-    subsets = {video.subset for video in annotations.values()}
+    thresholds = _checked(iou, "tIoU")
+    compared = compare(detections, annotations, protocol, subset=subset, strict=strict)
+    return score(compared, compared.match(thresholds) >= 0, thresholds)
+
+
+def score(compared: Comparison, hits: Flags, thresholds: Floats) -> DetectionResult:
+    """The result of (K, N) `hits`: which detections of `compared` are true at each of the thresholds."""
+    instances = np.bincount(compared.truth_label, minlength=len(compared.labels))
+    rows = by_class(compared)
     return DetectionResult(
-        "activitynet",
-        subsets.pop() if len(subsets) == 1 else "mixed",
+        compared.protocol.name,
+        compared.subset,
         tuple(thresholds.tolist()),
-        per_class,
-        videos=len(annotations),
-        instances=len(truth),
-        detections=len(table),
+        {
+            label: tuple(average_precision(hits[:, rows[c]], instances[c], compared.protocol.interpolated).tolist())
+            for c, label in enumerate(compared.labels)
+        },
+        videos=len(compared.videos),
+        instances=len(compared.truth_label),
+        detections=len(compared.label),
+        notes=compared.notes,
     )
 
 
-def average_precision(hits: npt.NDArray[np.bool_], instances: int) -> Floats:
-    """All-point interpolated average precision of (K, N) `hits`, best detection first; (K,)."""
-    if hits.shape[1] == 0:
-        return np.zeros(len(hits))
-    true = hits.cumsum(axis=1, dtype=np.float64)
-    precision = true / np.arange(1, hits.shape[1] + 1)
-    envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    recall = np.pad(true / instances, ((0, 0), (1, 0)))
-    return np.asarray((np.diff(recall, axis=1) * envelope).sum(axis=1))
+def evaluate_videos(
+    detections: Mapping[str, Sequence[Detection]],
+    annotations: Annotations,
+    iou: npt.ArrayLike,
+    protocol: str = "activitynet",
+    *,
+    subset: str | None = None,
+) -> dict[str, float]:
+    """mAP of each video on its own, averaged over its own classes and the thresholds; of videos with instances.
+
+    Args and errors as of `evaluate_detections`.
+    """
+    thresholds = _checked(iou, "tIoU")
+    compared = compare(detections, annotations, protocol, subset=subset)
+    hits, classes = compared.match(thresholds) >= 0, len(compared.labels)
+    group = compared.video * classes + compared.label
+    order = np.argsort(group, kind="stable")
+    truth, instances = np.unique(compared.truth_video * classes + compared.truth_label, return_counts=True)
+    first, last = (np.searchsorted(group[order], truth, side=side) for side in ("left", "right"))
+    maps: dict[str, list[float]] = {}
+    for own, count, start, stop in zip(truth, instances, first, last, strict=True):
+        values = average_precision(hits[:, order[start:stop]], count, compared.protocol.interpolated)
+        maps.setdefault(compared.videos[own // classes], []).append(float(values.mean()))
+    return {name: float(np.mean(values)) for name, values in maps.items()}
+
+
+def by_class(compared: Comparison) -> list[Indices]:
+    """Rows of the detections of each class, best first."""
+    order = np.argsort(compared.label, kind="stable")
+    return np.split(order, np.searchsorted(compared.label[order], np.arange(1, len(compared.labels))))
+
+
+def average_precision(hits: Flags, instances: int, interpolated: bool = True) -> Floats:
+    """Average precision of (K, N) `hits`, best detection first, given the number of instances; (K,).
+
+    Interpolated over all points: precision at a recall is the best at that or any higher recall. Recall only grows at
+    hits, so nothing else is looked at.
+    """
+    result = np.zeros(len(hits))
+    for k, own in enumerate(hits):
+        rank = np.flatnonzero(own)
+        precision = np.arange(1, len(rank) + 1) / (rank + 1)
+        if interpolated:
+            precision = np.maximum.accumulate(precision[::-1])[::-1]
+        step = np.diff(np.arange(len(rank) + 1) / instances) if interpolated else 1 / instances
+        terms = step * precision
+        if len(rank) < instances:
+            terms = np.append(terms, 0.0)  # as the official sum has it: the length decides how NumPy rounds
+        result[k] = terms.sum()
+    return result
 
 
 def table(results: Mapping[str, DetectionResult]) -> str:
@@ -175,4 +206,5 @@ def table(results: Mapping[str, DetectionResult]) -> str:
     for name, result in results.items():
         values = "".join(f"{100 * value:7.1f}" for value in (*result.mean, result.average))
         lines.append(f"{name:<{width}}{values}")
-    return "\n".join(lines)
+    notes = dict.fromkeys(note for result in results.values() for note in result.notes)
+    return "\n".join([*lines, *notes])

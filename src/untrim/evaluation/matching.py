@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
+Preference = Literal["overlap", "order"]
+"""Which free instance a detection takes: that of the largest `overlap`, or the first in `order`."""
+
+_BLOCK = 1 << 20
+"""Pairs looked at together: bounds the memory, whatever the number of detections."""
 
 
 def tiou(start: Floats, end: Floats, other_start: Floats, other_end: Floats) -> Floats:
@@ -16,55 +24,118 @@ def tiou(start: Floats, end: Floats, other_start: Floats, other_end: Floats) -> 
     return np.asarray(np.divide(inner, union, out=np.zeros_like(inner), where=union > 0))
 
 
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Detections and instances of one group that overlap; ordered by detection, then by instance.
+
+    Args:
+        detection: (P,) index of the detection.
+        instance: (P,) index of the instance.
+        overlap: (P,) their tIoU, above 0.
+    """
+
+    detection: Indices
+    instance: Indices
+    overlap: Floats
+
+
+def overlapping(
+    group: Indices, segments: Floats, truth_group: Indices, truth_segments: Floats, least: float = 0.0
+) -> Pairs:
+    """All pairs within groups (such as video and class) with a tIoU above 0 and of at least `least`.
+
+    Args:
+        group: (N,) group of each detection.
+        segments: (N, 2) start and end of each.
+        truth_group: (M,) group of each instance.
+        truth_segments: (M, 2).
+        least: tIoU that a pair needs.
+    """
+    order = np.argsort(truth_group, kind="stable")
+    grouped = truth_group[order]
+    first = np.searchsorted(grouped, group, side="left")
+    count = np.searchsorted(grouped, group, side="right") - first
+    candidates = np.flatnonzero(count)
+    total = np.cumsum(count[candidates])
+    blocks = np.split(candidates, np.searchsorted(total, np.arange(_BLOCK, total[-1] if len(total) else 0, _BLOCK)))
+    found = [_pairs(block, first, count, order, segments, truth_segments, least) for block in blocks]
+    return Pairs(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+
+def _pairs(
+    block: Indices,
+    first: Indices,
+    count: Indices,
+    order: Indices,
+    segments: Floats,
+    truth_segments: Floats,
+    least: float,
+) -> tuple[Indices, Indices, Floats]:
+    """Pairs of the detections in `block`; instances ``order[first : first + count]`` share the group of each."""
+    size = count[block]
+    detection = np.repeat(block, size)
+    place = np.arange(len(detection)) - np.repeat(np.cumsum(size) - size, size)
+    instance = order[first[detection] + place]
+    overlap = tiou(*segments[detection].T, *truth_segments[instance].T)
+    kept = (overlap > 0) & (overlap >= least)
+    return detection[kept], instance[kept], overlap[kept]
+
+
 def match(
     group: Indices,
     segments: Floats,
     truth_group: Indices,
     truth_segments: Floats,
     thresholds: Floats,
+    prefer: Preference = "overlap",
 ) -> Indices:
-    """Greedy matching within groups, best detection first; a taken instance falls through to the next best.
+    """Greedy matching within groups, best detection first; where its instance is taken, it falls through to the next.
 
-    Works in rounds: the r-th detections of all groups choose together, since groups do not touch each other.
+    Of equal overlaps the later instance is preferred, as the official ActivityNet evaluator does.
 
     Args:
         group: (N,) group (such as video and class) of each detection, best detection first.
         segments: (N, 2) start and end of each.
         truth_group: (M,) group of each instance.
         truth_segments: (M, 2).
-        thresholds: (K,) tIoU that a match needs at least.
+        thresholds: (K,) tIoU that a match needs at least, above 0.
+        prefer: Which free instance a detection takes.
 
     Returns:
         (K, N) index of the instance that each detection is matched to, -1 for none.
     """
-    truth_order = np.argsort(truth_group, kind="stable")
-    sorted_group, (start, end) = truth_group[truth_order], truth_segments[truth_order].T
-    first = np.searchsorted(sorted_group, group, side="left")
-    count = np.searchsorted(sorted_group, group, side="right") - first
+    pairs = overlapping(group, segments, truth_group, truth_segments, float(np.min(thresholds)))
+    detection, instance, overlap = pairs.detection, pairs.instance, pairs.overlap
+    if prefer == "overlap":
+        order = np.lexsort((-instance, -overlap, detection))
+        detection, instance, overlap = detection[order], instance[order], overlap[order]
     matched = np.full((len(thresholds), len(group)), -1, dtype=np.intp)
-    taken = np.zeros((len(thresholds), len(truth_order)), dtype=bool)
-    for chosen in _rounds(group, np.flatnonzero(count)):
-        owner = np.repeat(np.arange(len(chosen)), count[chosen])
-        offset = np.concatenate([[0], np.cumsum(count[chosen])[:-1]])
-        pair = np.arange(len(owner)) - offset[owner] + first[chosen][owner]
-        ends = segments[chosen[owner]]
-        overlap = tiou(ends[:, 0], ends[:, 1], start[pair], end[pair])
-        free = np.where(~taken[:, pair] & (overlap >= thresholds[:, None]), overlap, -1.0)  # (K, P)
-        best = np.maximum.reduceat(free, offset, axis=1)  # (K, R)
-        at = np.where((free == best[:, owner]) & (free >= 0), np.arange(len(owner)), -1)
-        winner = np.maximum.reduceat(at, offset, axis=1)  # of equal overlaps the last, as the official evaluator
-        threshold, detection = np.nonzero(winner >= 0)
-        instance = pair[winner[threshold, detection]]
-        taken[threshold, instance] = True
-        matched[threshold, chosen[detection]] = truth_order[instance]
+    for own, threshold in zip(matched, thresholds, strict=True):
+        enough = overlap >= threshold
+        _assign(detection[enough], instance[enough], len(truth_group), own)
     return matched
 
 
-def _rounds(group: Indices, candidates: Indices) -> list[Indices]:
-    """`candidates` split so that each part holds the next best detection of every group."""
-    order = candidates[np.argsort(group[candidates], kind="stable")]
-    starts = np.flatnonzero(np.diff(group[order], prepend=-1)) if len(order) else np.empty(0, dtype=np.intp)
-    sizes = np.diff(starts, append=len(order))
-    rank = np.arange(len(order)) - np.repeat(starts, sizes)
-    by_rank = order[np.argsort(rank, kind="stable")]
-    return np.split(by_rank, np.cumsum(np.bincount(rank))[:-1]) if len(order) else []
+def _assign(detection: Indices, instance: Indices, instances: int, matched: Indices) -> None:
+    """Fill `matched` with what serving detections one after the other would give.
+
+    All detections ask for their first choice at once; each instance keeps the best that ever asked; the others ask
+    for their next choice. This ends in the one stable matching, which is that of greedy service, since all instances
+    rank detections alike (Gale and Shapley 1962), but needs few rounds, each without a loop.
+    """
+    turn = np.flatnonzero(np.diff(detection, prepend=-1))  # (D,) where the choices of each detection begin
+    stop = np.append(turn[1:], len(detection))
+    names = detection[turn]
+    holder = np.full(instances, len(names))
+    asking = np.arange(len(names))
+    while len(asking):
+        wanted = instance[turn[asking]]
+        before = holder[wanted]
+        np.minimum.at(holder, wanted, asking)
+        after = holder[wanted]
+        ousted = np.unique(before[(before != after) & (before < len(names))])
+        asking = np.concatenate([asking[after != asking], ousted])
+        turn[asking] += 1
+        asking = asking[turn[asking] < stop[asking]]
+    held = np.flatnonzero(holder < len(names))
+    matched[names[holder[held]]] = held

@@ -23,13 +23,15 @@ INFO_NAME = "features.json"
 
 
 class VideoInfo(BaseModel):
-    """What is known of one video: its own fps where it differs, duration in seconds, source file, notes."""
+    """What is known of one video: its own fps where it differs, duration in seconds, source file (name and size in
+    bytes), notes."""
 
     model_config = ConfigDict(extra="forbid")
 
     fps: float | None = Field(default=None, gt=0)
     duration: float | None = Field(default=None, ge=0)
     source: str | None = None
+    source_bytes: int | None = Field(default=None, ge=0)
     notes: list[str] = []
 
 
@@ -75,8 +77,12 @@ class FeatureInfo(BaseModel):
         """The first thing in which two recipes differ, as ``key: mine against theirs``; None if they agree."""
         for key in type(self).model_fields:
             mine, theirs = getattr(self, key), getattr(other, key)
-            if key not in ("version", "videos") and mine != theirs:
-                return f"{key}: {mine} against {theirs}"
+            if key in ("version", "videos") or mine == theirs:
+                continue
+            if key == "recipe":
+                name = min(name for name in mine | theirs if mine.get(name) != theirs.get(name))
+                key, mine, theirs = f"recipe.{name}", mine.get(name), theirs.get(name)
+            return f"{key}: {mine} against {theirs}"
         return None
 
 
@@ -108,7 +114,9 @@ class FeatureFolder:
     def save_info(self) -> None:
         """Write ``features.json``, whole or not at all."""
         content = json.loads(self.info.model_dump_json(by_alias=True))
-        content["videos"] = {name: {k: v for k, v in entry.items() if v} for name, entry in content["videos"].items()}
+        content["videos"] = {
+            name: {k: v for k, v in entry.items() if v} for name, entry in sorted(content["videos"].items())
+        }
         write_json(self.path / INFO_NAME, content)
 
     def names(self) -> list[str]:
@@ -121,7 +129,8 @@ class FeatureFolder:
         Raises:
             UntrimError: The name would lead out of the folder.
         """
-        if not name or name != Path(name).name or name.startswith(".") or "\\" in name or "\0" in name:
+        odd = "\\" in name or "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name)
+        if not name or name != Path(name).name or name.startswith(".") or odd:
             raise UntrimError(f"'{name}' cannot be a video's name", where=self.path, fix="use plain file names")
         return self.path / f"{name}.npy"
 
@@ -169,9 +178,17 @@ class FeatureFolder:
         return array.astype(np.float32)
 
     def save(self, name: str, features: npt.NDArray[np.floating]) -> None:
-        """Write the features (T, D) of one video as float16, whole or not at all."""
+        """Write the features (T, D) of one video as float16, whole or not at all.
+
+        Raises:
+            UntrimError: Not finite as float16, or the place cannot be written.
+        """
+        with np.errstate(over="ignore"):
+            half = features.astype(np.float16)
+        if not np.isfinite(half).all():
+            raise UntrimError("features are not finite, or beyond what float16 holds", where=self.file(name))
         with atomic_path(self.file(name)) as temporary, open(temporary, "wb") as stream:
-            np.save(stream, features.astype(np.float16))
+            np.save(stream, half)
 
     def duration(self, name: str, snippets: int) -> float:
         """Seconds of a video: as recorded, else up to the end of its last snippet's cell."""

@@ -1,0 +1,67 @@
+"""The official THUMOS14 text files: ``<Class>_test.txt`` and ``<Class>_val.txt``, a line ``video start end`` each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from untrim.annotations.activitynet import number
+from untrim.annotations.model import Annotations, Video
+from untrim.errors import UntrimError
+from untrim.files import read_text
+from untrim.timeline import Instance, Segment
+
+_SUBSETS = {"test": "test", "val": "validation"}
+_AMBIGUOUS = "Ambiguous"
+
+
+def read_thumos14(folder: Path) -> Annotations:
+    """Annotations of a folder of the text files, or of a folder that holds such folders.
+
+    Subsets are ``test`` and ``validation``; durations are not in the files. Spans marked Ambiguous are kept apart: a
+    video with nothing else (video_test_0001292) has no labels.
+
+    Raises:
+        UntrimError: There are no such files, or a line is not ``video start end``; gives the line.
+    """
+    instances: dict[str, list[Instance]] = defaultdict(list)
+    ambiguous: dict[str, list[Segment]] = defaultdict(list)
+    subsets: dict[str, str] = {}
+    for file in sorted([*folder.glob("*.txt"), *folder.glob("*/*.txt")]):
+        label, _, ending = file.stem.rpartition("_")
+        if not label or ending not in _SUBSETS:
+            continue
+        for name, segment in _spans(file):
+            if subsets.setdefault(name, _SUBSETS[ending]) != _SUBSETS[ending]:
+                raise UntrimError(f"'{name}' stands in several subsets", where=file)
+            if label == _AMBIGUOUS:
+                ambiguous[name].append(segment)
+            else:
+                instances[name].append(Instance(label, segment))
+    if not subsets:
+        raise UntrimError(
+            "holds no THUMOS14 annotations", where=folder, fix="files are named <Class>_test.txt and <Class>_val.txt"
+        )
+    return Annotations(
+        [
+            Video(name, subset, instances=tuple(instances[name]), ambiguous=tuple(ambiguous[name]))
+            for name, subset in sorted(subsets.items())
+        ],
+        source=folder,
+    )
+
+
+def _spans(file: Path) -> list[tuple[str, Segment]]:
+    """Video and time of each line."""
+    spans = []
+    for line_number, line in enumerate(read_text(file).splitlines(), start=1):
+        place, parts = Path(f"{file}, line {line_number}"), line.split()
+        if not parts:
+            continue
+        if len(parts) != 3:
+            raise UntrimError(f"needs 'video start end', found {line!r:.60}", where=place)
+        start, end = number(parts[1], place, "start"), number(parts[2], place, "end")
+        if start > end:
+            raise UntrimError(f"ends before it starts: {start} > {end}", where=place)
+        spans.append((parts[0], Segment(start, end)))
+    return spans

@@ -1,0 +1,210 @@
+"""Detections laid beside ground truth under one protocol, as columns: what every measure starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from untrim.annotations import Annotations, Detections, Video
+from untrim.errors import UntrimError, listing
+from untrim.evaluation.matching import Floats, Indices, match, overlapping
+from untrim.evaluation.protocols import BROADER, Protocol, find_protocol
+from untrim.timeline import Detection, Instance
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """N detections, best first (equal scores in the order given), beside M instances, in the protocol's unit of time.
+
+    Args:
+        protocol: How they are compared.
+        subset: Subset of the videos; ``mixed`` if there are several.
+        videos: The V videos that count.
+        labels: The C classes of the ground truth, in order of first appearance.
+        durations: Of each video, NaN if unknown, (V,).
+        video, label: Of each detection, as indices, (N,).
+        segments: Start and end of each detection, (N, 2).
+        scores: Of each detection, (N,).
+        truth_video, truth_label: Of each instance, as indices, (M,).
+        truth_segments: Start and end of each instance, (M, 2).
+        notes: What was left out and why, one sentence each.
+    """
+
+    protocol: Protocol
+    subset: str
+    videos: tuple[str, ...]
+    labels: tuple[str, ...]
+    durations: Floats
+    video: Indices
+    label: Indices
+    segments: Floats
+    scores: Floats
+    truth_video: Indices
+    truth_label: Indices
+    truth_segments: Floats
+    notes: tuple[str, ...]
+
+    def match(self, thresholds: Floats) -> Indices:
+        """Index of the instance that each detection is matched to at each of K thresholds, -1 for none, (K, N)."""
+        videos = len(self.videos)
+        return match(
+            self.label * videos + self.video,
+            self.segments,
+            self.truth_label * videos + self.truth_video,
+            self.truth_segments,
+            thresholds,
+            self.protocol.prefer,
+        )
+
+
+def compare(
+    detections: Mapping[str, Sequence[Detection]],
+    annotations: Annotations,
+    protocol: str = "activitynet",
+    *,
+    subset: str | None = None,
+    strict: bool = False,
+) -> Comparison:
+    """Lay detections beside ground truth.
+
+    Args:
+        detections: By video.
+        annotations: Ground truth; with `subset` given, of other subsets too.
+        protocol: Name of the protocol.
+        subset: The subset to evaluate; None for all of `annotations`.
+        strict: Refuse detections in videos, or of classes, that stand nowhere in `annotations`; else they are left
+            out and noted.
+
+    Raises:
+        UntrimError: Nothing to compare: no instance, no video or no class in common; the videos are not those that
+            the protocol is named after; or what `strict` refuses. Shows examples of both sides.
+    """
+    rules, found = find_protocol(protocol), Detections.of(detections)
+    chosen = annotations if subset is None else annotations.subset(subset)
+    videos, notes = _videos(chosen, rules)
+    truth = [(row, instance) for row, video in enumerate(videos) for instance in _instances(video, rules)]
+    if not truth:
+        raise UntrimError("has no instance with a segment", where=annotations.source, fix="evaluate on another subset")
+    repeated = len(truth) - len(set(truth))
+    notes += [f"{repeated} instances repeat another of the same class and time."] if repeated else []
+    names = tuple(video.name for video in videos)
+    labels = tuple(dict.fromkeys(instance.label for _, instance in truth))
+    there = set(np.unique(found.video).tolist())
+    with_detections = [name for row, name in enumerate(found.videos) if row in there]
+    notes += _check_names(with_detections, chosen, annotations, strict)
+    notes += _check_labels(found.labels, labels, annotations, strict)
+    video, label = _renamed(found.video, found.videos, names), _renamed(found.label, found.labels, labels)
+    kept = np.flatnonzero((video >= 0) & (label >= 0))
+    kept = kept[np.argsort(-found.scores[kept], kind="stable")]
+    segments = rules.times(found.segments[kept])
+    if rules.drop_ambiguous:
+        clear = ~_touches(video[kept], segments, videos, rules)
+        notes.append(f"{np.sum(~clear)} detections that touch an Ambiguous span were dropped.")
+        kept, segments = kept[clear], segments[clear]
+    subsets = {video.subset for video in videos}
+    return Comparison(
+        rules,
+        subsets.pop() if len(subsets) == 1 else "mixed",
+        names,
+        labels,
+        np.array([np.nan if video.duration is None else video.duration for video in videos]),
+        video[kept],
+        label[kept],
+        segments,
+        found.scores[kept],
+        np.array([row for row, _ in truth]),
+        np.array([labels.index(instance.label) for _, instance in truth]),
+        rules.times(np.array([(instance.segment.start, instance.segment.end) for _, instance in truth])),
+        tuple(notes),
+    )
+
+
+def _videos(annotations: Annotations, rules: Protocol) -> tuple[list[Video], list[str]]:
+    """The videos that count. Labels without times say nothing about time, so such a video does not."""
+    own = [video for name, video in annotations.items() if name not in rules.left_out]
+    timed = [video for video in own if set(video.labels) == {instance.label for instance in video.instances}]
+    notes = [f"{len(own) - len(timed)} videos have labels without times and do not count."] if own != timed else []
+    if rules.only_with_instances:
+        timed = [video for video in timed if video.instances]
+    if rules.videos is not None and len(timed) != rules.videos:
+        raise UntrimError(
+            f"{len(timed)} videos remain, but protocol '{rules.name}' has {rules.videos}: {rules.summary}",
+            where=annotations.source,
+            fix="choose the subset of the THUMOS14 test videos, or another protocol",
+        )
+    if rules.drop_ambiguous and not any(video.ambiguous for video in timed):
+        raise UntrimError(
+            f"protocol '{rules.name}' needs the Ambiguous spans, and there are none",
+            where=annotations.source,
+            fix="give the folder of the official THUMOS14 text files",
+        )
+    return timed, notes
+
+
+def _instances(video: Video, rules: Protocol) -> list[Instance]:
+    """Instances that count: all, or under a `distinct` protocol those that are not a more specific one again."""
+    if not rules.distinct:
+        return list(video.instances)
+    specific = set(video.instances)
+    return [i for i in video.instances if Instance(BROADER.get(i.label, ""), i.segment) not in specific]
+
+
+def _check_names(names: Sequence[str], chosen: Annotations, annotations: Annotations, strict: bool) -> list[str]:
+    """A note on videos that have detections but no ground truth."""
+    foreign = [name for name in names if name not in chosen]
+    if foreign and len(foreign) == len(names):
+        elsewhere = {annotations[name].subset for name in names if name in annotations}
+        raise UntrimError(
+            f"no video in common: detections in {listing(names)}, ground truth of {listing(chosen)}",
+            where=annotations.source,
+            fix=f"the detections are of subset {listing(elsewhere)}" if elsewhere else "use the same video names",
+        )
+    unknown = [name for name in foreign if name not in annotations]
+    if strict and unknown:
+        raise UntrimError(
+            f"{len(unknown)} of {len(names)} videos with detections are not annotated: {listing(unknown)}; "
+            f"annotated: {listing(annotations)}",
+            where=annotations.source,
+            fix="use the same video names, or ask to ignore unknown ones",
+        )
+    return [f"Detections in {len(foreign)} videos outside the ground truth were left out."] if foreign else []
+
+
+def _check_labels(found: Sequence[str], labels: Sequence[str], annotations: Annotations, strict: bool) -> list[str]:
+    """A note on classes that have detections but no ground truth."""
+    foreign = sorted(set(found) - set(labels))
+    if foreign and len(foreign) == len(found):
+        raise UntrimError(
+            f"no class in common: detections of {listing(foreign)}, ground truth of {listing(labels)}",
+            where=annotations.source,
+            fix="use the same class names",
+        )
+    unknown = set(foreign) - set(annotations.labels)
+    if strict and unknown:
+        raise UntrimError(
+            f"{len(unknown)} of {len(found)} classes with detections are not annotated: {listing(unknown)}; "
+            f"annotated: {listing(annotations.labels)}",
+            where=annotations.source,
+            fix="use the same class names, or ask to ignore unknown ones",
+        )
+    return [f"Detections of {len(foreign)} classes without ground truth were left out."] if foreign else []
+
+
+def _renamed(column: Indices, names: Sequence[str], wanted: Sequence[str]) -> Indices:
+    """Indices into `names` as indices into `wanted`, -1 for a name that is not there."""
+    index = {name: i for i, name in enumerate(wanted)}
+    return np.array([index.get(name, -1) for name in names], dtype=np.intp)[column]
+
+
+def _touches(video: Indices, segments: Floats, videos: Sequence[Video], rules: Protocol) -> Flags:
+    """Whether each detection overlaps an Ambiguous span of its video, (N,)."""
+    spans = [(row, span.start, span.end) for row, own in enumerate(videos) for span in own.ambiguous]
+    row, *ends = np.array(spans).T
+    touching = np.zeros(len(video), dtype=bool)
+    touching[overlapping(video, segments, row.astype(np.intp), rules.times(np.stack(ends, axis=1))).detection] = True
+    return touching

@@ -1,0 +1,145 @@
+"""Evaluation protocols by name: what the numbers in papers were counted by, and where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from textwrap import fill
+
+import numpy as np
+
+from untrim.errors import UntrimError, nearest
+from untrim.evaluation.matching import Floats, Preference
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How detections are compared with ground truth.
+
+    Args:
+        name: Its name, which every result carries.
+        summary: What it does and who uses it.
+        left_out: Names of videos that do not count.
+        videos: Videos that must remain for the name to be true; None for any number.
+        drop_ambiguous: Detections that touch an Ambiguous span are dropped.
+        distinct: Instances that repeat a more specific one of the same time are dropped (`BROADER`).
+        only_with_instances: Videos without an instance do not count.
+        quantized: Times are rounded to snippets of 16 frames at 25 frames per second.
+        prefer: Which free instance a detection takes.
+        interpolated: All-point interpolated average precision, or the plain mean of precision at each hit.
+    """
+
+    name: str
+    summary: str
+    left_out: frozenset[str] = frozenset()
+    videos: int | None = None
+    drop_ambiguous: bool = False
+    distinct: bool = False
+    only_with_instances: bool = False
+    quantized: bool = False
+    prefer: Preference = "overlap"
+    interpolated: bool = True
+
+    def times(self, segments: Floats) -> Floats:
+        """Segments in the protocol's unit of time: seconds, or whole snippets."""
+        return np.round(segments * 25 / 16) if self.quantized else segments
+
+
+BROADER = {"Diving": "CliffDiving"}
+"""THUMOS14 labels every CliffDiving instance as Diving, too."""
+
+_V270, _V1292, _V1496 = "video_test_0000270", "video_test_0001292", "video_test_0001496"
+_ACTIVITYNET = Protocol(
+    "activitynet",
+    "The ActivityNet challenge's: seconds, greedy by score, a taken instance falls through to the next best, all-point "
+    "interpolated AP; classes without ground truth are ignored, classes without detections count as 0.",
+)
+_THUMOS14 = Protocol(
+    "thumos14",
+    "210 test videos with 3,311 instances, as most papers count: without 270 and 1496 (wrongly annotated) and 1292 "
+    "(nothing but Ambiguous spans). CliffDiving counts as Diving, too. All else as activitynet.",
+    left_out=frozenset({_V270, _V1292, _V1496}),
+    videos=210,
+)
+_LEGACY = Protocol(
+    "legacy",
+    "The WSAD authors' code: times rounded to 16-frame snippets at 25 frames per second (on videos of 30, too), "
+    "detections that touch an Ambiguous span dropped, every test video with an instance (212). One class without "
+    "detections counts as 0 for that class.",
+    drop_ambiguous=True,
+    only_with_instances=True,
+    quantized=True,
+)
+
+PROTOCOLS: Mapping[str, Protocol] = {
+    protocol.name: protocol
+    for protocol in (
+        _ACTIVITYNET,
+        _THUMOS14,
+        replace(
+            _THUMOS14,
+            name="thumos14-211",
+            summary="As thumos14 with 211 videos (SSN, BSN): 1292 stays, where every detection is false.",
+            left_out=frozenset({_V270, _V1496}),
+            videos=211,
+        ),
+        replace(
+            _THUMOS14,
+            name="thumos14-212",
+            summary="As thumos14 with the 212 videos that have an instance (3,358 instances): only 1292 is left out.",
+            left_out=frozenset({_V1292}),
+            videos=212,
+        ),
+        replace(
+            _THUMOS14,
+            name="thumos14-213",
+            summary="As thumos14 with all 213 annotated test videos (3,358 instances); 1292 needs the official text "
+            "files, since conversions lose it.",
+            left_out=frozenset(),
+            videos=213,
+        ),
+        replace(
+            _THUMOS14,
+            name="thumos14-distinct",
+            summary="As thumos14, but a CliffDiving instance is no Diving instance (3,094 instances).",
+            distinct=True,
+        ),
+        replace(
+            _THUMOS14,
+            name="thumos14-ambiguous",
+            summary="As thumos14, but detections that touch an Ambiguous span are dropped first, as W-TALC and WSAD "
+            "do; needs the official text files.",
+            drop_ambiguous=True,
+        ),
+        _LEGACY,
+        replace(
+            _LEGACY,
+            name="legacy-wtalc",
+            summary="The W-TALC authors' code: as legacy, but a detection takes the first free instance that overlaps "
+            "enough, not the best, and AP is not interpolated. (Theirs is 0 for all once one class has no detections; "
+            "here only for that class.)",
+            prefer="order",
+            interpolated=False,
+        ),
+    )
+}
+
+
+def find_protocol(name: str) -> Protocol:
+    """The protocol of that name.
+
+    Raises:
+        UntrimError: There is none.
+    """
+    if name not in PROTOCOLS:
+        raise UntrimError(f"unknown protocol '{name}'", fix=nearest(name, PROTOCOLS))
+    return PROTOCOLS[name]
+
+
+def describe_protocols() -> str:
+    """All protocols with what they do, for a terminal."""
+    width = max(map(len, PROTOCOLS)) + 2
+    return "\n".join(
+        fill(f"{name:<{width}}{protocol.summary}", 100, subsequent_indent=" " * width)
+        for name, protocol in PROTOCOLS.items()
+    )

@@ -1,0 +1,1 @@
+"""From video files to feature folders: backbones, extraction, storage."""

@@ -1,0 +1,151 @@
+"""The backbones, by name, and what each of them is: frames of one video in, one feature row a snippet out.
+
+A new backbone is one file with a subclass of `Backbone`, its config beside it, and one line in `BACKBONES`. Third
+parties add theirs through the entry point group ``untrim.backbones``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Annotated, ClassVar, Generic, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from untrim.errors import UntrimError, nearest
+from untrim.features.store import FeatureInfo
+from untrim.timeline import SnippetGrid
+from untrim.validation import validate
+from untrim.video.decode import Image
+from untrim.video.flow import FlowAlgorithm
+
+BACKBONES = {
+    "hoghof": "untrim.features.backbones.hoghof:HogHof",
+}
+
+Features = npt.NDArray[np.float32]
+Stream = Literal["rgb", "flow"]
+
+
+def _in_order(streams: tuple[Stream, ...]) -> tuple[Stream, ...]:
+    """Columns lie in one order, whatever the order that streams are asked for in."""
+    if not streams:
+        raise ValueError("name at least one stream")
+    return tuple(sorted(set(streams), reverse=True))
+
+
+Streams = Annotated[
+    tuple[Stream, ...],
+    BeforeValidator(lambda value: tuple(value.split(",")) if isinstance(value, str) else value),
+    AfterValidator(_in_order),
+    PlainSerializer(",".join),
+]
+
+
+class BackboneConfig(BaseModel):
+    """What one can choose of every backbone. A subclass sets the defaults and adds values of its own, all scalars."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+    fps: float = Field(default=25.0, gt=0, le=1000)
+    """Frames per second that videos are resampled to."""
+    snippet_frames: int = Field(default=16, ge=1, le=10_000)
+    """Frames that one snippet sees."""
+    stride_frames: int = Field(default=16, ge=1, le=10_000)
+    """Frames from one snippet to the next."""
+    short_side: int = Field(default=256, ge=32, le=4096)
+    """Pixels of the shorter side that frames are scaled to; the other keeps the aspect."""
+    streams: Streams = ("rgb", "flow")
+    """Parts of the features to write: `rgb` (appearance), `flow` (motion), or both, joined by a comma."""
+    flow: FlowAlgorithm = "dis"
+    """Optical flow algorithm."""
+
+
+C = TypeVar("C", bound=BackboneConfig)
+
+
+class Backbone(ABC, Generic[C]):
+    """Turns the frames of one video into features. Weights, if any, are loaded when it is built.
+
+    Args:
+        config: Of the class's own `Config` type.
+    """
+
+    Config: ClassVar[type[BackboneConfig]]
+    weights_sha256: str | None = None
+
+    def __init__(self, config: C) -> None:
+        self.config = config
+
+    @property
+    @abstractmethod
+    def streams(self) -> dict[str, int]:
+        """Width of each chosen stream, in the order of the columns."""
+
+    @abstractmethod
+    def features(self, images: Iterable[Image]) -> Features:
+        """Features of one video, float32 (T, D), with T = ``grid.count(number of images)``.
+
+        Takes the images one by one, looks at each once and keeps no more than one snippet sees
+        (`untrim.features.snippets`), so that memory does not grow with the length of the video.
+
+        Args:
+            images: At least one: frames at `config.fps`, RGB uint8 (H, W, 3), shorter side `config.short_side`.
+        """
+
+    @property
+    def dim(self) -> int:
+        """Width of the features."""
+        return sum(self.streams.values())
+
+    @property
+    def grid(self) -> SnippetGrid:
+        """Where the snippets lie; the first starts with the video."""
+        return SnippetGrid.regular(self.config.snippet_frames, self.config.stride_frames, self.config.fps)
+
+    def info(self, name: str) -> FeatureInfo:
+        """What ``features.json`` says of features of this backbone, called `name`; without videos."""
+        columns, first = {}, 0
+        for stream, width in self.streams.items():
+            columns[stream] = (first, first + width)
+            first += width
+        return FeatureInfo(
+            snippet_frames=self.config.snippet_frames,
+            stride_frames=self.config.stride_frames,
+            fps=self.config.fps,
+            first_center_seconds=self.grid.first_center_seconds,
+            dim=self.dim,
+            streams=columns,
+            backbone=name,
+            weights_sha256=self.weights_sha256,
+            flow_algorithm=self.config.flow if "flow" in columns else None,
+            recipe=self.config.model_dump(),
+        )
+
+
+def backbone_names() -> list[str]:
+    """Names of all backbones, the project's own first."""
+    return [*BACKBONES, *sorted(point.name for point in entry_points(group="untrim.backbones"))]
+
+
+def load_backbone(name: str, options: Mapping[str, object] | None = None) -> Backbone[BackboneConfig]:
+    """A backbone, ready to work.
+
+    Args:
+        name: One of `backbone_names`.
+        options: Values of its config that differ from the defaults; the `recipe` in ``features.json`` has all.
+
+    Raises:
+        UntrimError: No such backbone, or the first option that is unknown or out of bounds.
+    """
+    plugins = {point.name: point.value for point in entry_points(group="untrim.backbones")}
+    place = BACKBONES.get(name) or plugins.get(name)
+    if place is None:
+        raise UntrimError(f"unknown backbone '{name}'", fix=nearest(name, [*BACKBONES, *plugins]))
+    module, _, attribute = place.partition(":")
+    backbone: type[Backbone[BackboneConfig]] = getattr(import_module(module), attribute)
+    return backbone(validate(backbone.Config, dict(options or {}), f"options of {name}"))

@@ -1,0 +1,200 @@
+"""HOG, HOF and MBH: the classical local descriptors of appearance and motion, without any download.
+
+Laptev, Marszalek, Schmid, Rozenfeld: Learning realistic human actions from movies, CVPR 2008 (HOG and HOF in cells of
+space and time). Wang, Kläser, Schmid, Liu: Dense trajectories and motion boundary descriptors, IJCV 2013 (MBH, the bin
+of no motion). Wang, Schmid: Action recognition with improved trajectories, ICCV 2013 (motion less the camera's).
+Efros, Berg, Mori, Malik: Recognizing action at a distance, ICCV 2003 (a window that follows the actor).
+
+    stream   histogram    bins    of
+    rgb      HOG          8       the gradient of the grey image
+    flow     HOF          8 + 1   the flow less the camera's; the last bin is the share of pixels that are still
+             MBHx, MBHy   8, 8    the gradients of the two components of that flow
+
+A histogram sums magnitudes by direction, each shared between the two nearest bins. It is taken of each frame in six
+cells: the whole, the quarters, and a soft window around the centre of the snippet's motion. It is brought to sum 1,
+unless so little is in it that it may be noise, and its root taken. A snippet is described by the means over its parts
+in time and by the standard deviation over its frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from untrim.features.backbones import Backbone, BackboneConfig, Features
+from untrim.features.snippets import to_grey, windows, with_flow
+from untrim.video.decode import Image
+from untrim.video.flow import Flow, OpticalFlow
+
+Floats = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.int32]
+
+_BINS = 8
+_HOG, _HOF, _MBHX, _MBHY = slice(0, 8), slice(8, 17), slice(17, 25), slice(25, 33)
+_STREAMS = {"rgb": slice(0, 8), "flow": slice(8, 33)}
+_FLOORS = ((_HOG, 2.0), (_HOF, 1e-6), (_MBHX, 0.05), (_MBHY, 0.05))  # Mean magnitudes that may be noise.
+_STILL = 0.4  # Slower motion, in pixels per frame, is none.
+_CELLS = 6
+_FINE = 12  # Fine cells along the short side of a frame, which the cells are made of.
+_WINDOW = 0.2  # Standard deviation of the window, as a part of the short side.
+
+
+class HogHofConfig(BackboneConfig):
+    """Values of the backbone `hoghof`."""
+
+    snippet_frames: int = Field(default=24, ge=1, le=10_000)
+    """Frames that one snippet sees."""
+    stride_frames: int = Field(default=8, ge=1, le=10_000)
+    """Frames from one snippet to the next."""
+    short_side: int = Field(default=120, ge=32, le=4096)
+    """Pixels of the shorter side that frames are scaled to; the other keeps the aspect."""
+    parts: int = Field(default=2, ge=1, le=16)
+    """Parts in time that a snippet is cut into."""
+
+
+class HogHof(Backbone[HogHofConfig]):
+    """Histograms of gradients, flow and motion boundaries.
+
+    The window follows the motion, so that there is flow to compute whichever streams are chosen.
+    """
+
+    Config = HogHofConfig
+
+    @property
+    def streams(self) -> dict[str, int]:
+        """Width of each chosen stream."""
+        pools = self.config.parts + 1
+        return {name: pools * _CELLS * (_STREAMS[name].stop - _STREAMS[name].start) for name in self.config.streams}
+
+    def features(self, images: Iterable[Image]) -> Features:
+        """Features of one video, float32 (T, D), in [0, 1]; in a stream the parts in order, then the deviation."""
+        frames = (fine_histograms(image, flow) for image, flow in with_flow(images, OpticalFlow(self.config.flow)))
+        return np.stack([self._pool(np.stack(window)) for window in windows(frames, self.grid)])
+
+    def _pool(self, fine: Floats) -> Floats:
+        """Features (D,) of one snippet from the fine histograms (F, rows, columns, 33) of its frames."""
+        rows, columns = fine.shape[1:3]
+        motion = fine[..., _HOF][..., :_BINS].sum(-1).mean(0)
+        cells = np.concatenate([_fixed_cells(rows, columns), motion_window(motion)[None]])
+        frames = normalise(cells @ fine.reshape(len(fine), rows * columns, -1))  # (F, 6, 33)
+        pools = [*(part.mean(0) for part in _parts(frames, self.config.parts)), frames.std(0)]
+        return np.concatenate([pool[:, _STREAMS[name]].ravel() for name in self.config.streams for pool in pools])
+
+
+def fine_histograms(image: Image, flow: Flow) -> Floats:
+    """Histograms of one frame in fine cells, (rows, columns, 33): HOG, HOF, MBHx, MBHy.
+
+    Fine cells are about square, 12 along the short side. Values are magnitudes a pixel: grey levels, pixels per frame
+    (and, last in HOF, a share of pixels), and 1 per frame.
+
+    Args:
+        image: RGB, (H, W, 3).
+        flow: From this frame to the next, (H, W, 2), in pixels per frame.
+    """
+    height, width = image.shape[:2]
+    short = min(height, width)
+    rows, columns = round(_FINE * height / short), round(_FINE * width / short)
+    hog = _histograms(*_gradient(to_grey(image), 1), rows, columns)
+    # Flow is smooth: at half the size its histograms are the same and four times faster.
+    half = np.asarray(cv2.resize(flow, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.float32)
+    u, v = np.moveaxis(half - camera_motion(half), 2, 0).copy()
+    moving = np.asarray(cv2.magnitude(u, v) >= _STILL, np.float32)
+    hof = _histograms(u * moving, v * moving, rows, columns)
+    cells, sizes = _fine_cells(*u.shape, rows, columns)
+    still = 1 - np.bincount(cells, moving.ravel(), rows * columns)[:, None] / sizes
+    mbh = [_histograms(*_gradient(component, 2), rows, columns) for component in (u, v)]
+    return np.concatenate([hog, hof, still, *mbh], axis=1, dtype=np.float32).reshape(rows, columns, -1)
+
+
+def camera_motion(flow: Flow) -> Flow:
+    """The affine motion (H, W, 2) that most of the flow (H, W, 2) follows: iteratively reweighted least squares."""
+    coarse = cv2.resize(flow, (16, 12), interpolation=cv2.INTER_AREA).reshape(-1, 2).T  # (2, places)
+    basis = _affine_basis(12, 16)  # (3, places)
+    fit = np.zeros((2, 3))
+    fit[:, 0] = np.median(coarse, axis=1)
+    for scale in (1.0, 0.5, 0.25):  # Pixels per frame off the fit from which on a place counts for little.
+        misfit = np.square((coarse - fit @ basis) / scale).sum(0)
+        weighted = basis / np.square(1 + misfit)
+        fit = np.linalg.solve(weighted @ basis.T + 1e-6 * np.eye(3), weighted @ coarse.T).T
+    field = fit.astype(np.float32) @ _affine_basis(*flow.shape[:2])
+    return np.asarray(field.T.reshape(flow.shape), np.float32)
+
+
+def motion_window(motion: Floats) -> Floats:
+    """Weights (rows * columns,) of fine cells, of sum 1: a Gaussian around the centre of `motion` (rows, columns)."""
+    rows, columns = motion.shape
+    y, x = np.arange(rows)[:, None] + 0.5, np.arange(columns) + 0.5
+    mass = np.square(motion + 1e-3)  # Squared: a little motion everywhere moves it less than a strong one somewhere.
+    mass /= mass.sum()
+    square = np.square(y - (mass * y).sum()) + np.square(x - (mass * x).sum())
+    weights = np.exp(square / (-2 * (_WINDOW * _FINE) ** 2)).astype(np.float32)
+    return np.asarray(weights / weights.sum(), np.float32).ravel()
+
+
+def normalise(histograms: Floats) -> Floats:
+    """Square roots of histograms (..., 33), each brought to sum 1 or, where next to nothing is in it, to less."""
+    out = np.empty_like(histograms)
+    for columns, floor in _FLOORS:
+        part = histograms[..., columns]
+        np.sqrt(part / (part.sum(-1, keepdims=True) + floor), out=out[..., columns])
+    return out
+
+
+def _parts(frames: Floats, count: int) -> Iterator[Floats]:
+    """Cut `frames` (F, …) into equal parts in time; a frame on a border, or of fewer frames than parts, is in both."""
+    for part in range(count):
+        yield frames[part * len(frames) // count : -(-(part + 1) * len(frames) // count)]
+
+
+def _gradient(image: npt.NDArray[np.uint8] | Floats, step: int) -> tuple[Floats, Floats]:
+    """Derivatives of a picture (H, W) to the right and downwards, per `step`-th part of its pixels."""
+    scale = 1 / (8 * step)
+    right, down = (cv2.Sobel(image, cv2.CV_32F, dx, 1 - dx, ksize=3, scale=scale) for dx in (1, 0))
+    return np.asarray(right, np.float32), np.asarray(down, np.float32)
+
+
+def _histograms(x: Floats, y: Floats, rows: int, columns: int) -> npt.NDArray[np.float64]:
+    """Histograms (rows * columns, 8) of the directions of vectors (H, W): mean magnitudes in fine cells.
+
+    Bin 0 is to the right, bin 2 downwards.
+    """
+    magnitude, angle = (part.ravel() for part in cv2.cartToPolar(x, y))
+    place = angle * np.float32(_BINS / (2 * np.pi))
+    to_next = magnitude * (place - np.floor(place))
+    cells, sizes = _fine_cells(*x.shape, rows, columns)
+    index = cells * _BINS + (place.astype(np.int32) & (_BINS - 1))
+    count = rows * columns * _BINS
+    here, there = (np.bincount(index, part, count).reshape(-1, _BINS) for part in (magnitude - to_next, to_next))
+    return np.asarray((here + np.roll(there, 1, axis=1)) / sizes)
+
+
+@lru_cache(maxsize=8)
+def _fine_cells(height: int, width: int, rows: int, columns: int) -> tuple[Indices, npt.NDArray[np.float64]]:
+    """The fine cell of each pixel, row by row (height * width,), and the pixels of each cell, (cells, 1)."""
+    row, column = np.arange(height) * rows // height, np.arange(width) * columns // width
+    cells = (row[:, None] * columns + column).ravel().astype(np.int32)
+    return cells, np.maximum(np.bincount(cells, minlength=rows * columns), 1.0)[:, None]
+
+
+@lru_cache(maxsize=8)
+def _fixed_cells(rows: int, columns: int) -> Floats:
+    """Weights (5, rows * columns) of fine cells, of sum 1 each: the whole frame, then its quarters by rows."""
+    quarter = (2 * np.arange(rows) // rows)[:, None] * 2 + 2 * np.arange(columns) // columns
+    members = np.stack([quarter >= 0, *(quarter == i for i in range(4))]).reshape(5, -1)
+    return np.asarray(members / members.sum(1, keepdims=True), np.float32)
+
+
+@lru_cache(maxsize=8)
+def _affine_basis(height: int, width: int) -> Floats:
+    """1, x and y of each pixel, row by row, (3, height * width), from -0.5 to 0.5."""
+    y, x = np.mgrid[:height, :width]
+    return (
+        np.stack([np.ones(x.shape), (x + 0.5) / width - 0.5, (y + 0.5) / height - 0.5])
+        .reshape(3, -1)
+        .astype(np.float32)
+    )

@@ -1,0 +1,65 @@
+"""What backbones share: the frames of one snippet after the other, each looked at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+import cv2
+import numpy as np
+
+from untrim.timeline import SnippetGrid
+from untrim.video.decode import Image
+from untrim.video.flow import Flow, Grey, OpticalFlow
+
+T = TypeVar("T")
+
+
+def windows(items: Iterable[T], grid: SnippetGrid) -> Iterator[list[T]]:
+    """What each snippet of a video sees, in order, in as many windows as ``grid.count(len(items))``.
+
+    Overlapping windows hold the same objects, so what an item cost to make is paid once. Holds no more items than
+    one snippet sees, however long the video.
+
+    Args:
+        items: One item a frame: images, images with their flow, descriptors.
+        grid: Where the snippets lie.
+
+    Yields:
+        The items of one snippet, `snippet_frames` of them; the last window may hold fewer, never none.
+    """
+    held: deque[T] = deque()
+    index, seen = 0, 0
+    for item in items:
+        if seen >= grid.frames(index).start:
+            held.append(item)
+        seen += 1
+        if seen == grid.frames(index).stop:
+            yield list(held)
+            index += 1
+            while held and seen - len(held) < grid.frames(index).start:
+                held.popleft()
+    if held and index < grid.count(seen):
+        yield list(held)
+
+
+def with_flow(images: Iterable[Image], flow: OpticalFlow) -> Iterator[tuple[Image, Flow]]:
+    """Each image (H, W, 3) with the flow (H, W, 2) from it to the next, in pixels per frame.
+
+    The last image, from which nothing moves on, has the flow of the one before it; an only image has none: zeros.
+    """
+    previous, grey, motion = None, None, None
+    for image in images:
+        following = to_grey(image)
+        if previous is not None and grey is not None:
+            motion = flow(grey, following)
+            yield previous, motion
+        previous, grey = image, following
+    if previous is not None:
+        yield previous, np.zeros((*previous.shape[:2], 2), np.float32) if motion is None else motion
+
+
+def to_grey(image: Image) -> Grey:
+    """Brightness (H, W) of an RGB image (H, W, 3)."""
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)

@@ -1,0 +1,262 @@
+"""The report: one self-contained page on a run, what it reaches, and what it finds in the test videos."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from untrim.annotations import Annotations, Video, read_annotations, read_detections
+from untrim.errors import UntrimError, listing
+from untrim.evaluation.detection import iou_thresholds
+from untrim.evaluation.matching import Floats
+from untrim.files import read_json, write_text
+from untrim.methods import load_method
+from untrim.reports import timelines
+from untrim.reports.inputs import Evaluation, read_evaluations, read_metrics, read_sequences
+from untrim.reports.plots import BOX, Chart, colors, line_chart
+from untrim.timeline import Detection
+from untrim.training.checkpoint import Run
+from untrim.training.tracking import METRICS
+from untrim.video.decode import find_videos
+
+_IOU = "0.1:0.7:0.1"  # What videos are ranked by where there is no evaluation.
+
+Found = Mapping[str, Sequence[Detection]]
+
+
+@dataclass(frozen=True)
+class ClassResult:
+    """Average precision of one class along the thresholds, in fractions; None where it is not defined."""
+
+    label: str
+    color: str
+    instances: int
+    values: tuple[float | None, ...]
+
+    @property
+    def average(self) -> float | None:
+        """Mean over the thresholds."""
+        defined = [value for value in self.values if value is not None]
+        return sum(defined) / len(defined) if defined else None
+
+
+def write_report(
+    run: Path,
+    *,
+    detections: Path,
+    annotations: Path,
+    evaluation: Path | None,
+    videos: Path | None,
+    output: Path,
+    subset: str = "validation",
+    comparisons: Mapping[str, Path] | None = None,
+    max_videos: int = 12,
+) -> Path:
+    """Write the report on a run: one HTML file that loads nothing else, and is the same for the same input.
+
+    Args:
+        run: The run folder.
+        detections: What the run found; activation sequences are taken from ``activations/`` beside it.
+        annotations: Ground truth.
+        evaluation: What `untrim evaluate --json` wrote; None leaves the tables out.
+        videos: Folder of the video files, for thumbnails; None leaves them out.
+        output: The file to write.
+        subset: Subset of the annotations.
+        comparisons: Name -> evaluation of something else, shown beside the run's.
+        max_videos: Timelines to draw, at least 0: evenly from the best to the worst video.
+
+    Returns:
+        `output`.
+
+    Raises:
+        UntrimError: An input is missing or wrong, the inputs do not belong together, or `output` cannot be written.
+    """
+    if max_videos < 0:
+        raise UntrimError(f"{max_videos} videos cannot be drawn", fix="name 0 or more")
+    trained, truth = Run.open(run), read_annotations(annotations).subset(subset)
+    found = _in_subset(read_detections(detections), truth, detections)
+    results = _results(trained.method.upper(), evaluation, comparisons or {}, subset)
+    metrics = read_metrics(trained.path / METRICS)
+    palette = _palette(trained, truth, found, results)
+    quality = timelines.own_maps(found, truth, results[0][1].iou if results else iou_thresholds(_IOU).tolist())
+    stage = timelines.Stage(trained.labels, palette, trained.features.grid(), timelines.score_range(found))
+    drawn = _timelines(
+        stage,
+        [truth[name] for name in timelines.choose(truth, quality, max_videos)],
+        found,
+        quality,
+        detections.parent / "activations",
+        videos,
+    )
+    instances = sum(len(video.instances) for video in truth.values())
+    page = _template().render(
+        run=trained,
+        supervision=load_method(trained.method).supervision,
+        subset=subset,
+        truth=truth,
+        annotations=annotations.name,
+        length=sum(video.duration or 0.0 for video in truth.values()),
+        instances=instances,
+        detections=sum(map(len, found.values())),
+        results=results,
+        headline=_headline(results[0][1]) if results else None,
+        classes=_classes(results[0][1], truth, palette) if results else [],
+        map_chart=_map_chart(results),
+        loss_chart=_loss_chart(metrics),
+        seconds=metrics["seconds"][-1] if metrics else None,
+        environment=_environment(trained.path / "environment.json"),
+        notes=_notes(trained, found, truth, instances, results),
+        drawn=drawn,
+        shared_notes=[note for note in drawn[0].notes if all(note in other.notes for other in drawn)] if drawn else [],
+        ranked=bool(quality),
+        timelines=timelines,
+        box=BOX,
+    )
+    write_text(output, page)
+    return output
+
+
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("untrim.reports", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = lambda fraction: "–" if fraction is None else f"{100 * fraction:.1f}"
+    environment.filters["plain"] = lambda value: value if isinstance(value, str) else json.dumps(value)
+    environment.filters["clock"] = _clock
+    return environment.get_template("report.html.j2")
+
+
+def _clock(seconds: float) -> str:
+    """``42 s``, ``3 min 5 s`` or ``2 h 10 min``."""
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{seconds:.3g} s"
+
+
+def _in_subset(found: Found, truth: Annotations, source: Path) -> dict[str, Sequence[Detection]]:
+    """Detections in the videos of the subset."""
+    inside = {name: own for name, own in found.items() if name in truth}
+    if not inside:
+        raise UntrimError(
+            f"no video in common: detections of {listing(found) or 'none'}, annotations of {listing(truth)}",
+            where=source,
+            fix="check names and --subset",
+        )
+    return inside
+
+
+def _results(
+    own: str, evaluation: Path | None, comparisons: Mapping[str, Path], subset: str
+) -> list[tuple[str, Evaluation]]:
+    """Evaluations by name, the run's own first; empty if it has none."""
+    if own in comparisons or (comparisons and evaluation is None):
+        what = f"a comparison is named '{own}', as the run" if own in comparisons else "nothing to compare with"
+        raise UntrimError(what, fix="give the run's own evaluation, and other names to the others")
+    paths = {} if evaluation is None else {own: evaluation, **comparisons}
+    return list(read_evaluations(paths, subset).items())
+
+
+def _palette(run: Run, truth: Annotations, found: Found, results: Sequence[tuple[str, Evaluation]]) -> dict[str, str]:
+    """A colour for every class: those of the run in its order, then whatever else occurs."""
+    strangers = {detection.label for own in found.values() for detection in own}
+    strangers |= {*truth.labels, *(label for _, result in results for label in result.per_class)}
+    labels = list(dict.fromkeys([*run.labels, *sorted(strangers)]))
+    return dict(zip(labels, colors(len(labels)), strict=True))
+
+
+def _headline(result: Evaluation) -> tuple[float, float]:
+    """tIoU and mAP to put first: at 0.5, the field's habit, or at the threshold nearest to it."""
+    nearest = min(range(len(result.iou)), key=lambda i: abs(result.iou[i] - 0.5))
+    return result.iou[nearest], result.mean[nearest]
+
+
+def _classes(result: Evaluation, truth: Annotations, palette: Mapping[str, str]) -> list[ClassResult]:
+    """Per-class results, the best first."""
+    count = Counter(instance.label for video in truth.values() for instance in video.instances)
+    rows = [
+        ClassResult(label, palette[label], count[label], tuple(values)) for label, values in result.per_class.items()
+    ]
+    return sorted(rows, key=lambda row: (-(row.average or 0.0), row.label))
+
+
+def _map_chart(results: Sequence[tuple[str, Evaluation]]) -> Chart | None:
+    """mAP in percent over tIoU; None for a single threshold."""
+    if not results or len(results[0][1].iou) < 2:
+        return None
+    order = np.argsort(results[0][1].iou)
+    series = {name: 100 * np.array(result.mean)[order] for name, result in results}
+    return line_chart(np.array(results[0][1].iou)[order], series, 0.0, 100.0)
+
+
+def _loss_chart(metrics: Mapping[str, Floats]) -> Chart | None:
+    """The loss and, where there are several, its terms; None where nothing was recorded."""
+    if not metrics:
+        return None
+    terms = [key for key in metrics if key not in ("iteration", "seconds", "loss")]
+    series = {key: metrics[key] for key in ("loss", *(terms if len(terms) > 1 else ()))}
+    low, high = min(0.0, *map(np.min, series.values())), max(map(np.max, series.values()))
+    return line_chart(metrics["iteration"], series, float(low), float(high) if high > low else low + 1.0)
+
+
+def _environment(path: Path) -> dict[str, object]:
+    """Facts of ``environment.json``, lists of packages laid flat; nothing where there is no such file."""
+    facts = read_json(path) if path.is_file() else {}
+    if not isinstance(facts, dict):
+        raise UntrimError("should be an object {…}", where=path)
+    packages = facts.pop("packages", {})
+    return {**facts, **(packages if isinstance(packages, dict) else {})}
+
+
+def _notes(
+    run: Run, found: Found, truth: Annotations, instances: int, results: Sequence[tuple[str, Evaluation]]
+) -> list[str]:
+    """What a reader should know before believing the page."""
+    notes = []
+    if not results:
+        notes.append("No evaluation was given, so there are no tables: `untrim evaluate --json` makes one.")
+    elif (results[0][1].videos, results[0][1].instances) != (len(truth), instances):
+        result = results[0][1]
+        notes.append(
+            f"The evaluation counts {result.instances} instances in {result.videos} videos, the annotations hold "
+            f"{instances} in {len(truth)}: they may not belong together."
+        )
+    if silent := sum(not found.get(name) for name in truth):
+        notes.append(f"In {silent} of {len(truth)} videos nothing was found.")
+    if strangers := set(truth.labels) - set(run.labels):
+        notes.append(f"The run was not trained to find {listing(strangers)}, which the test videos hold.")
+    return notes
+
+
+def _timelines(
+    stage: timelines.Stage,
+    chosen: Sequence[Video],
+    found: Found,
+    quality: Mapping[str, float],
+    activations: Path,
+    videos: Path | None,
+) -> list[timelines.Timeline]:
+    """Timelines of the chosen videos, with what there is of files; names only choose among files that are there."""
+    arrays = {file.stem: file for file in activations.glob("*.npz")}
+    films = {file.stem: file for file in find_videos([videos])} if videos is not None and chosen else {}
+    return [
+        timelines.timeline(
+            stage,
+            video,
+            found.get(video.name, ()),
+            read_sequences(arrays[video.name], len(stage.labels)) if video.name in arrays else None,
+            quality.get(video.name),
+            films.get(video.name),
+        )
+        for video in chosen
+    ]

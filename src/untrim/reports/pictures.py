@@ -1,0 +1,99 @@
+"""Frames of a video at its best detections, each linked to its time."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from untrim.reports.plots import spread
+from untrim.timeline import Detection
+from untrim.video import decode
+
+MOST_PICTURES = 5
+"""At most this many pictures stand over a timeline."""
+
+_WIDTH = 100 / MOST_PICTURES  # In percent of the time axis, margins included.
+_HEIGHT = 144  # In pixels; a fifth of the page is about 190 wide.
+_QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 80]
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A frame at the middle of a detection.
+
+    Args:
+        label: Class of the detection.
+        color: Colour of the class.
+        row: Row of the class, from 0.
+        seconds: Time of the frame.
+        x: The time in percent of the axis.
+        center: Centre of the picture in percent of the axis.
+        gap: Percent between the picture and the one before it.
+        image: JPEG as a data URI.
+    """
+
+    label: str
+    color: str
+    row: int
+    seconds: float
+    x: float
+    center: float
+    gap: float
+    image: str
+
+
+def thumbnails(
+    file: Path, ordered: Sequence[Detection], rows: Sequence[str], colors: Mapping[str, str], duration: float
+) -> tuple[Thumbnail, ...]:
+    """Frames at the middle of the best detections, in the order of time; none where a better detection is.
+
+    Args:
+        file: The video.
+        ordered: Detections, best first, of classes that have a row.
+        rows: Classes of the rows.
+        colors: Class -> colour.
+        duration: Length of the time axis in seconds.
+
+    Raises:
+        UntrimError: The file cannot be read.
+    """
+    chosen: list[Detection] = []
+    for found in ordered:
+        covered = any(better.segment.start <= _middle(found) <= better.segment.end for better in chosen)
+        if not covered and len(chosen) < MOST_PICTURES:
+            chosen.append(found)
+    chosen.sort(key=_middle)
+    times = [_middle(found) for found in chosen]
+    centers = spread([100 * seconds / duration for seconds in times], _WIDTH)
+    frames = decode.thumbnails(file, times, _HEIGHT) if chosen else []
+    pictures, right = [], 0.0
+    for found, seconds, center, frame in zip(chosen, times, centers, frames, strict=True):
+        left = center - _WIDTH / 2
+        pictures.append(
+            Thumbnail(
+                label=found.label,
+                color=colors[found.label],
+                row=rows.index(found.label),
+                seconds=seconds,
+                x=100 * seconds / duration,
+                center=center,
+                gap=left - right,
+                image=_data_uri(frame),
+            )
+        )
+        right = left + _WIDTH
+    return tuple(pictures)
+
+
+def _middle(found: Detection) -> float:
+    return (found.segment.start + found.segment.end) / 2
+
+
+def _data_uri(image: decode.Image) -> str:
+    """An RGB picture as JPEG."""
+    jpeg = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), _QUALITY)[1]
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode("ascii")

@@ -1,0 +1,246 @@
+"""Timelines of test videos, stacked as in WSAD's Fig. 5: ground truth, detections, class activation sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from untrim.annotations import Annotations, Video
+from untrim.errors import UntrimError
+from untrim.evaluation.detection import evaluate_detections
+from untrim.evaluation.matching import Floats, Indices, match
+from untrim.reports.inputs import Sequences
+from untrim.reports.pictures import MOST_PICTURES, Thumbnail, thumbnails
+from untrim.reports.plots import Tick, curve, time_ticks
+from untrim.timeline import Detection, Instance, Segment, SnippetGrid
+
+TOP = MOST_PICTURES
+"""The classes of this many best detections of a video get a row, and at most as many detections a picture."""
+MOST_BARS = 30
+"""At most this many detections of a class are drawn in a video: the best."""
+HIT_IOU = 0.5
+"""tIoU from which a detection is right."""
+
+_SCORE_RANGE = (0.25, 0.98)
+_CURVE_LOW = 0.1
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What all timelines of a report have in common.
+
+    Args:
+        labels: Classes of the run, in its order.
+        colors: Class -> colour, for every class that occurs.
+        grid: Where the snippets lie.
+        scores: Scores that are drawn with the least and with the full height.
+    """
+
+    labels: Sequence[str]
+    colors: Mapping[str, str]
+    grid: SnippetGrid
+    scores: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A segment as drawn: place in percent of the time axis, and what it says when pointed at.
+
+    Args:
+        segment: In seconds.
+        x: Where it starts.
+        width: How long it is.
+        title: What it says.
+        height: Of a detection, by its score, in [0, 1].
+        hit: Of a detection, whether it is right; None where there is no ground truth.
+    """
+
+    segment: Segment
+    x: float
+    width: float
+    title: str
+    height: float = 1.0
+    hit: bool | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One class in one video: bars, and the path of its activation sequence, None where there is none."""
+
+    label: str
+    color: str
+    truth: tuple[Bar, ...]
+    found: tuple[Bar, ...]
+    path: str | None
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """One video.
+
+    Args:
+        name: Its name.
+        duration: Length of the time axis in seconds.
+        own_map: Its mAP on its own; None without ground truth.
+        ticks: Of the time axis.
+        rows: Its classes: those that are there, then those that were only found.
+        ambiguous: Spans of which nobody can say what they show.
+        overall: Paths of the sequences that have no class (attention, background), by name.
+        thumbnails: Frames, in the order of time.
+        notes: What is missing.
+        left_out: Detections that are not drawn.
+    """
+
+    name: str
+    duration: float
+    own_map: float | None
+    ticks: tuple[Tick, ...]
+    rows: tuple[Row, ...]
+    ambiguous: tuple[Bar, ...]
+    overall: Mapping[str, str]
+    thumbnails: tuple[Thumbnail, ...]
+    notes: tuple[str, ...]
+    left_out: int
+
+
+def score_range(detections: Mapping[str, Sequence[Detection]]) -> tuple[float, float]:
+    """Scores to draw with the least and with the full height: quantiles, so that a few outliers flatten nothing."""
+    scores = [found.score for own in detections.values() for found in own]
+    low, high = np.quantile(scores, _SCORE_RANGE) if scores else (0.0, 1.0)
+    return float(low), float(high)
+
+
+def own_maps(
+    detections: Mapping[str, Sequence[Detection]], annotations: Annotations, iou: Sequence[float]
+) -> dict[str, float]:
+    """mAP of each video on its own, over its own classes and `iou`; of the videos that have ground truth for them."""
+    maps = {}
+    for name, video in annotations.items():
+        if video.instances and set(video.labels) == {instance.label for instance in video.instances}:
+            own = [found for found in detections.get(name, ()) if found.label in video.labels]
+            maps[name] = evaluate_detections({name: own}, Annotations([video]), iou).average
+    return maps
+
+
+def choose(annotations: Annotations, quality: Mapping[str, float], limit: int) -> list[str]:
+    """At most `limit` videos, evenly from the best to the worst; where there is no ground truth, in order of name."""
+    ranked = sorted(quality, key=lambda name: (-quality[name], name)) or sorted(annotations)
+    picks = np.linspace(0, len(ranked) - 1, min(limit, len(ranked)))
+    return [ranked[i] for i in picks.round().astype(int)]
+
+
+def timeline(
+    stage: Stage,
+    video: Video,
+    detections: Sequence[Detection],
+    sequences: Sequences | None,
+    own_map: float | None,
+    file: Path | None,
+) -> Timeline:
+    """The timeline of one video.
+
+    Args:
+        stage: What all timelines have in common.
+        video: Its ground truth.
+        detections: What was found in it.
+        sequences: Its activations; None if there are none.
+        own_map: Its mAP on its own.
+        file: The video itself; None if it is not there.
+    """
+    ordered = sorted(detections, key=lambda found: -found.score)
+    duration = _duration(stage.grid, video, ordered, sequences)
+    labels = list(dict.fromkeys([*video.labels, *(found.label for found in ordered[:TOP])]))
+    bars = _found_bars(stage, video, ordered, duration)
+    paths, overall = _paths(stage, labels, sequences, duration)
+    rows = tuple(
+        Row(
+            label,
+            stage.colors[label],
+            tuple(_bar(i.segment, duration, f"{label}, ground truth") for i in video.instances if i.label == label),
+            tuple(bar for found, bar in zip(ordered, bars, strict=True) if found.label == label)[:MOST_BARS],
+            paths.get(label),
+        )
+        for label in labels
+    )
+    notes = [] if sequences else ["No curves: there are no activation sequences (localize with --save-activations)."]
+    pictures: tuple[Thumbnail, ...] = ()
+    try:
+        if file is None:
+            raise UntrimError("is not there")
+        drawable = [found for found in ordered[:MOST_BARS] if found.label in labels]
+        pictures = thumbnails(file, drawable, [row.label for row in rows], stage.colors, duration)
+    except UntrimError as error:
+        notes.append(f"No thumbnails: the video file {error.what}.")
+    return Timeline(
+        name=video.name,
+        duration=duration,
+        own_map=own_map,
+        ticks=time_ticks(duration),
+        rows=rows,
+        ambiguous=tuple(_bar(segment, duration, "ambiguous") for segment in video.ambiguous),
+        overall=overall,
+        thumbnails=pictures,
+        notes=tuple(notes),
+        left_out=len(ordered) - sum(len(row.found) for row in rows),
+    )
+
+
+def _duration(grid: SnippetGrid, video: Video, detections: Sequence[Detection], sequences: Sequences | None) -> float:
+    """Seconds that the axis spans: the video's, or as far as anything is known; nothing drawn lies beyond."""
+    known = grid.boundary(len(sequences.cas)) if sequences else 0.0
+    segments = [*video.ambiguous, *(entry.segment for entry in video.instances), *(d.segment for d in detections)]
+    return max(video.duration or known, *(segment.end for segment in segments), 0.0) or 1.0
+
+
+def _bar(segment: Segment, duration: float, title: str, height: float = 1.0, hit: bool | None = None) -> Bar:
+    times = f"{title}: {segment.start:.2f}–{segment.end:.2f} s"
+    return Bar(segment, 100 * segment.start / duration, 100 * segment.duration / duration, times, height, hit)
+
+
+def _found_bars(stage: Stage, video: Video, ordered: Sequence[Detection], duration: float) -> list[Bar]:
+    low, high = stage.scores
+    bars = []
+    for found, hit in zip(ordered, _hits(video, ordered), strict=True):
+        height = float(np.clip((found.score - low) / (high - low), 0, 1)) if high > low else 1.0
+        verdict = {True: ", right", False: ", wrong", None: ""}[hit]
+        title = f"{found.label}, found with score {found.score:.3g}{verdict}"
+        bars.append(_bar(found.segment, duration, title, height, hit))
+    return bars
+
+
+def _hits(video: Video, ordered: Sequence[Detection]) -> list[bool | None]:
+    """Whether each detection, best first, is the one that an instance of its class is matched to."""
+    if not video.instances:
+        return [None] * len(ordered)
+    labels = sorted({*video.labels, *(found.label for found in ordered)})
+    found, truth = _arrays(ordered, labels), _arrays(video.instances, labels)
+    return [bool(index >= 0) for index in match(*found, *truth, np.array([HIT_IOU]))[0]]
+
+
+def _arrays(entries: Sequence[Instance | Detection], labels: Sequence[str]) -> tuple[Indices, Floats]:
+    """Index of the label (N,), and start and end (N, 2)."""
+    ends = [(entry.segment.start, entry.segment.end) for entry in entries]
+    index = [labels.index(entry.label) for entry in entries]
+    return np.array(index, dtype=np.intp), np.array(ends, dtype=np.float64).reshape(-1, 2)
+
+
+def _paths(
+    stage: Stage, labels: Sequence[str], sequences: Sequences | None, duration: float
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Paths of the classes, all on one scale, and of the sequences without a class, each on its own."""
+    if sequences is None:
+        return {}, {}
+    x = np.array([stage.grid.center(i) / duration for i in range(len(sequences.cas))])
+    columns = {label: sequences.cas[:, stage.labels.index(label)] for label in labels if label in stage.labels}
+    low, high = np.quantile(list(columns.values()), (_CURVE_LOW, 1.0)) if columns else (0.0, 1.0)
+    return (
+        {label: curve(x, _scaled(values, low, high)) for label, values in columns.items()},
+        {name: curve(x, _scaled(values, values.min(), values.max())) for name, values in sequences.overall.items()},
+    )
+
+
+def _scaled(values: Floats, low: float, high: float) -> Floats:
+    return (values - low) / (high - low) if high > low else np.zeros_like(values)

@@ -1,0 +1,312 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from untrim.data.dataset import Batch
+from untrim.methods.ecm import ECM, ECMConfig, a2c_loss
+from untrim.timeline import SnippetGrid
+
+GRID = SnippetGrid.regular(16, 16, 25)
+
+
+def network(classes: int = 4, dim: int = 8, **values: object) -> ECM:
+    torch.manual_seed(0)
+    return ECM(ECMConfig(**{"hidden": 6, "dropout": 0.0, **values}), dim, [f"class {c}" for c in range(classes)])
+
+
+def random_batch(lengths: list[int], classes: int, dim: int, dtype: torch.dtype = torch.float64) -> Batch:
+    generator = torch.Generator().manual_seed(1)
+    features = torch.rand(len(lengths), max(lengths), dim, generator=generator, dtype=dtype)
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
+    labels = (torch.rand(len(lengths), classes, generator=generator) < 0.3).to(dtype)
+    labels[torch.arange(len(lengths)), torch.arange(len(lengths)) % classes] = 1
+    return Batch(features * mask.unsqueeze(-1), mask, labels, torch.full((len(lengths),), -1))
+
+
+def scaled(model: ECM, factor: float) -> ECM:
+    """The same network with all logits `factor` times as large."""
+    for classifier in {model.classifier, model.post_classifier}:
+        classifier.output.weight.data *= factor
+    return model
+
+
+class TestGoldenValues:
+    """Forward pass, losses and gradient of the authors' own code."""
+
+    @pytest.fixture
+    def golden(self, shared_data: Path) -> dict[str, Tensor]:
+        with np.load(shared_data / "golden" / "ecm_forward.npz") as file:
+            return {key: torch.from_numpy(file[key]) for key in file.files}
+
+    @pytest.fixture
+    def model(self, golden: dict[str, Tensor]) -> ECM:
+        model = network(4, 12, hidden=16, **ECM.presets["official"])
+        assert model.transition is not None
+        weights = {
+            "classifier.conv_1": "base_module.conv_1",
+            "classifier.conv_2": "base_module.conv_2",
+            "classifier.output": "classifier_module.conv",
+            "transition": "attention_module.conv_1",
+        }
+        state = {
+            key: golden[f"w.{weights[layer]}.{kind}"]
+            for key in model.state_dict()
+            for layer, _, kind in [key.removeprefix("post_").rpartition(".")]
+            if layer in weights
+        }
+        state = {key: value.view(model.state_dict()[key].shape) for key, value in state.items()}
+        model.load_state_dict({**model.state_dict(), **state})
+        return model
+
+    def test_everything(self, golden: dict[str, Tensor], model: ECM) -> None:
+        x = golden["x"].transpose(1, 2).requires_grad_()
+        mask = torch.ones(x.shape[:2], dtype=torch.bool)
+        found = model(x, mask)
+        losses = model.losses(found, Batch(x, mask, golden["labels"], torch.full((3,), -1)))
+        absence = model.absence(found, golden["labels"])
+        sum(losses.values()).backward()
+        expected = {
+            "cas": found.cas.transpose(1, 2),
+            "pre": found.pre,
+            "post": found.post,
+            "agg_softmax": torch.cat([found.post, absence], dim=1).softmax(dim=1),
+            "loss_pre": losses["cls_pre"],
+            "loss_post": losses["cls_post"],
+            "loss_c2c": losses["c2c"] / 0.05,
+            "loss_a2c": losses["a2c"] / 5,
+            "total": sum(losses.values()),
+            "grad_x": x.grad.transpose(1, 2),
+        }
+        for key, value in expected.items():
+            # Where hundreds of terms cancel, float32 is good to 1e-7 of the terms, not of what is left.
+            torch.testing.assert_close(
+                value, golden[key], rtol=1e-5, atol=1e-7, msg=lambda text, key=key: f"{key}: {text}"
+            )
+
+
+OPTIONS = [
+    {},
+    {"absence": "official"},
+    {"aggregation": "normalized"},
+    {"aggregation": "normalized", "absence": "official"},
+    {"share_classifier": False},
+    {"weights": "attention"},
+    {"weights": "attention", "absence": "official"},
+    {"streams": "pre"},
+    {"streams": "post"},
+    {"streams": "post", "weights": "attention", "beta": 0.0},
+    {"alpha": 0.0, "beta": 0.0},
+    {"share_classifier": False, "weights": "attention", "alpha": 0.0, "beta": 0.0, "detections": "merged"},
+    {"share_classifier": False, "weights": "attention", "alpha": 0.0, "beta": 0.0, "detections": "fused"},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_every_loss_learns(options: dict[str, object]) -> None:
+    """A step of gradient descent lowers every variant's loss, and every parameter takes part."""
+    model = network(**options).double()
+    batch = random_batch([50, 31, 9, 12], 4, 8)
+    parameters = list(model.parameters())
+    before = sum(model.losses(model(batch.features, batch.mask), batch).values())
+    gradients = torch.autograd.grad(before, parameters)
+    assert all(gradient.abs().sum() > 0 for gradient in gradients)
+    with torch.no_grad():
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter -= 1e-4 * gradient
+    assert sum(model.losses(model(batch.features, batch.mask), batch).values()) < before
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("classes", [20, 100])
+def test_gradients(options: dict[str, object], classes: int) -> None:
+    model = network(classes, 3, **options).double()
+    batch = random_batch([9, 6, 2, 1], classes, 3)
+
+    def total(features: Tensor, output: Tensor) -> Tensor:
+        model.classifier.output.weight.data = output.data
+        return sum(model.losses(model(features, batch.mask), batch).values())
+
+    assert torch.autograd.gradcheck(
+        lambda features: total(features, model.class_weights), batch.features.requires_grad_(), fast_mode=True
+    )
+
+
+@pytest.mark.parametrize("classes", [20, 100])
+def test_a2c_gradients(classes: int) -> None:
+    labels = random_batch([1, 1, 1], classes, 1).labels
+    action, absence = (torch.randn(3, classes, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    assert torch.autograd.gradcheck(lambda a, b: a2c_loss(a, b, labels), [action, absence])
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("factor", [0.0, 3e5])
+@pytest.mark.parametrize("lengths", [[1], [2, 1], [23, 4]], ids=str)
+def test_extremes_are_finite(options: dict[str, object], factor: float, lengths: list[int]) -> None:
+    """One snippet, fewer snippets than folds, identical snippets, logits of 0 and beyond +-1e4."""
+    model = scaled(network(**options), factor)
+    batch = random_batch(lengths, 4, 8, dtype=torch.float32)
+    features = torch.ones_like(batch.features).requires_grad_()
+    found = model(features, batch.mask)
+    loss = sum(model.losses(found, batch).values())
+    gradients = torch.autograd.grad(loss, [features, *model.parameters()])
+    assert found.cas.abs().max() > 1e4 or factor == 0
+    assert loss.isfinite()
+    assert all(gradient.isfinite().all() for gradient in gradients)
+    with torch.inference_mode():
+        alone = model(features[:1, : lengths[0]], batch.mask[:1, : lengths[0]])
+    assert all(np.isfinite(detection.score) for detection in model.localize(alone, GRID))
+
+
+def test_a2c_is_finite_however_sure() -> None:
+    """The absence of the wrong one of two present classes is certain: -log(1 - q) is the distance of the logits."""
+    labels = torch.tensor([[1.0, 0.0]])
+    action, absence = torch.zeros(1, 2), torch.tensor([[1e4, 0.0]]).requires_grad_()
+    loss = a2c_loss(action, absence, labels)
+    loss.backward()
+    torch.testing.assert_close(loss.item(), (1e4 + 1e4 - np.log(3)) / 2)
+    torch.testing.assert_close(absence.grad, torch.tensor([[1.0, -1 / 6]]))
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_padding_and_order_change_nothing(options: dict[str, object]) -> None:
+    model = network(**options).double()
+    batch = random_batch([31, 17, 2, 9], 4, 8)
+    found = model(batch.features, batch.mask)
+    padded = torch.cat([batch.features, torch.full((4, 7, 8), 9.0)], dim=1)
+    padded = torch.where(torch.cat([batch.mask, torch.zeros(4, 7, dtype=torch.bool)], dim=1).unsqueeze(-1), padded, 9.0)
+    longer = torch.cat([batch.mask, torch.zeros(4, 7, dtype=torch.bool)], dim=1)
+    order = torch.tensor([3, 1, 0, 2])
+    again = replace(batch, features=padded[order], mask=longer[order], labels=batch.labels[order])
+    expected, terms = model.losses(found, batch), model(again.features, again.mask)
+    for name, value in model.losses(terms, again).items():
+        torch.testing.assert_close(value, expected[name])
+    for video in range(4):
+        n = int(batch.mask[video].sum())
+        alone = model(batch.features[video : video + 1, :n], batch.mask[video : video + 1, :n])
+        torch.testing.assert_close(alone.cas[0], found.cas[video, :n])
+        torch.testing.assert_close(alone.video_scores[0], found.video_scores[video])
+
+
+@pytest.mark.parametrize("aggregation", ["sum", "normalized"])
+def test_aggregation_by_hand(aggregation: str) -> None:
+    model = network(2, 3, aggregation=aggregation)
+    batch = random_batch([8, 2], 2, 3)
+    w = torch.rand(2, 8, 2, dtype=torch.float64)
+    found = model.aggregate(w.log(), batch.features, batch.mask)
+    for video, n in enumerate([8, 2]):
+        for c in range(2):
+            for fold in range(3):
+                weights, f = w[video, fold:n:3, c], batch.features[video, fold:n:3]
+                expected = (weights.unsqueeze(1) * f).sum(dim=0)
+                if aggregation == "normalized" and len(f):
+                    expected /= weights.sum()
+                torch.testing.assert_close(found[video, c, fold], expected)
+
+
+def test_weighted_means_outlive_underflow() -> None:
+    """Weights that are all too small for a float still have a mean."""
+    model = network(1, 1, aggregation="normalized")
+    log_w = torch.tensor([-1e4, -1e4, -1e4, -1e4 + 1.0]).view(1, 4, 1)
+    found = model.aggregate(log_w, torch.tensor([0.0, 5.0, 7.0, 1.0]).view(1, 4, 1), torch.ones(1, 4, dtype=torch.bool))
+    expected = torch.tensor([torch.tensor(1.0).sigmoid(), 5.0, 7.0])
+    torch.testing.assert_close(found.flatten(), expected)
+
+
+def test_separate_classifiers_with_the_same_weights_are_one() -> None:
+    shared, apart = network(), network(share_classifier=False)
+    state = shared.state_dict()
+    apart.load_state_dict({key: state[key.removeprefix("post_")] for key in apart.state_dict()})
+    batch = random_batch([20, 9], 4, 8, dtype=torch.float32)
+    expected = shared.losses(shared(batch.features, batch.mask), batch)
+    found = apart.losses(apart(batch.features, batch.mask), batch)
+    assert {*map(id, apart.classifier.parameters())}.isdisjoint(map(id, apart.post_classifier.parameters()))
+    assert {key: value.item() for key, value in found.items()} == {key: value.item() for key, value in expected.items()}
+
+
+def test_each_class_is_classified_by_its_own_feature() -> None:
+    model = network().double()
+    batch = random_batch([30], 4, 8)
+    found = model(batch.features, batch.mask)
+    moved = F.logsigmoid(found.transition) + torch.tensor([0.0, 0.0, 1.0, 0.0])
+    post = model.classify_aggregated(moved, found.features, found.mask)
+    assert ((post - found.post).abs() > 1e-6).tolist() == [[False, False, True, False]]
+
+
+def test_mean_of_the_largest_eighth() -> None:
+    model = network()
+    batch = random_batch([16, 23, 5], 4, 8, dtype=torch.float32)
+    found = model(batch.features, batch.mask)
+    for video, (n, k) in enumerate([(16, 2), (23, 2), (5, 1)]):
+        expected = found.cas[video, :n].sort(dim=0, descending=True).values[:k].mean(dim=0)
+        torch.testing.assert_close(found.pre[video], expected)
+
+
+def test_embedded_features_and_class_weights_make_the_scores() -> None:
+    model = network()
+    batch = random_batch([16, 9], 4, 8, dtype=torch.float32)
+    found = model(batch.features, batch.mask)
+    torch.testing.assert_close(found.cas, found.embedded @ model.class_weights.T)
+
+
+class TestLocalize:
+    def detections(
+        self, sequences: list[list[float]], pre: list[float], model: ECM | None = None, **activations: Tensor
+    ) -> list[tuple[str, float, float, float]]:
+        """Label, first and last snippet + 1, and score of each detection in a video with these (C, T) activations."""
+        model = model or network(len(sequences))
+        s = torch.tensor(sequences).T.unsqueeze(0)
+        logits = torch.tensor([pre])
+        found = replace(
+            model(torch.zeros(1, s.shape[1], 8), torch.ones(s.shape[:2], dtype=torch.bool)),
+            **{"cas": s, "pre": logits, "video_scores": logits.softmax(dim=1), "post_cas": s, **activations},
+        )
+        return [(d.label, d.segment.start / 0.64, d.segment.end / 0.64, d.score) for d in model.localize(found, GRID)]
+
+    def test_contrast_and_class_score(self) -> None:
+        (found,) = self.detections([[0.0, 0.0, 0.0, 2.0, 2.0, 2.0, 0.0]], [3.0])
+        assert found == ("class 0", pytest.approx(3), pytest.approx(6), pytest.approx(1 + 0.15))
+
+    def test_surroundings_below_the_threshold_count(self) -> None:
+        """Values of 0.005 are below every threshold, but they are what the contrast is against."""
+        (found,) = self.detections([[0.0, 0.005, 1.0, 1.0, 0.005, 0.0]], [3.0], network(1, outer=0.5))
+        assert found[1:3] == (pytest.approx(2), pytest.approx(4))
+        assert found[3] == pytest.approx(1 - 0.005 + 0.15)
+
+    def test_likely_classes(self) -> None:
+        """Class 0 is as good as any other; of classes that are all unlikely, the best one is taken."""
+        cas = [[0.0, 1.0, 1.0, 0.0]] * 5
+        assert {row[0] for row in self.detections(cas, [5.0, 0.0, 0.0, 0.0, 0.0])} == {"class 0"}
+        assert {row[0] for row in self.detections(cas, [0.0, 5.0, 5.0, 0.0, 0.0])} == {"class 1", "class 2"}
+        assert {row[0] for row in self.detections(cas, [0.1, 0.0, 0.0, 0.0, 0.0])} == {"class 0"}
+
+    def test_suppression_is_per_class(self) -> None:
+        """Two thresholds cut the same instance; the nearly equal one goes, for each class on its own."""
+        cas = [[0.0, 0.02, 1.0, 1.0, 1.0, 1.0, 0.0]] * 2
+        found = self.detections(cas, [0.0, 0.0])
+        assert sorted(row[:3] for row in found) == [
+            (f"class {c}", pytest.approx(2), pytest.approx(6)) for c in range(2)
+        ]
+
+    def test_a_video_without_any_change_is_one_instance(self) -> None:
+        assert [row[1:3] for row in self.detections([[0.3]], [0.0])] == [(pytest.approx(0), pytest.approx(1))]
+
+    def streams(self, detections: str, **values: object) -> list[tuple[str, float, float, float]]:
+        model = network(1, share_classifier=False, weights="attention", detections=detections, **values)
+        pre, post = [[0.0, 4.0, 0.0, 0.0, 0.0, 0.0]], torch.tensor([[0.0, 0.0, 0.0, 0.0, 0.2, 0.0]]).unsqueeze(2)
+        shown = {"cas": post} if detections == "post" else {}
+        return self.detections(pre, [0.0], model, post_cas=post, post=torch.zeros(1, 1), **shown)
+
+    def test_either_stream_merged_and_fused(self) -> None:
+        first, second = (pytest.approx(1), pytest.approx(2)), (pytest.approx(4), pytest.approx(5))
+        assert [row[1:3] for row in self.streams("pre")] == [first]
+        assert [row[1:3] for row in self.streams("post")] == [second]
+        assert [row[1:3] for row in self.streams("merged")] == [first, second]
+        assert [(row[1:3], row[3]) for row in self.streams("fused", fusion=0.8)] == [
+            (first, pytest.approx(1.15)),
+            (second, pytest.approx(0.25 + 0.15)),  # 0.2 of the post-classification stream, over 0.8
+        ]

@@ -1,0 +1,146 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from untrim.annotations import Annotations, Video
+from untrim.data.dataset import Batch, TrainingVideos
+from untrim.errors import UntrimError
+from untrim.features.store import FeatureFolder, FeatureInfo
+from untrim.methods.base import Activations
+from untrim.methods.oracle import Oracle, OracleConfig
+from untrim.pipeline import localize
+from untrim.timeline import Instance, SnippetGrid
+from untrim.training.checkpoint import Run
+from untrim.training.loop import train
+
+GRID = SnippetGrid.regular(16, 16, 25)
+
+
+def network(classes: int = 3, dim: int = 5, **values: object) -> Oracle:
+    torch.manual_seed(0)
+    return Oracle(OracleConfig(**values), dim, [f"class {c}" for c in range(classes)])
+
+
+def batch(lengths: list[int], classes: int, dim: int, dtype: torch.dtype = torch.float32) -> Batch:
+    generator = torch.Generator().manual_seed(sum(lengths))
+    features = torch.randn(len(lengths), max(lengths), dim, generator=generator, dtype=dtype)
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
+    labels = (torch.rand(len(lengths), max(lengths), classes, generator=generator) < 0.3).to(dtype)
+    labels = labels * mask.unsqueeze(-1)
+    return Batch(features, mask, labels.amax(dim=1), torch.full((len(lengths),), -1), labels)
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> tuple[FeatureFolder, Annotations]:
+    """Eight videos of two classes that differ only in what happens when: labels alone would not do. D = 4."""
+    rng = np.random.default_rng(0)
+    info = FeatureInfo(
+        snippet_frames=16, stride_frames=16, fps=25, first_center_seconds=0.32, dim=4, streams={"rgb": (0, 4)},
+        backbone="test",
+    )  # fmt: skip
+    folder = FeatureFolder(tmp_path / "features", info)
+    folder.path.mkdir()
+    folder.save_info()
+    videos = []
+    for index in range(8):
+        features = rng.normal(0, 0.2, (40, 4))
+        features[5:15, 0] += 2
+        features[20 + index : 30 + index, 1] += 2
+        folder.save(f"video{index}", features)
+        instances = (
+            Instance("jump", info.grid().segment(5, 15)),
+            Instance("run", info.grid().segment(20 + index, 30 + index)),
+        )
+        subset = "training" if index < 6 else "validation"
+        videos.append(Video(f"video{index}", subset, 25.6, ("jump", "run"), instances))
+    return folder, Annotations(videos, source="labels.json")
+
+
+@pytest.mark.parametrize("hidden", [None, 16])
+def test_segments_are_learnt(corpus: tuple[FeatureFolder, Annotations], tmp_path: Path, hidden: int | None) -> None:
+    settings = {"iterations": 200, "learning_rate": 0.02, "hidden": hidden}
+    train("oracle", [corpus], tmp_path / "run", settings=settings)
+    found = localize(Run.open(tmp_path / "run"), corpus[0], corpus[1].subset("validation"))
+    for name, video in corpus[1].subset("validation").items():
+        assert len(found[name]) == 2
+        for detection in found[name]:
+            instance = next(instance for instance in video.instances if instance.label == detection.label)
+            assert detection.segment.tiou(instance.segment) > 0.8
+    assert "segments" in (tmp_path / "run" / "README.md").read_text()
+
+
+def test_a_label_without_a_segment_is_refused(corpus: tuple[FeatureFolder, Annotations], tmp_path: Path) -> None:
+    wrong = Annotations([*corpus[1].values(), Video("more", "training", 25.6, ("jump",))], source="labels.json")
+    corpus[0].save("more", np.zeros((3, 4)))
+    with pytest.raises(UntrimError, match=r"labels\.json: 1 training videos have labels without segments: more"):
+        train("oracle", [(corpus[0], wrong)], tmp_path / "run")
+    train("wtalc", [(corpus[0], wrong)], tmp_path / "run", settings={"iterations": 1})  # needs no segments
+
+
+def test_batches_tell_each_snippet_only_where_segments_are_asked_for(
+    corpus: tuple[FeatureFolder, Annotations],
+) -> None:
+    chosen = [(corpus[0], corpus[1].subset("training"))]
+    videos, groups = np.array([2, 0]), np.array([-1, -1])
+    drawn = TrainingVideos(chosen, segments=True).batch(videos, groups, None, "random", np.random.default_rng(0))
+    assert drawn.snippet_labels is not None
+    expected = torch.zeros(2, 40, 2)
+    expected[:, 5:15, 0] = expected[0, 22:32, 1] = expected[1, 20:30, 1] = 1
+    torch.testing.assert_close(drawn.snippet_labels, expected)
+    unaware = TrainingVideos(chosen).batch(videos, groups, None, "random", np.random.default_rng(0))
+    assert unaware.snippet_labels is None
+    assert unaware.to(torch.device("cpu")).snippet_labels is None
+
+
+@pytest.mark.parametrize("crop", ["random", "contiguous", "uniform"])
+def test_crops_keep_snippets_and_their_labels_together(corpus: tuple[FeatureFolder, Annotations], crop: str) -> None:
+    data = TrainingVideos([(corpus[0], corpus[1].subset("training"))], segments=True)
+    drawn = data.batch(np.arange(6), np.full(6, -1), 17, crop, np.random.default_rng(3))
+    assert drawn.features.shape[:2] == drawn.snippet_labels.shape[:2] == (6, 17)
+    torch.testing.assert_close(drawn.snippet_labels, (drawn.features[..., :2] > 1).float())
+
+
+@pytest.mark.parametrize("classes", [20, 100])
+def test_gradients(classes: int) -> None:
+    drawn = batch([6, 3, 1], classes, 4, torch.float64)
+
+    def total(s: torch.Tensor) -> torch.Tensor:
+        return network(classes).losses(Activations(drawn.mask, s, torch.empty(0)), drawn)["snippets"]
+
+    s = torch.randn(*drawn.snippet_labels.shape, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(total, [s], fast_mode=True)
+
+
+@pytest.mark.parametrize("hidden", [None, 16])
+def test_padding_and_order_change_nothing(hidden: int | None) -> None:
+    model = network(hidden=hidden).eval()
+    drawn = batch([6, 3, 8], 3, 5)
+    order = torch.tensor([2, 0, 1])
+    padded, labels = (
+        torch.cat([part, torch.full((3, 4, part.shape[2]), 1.0)], dim=1)[order]
+        for part in (drawn.features, drawn.snippet_labels)
+    )
+    longer = torch.cat([drawn.mask, torch.zeros(3, 4, dtype=torch.bool)], dim=1)[order]
+    before, after = model(drawn.features, drawn.mask), model(padded, longer)
+    torch.testing.assert_close(after.video_scores, before.video_scores[order])
+    moved = Batch(padded, longer, drawn.labels[order], drawn.groups, labels)
+    torch.testing.assert_close(model.losses(after, moved), model.losses(before, drawn))
+
+
+def test_extremes_are_finite() -> None:
+    drawn = batch([1, 4], 3, 5)
+    s = (1e4 * torch.randn(2, 4, 3).sign()).requires_grad_()
+    loss = network().losses(Activations(drawn.mask, s, torch.empty(0)), drawn)["snippets"]
+    assert loss.isfinite()
+    assert torch.autograd.grad(loss, s)[0].isfinite().all()
+
+
+def test_localize_above_the_threshold() -> None:
+    s = torch.tensor([[-1.0, 2.0, 1.0, -1.0, 3.0], [-1.0, -2.0, -1.0, -1.0, -3.0]]).T.unsqueeze(0)
+    found = Activations(torch.ones(1, 5, dtype=torch.bool), s, torch.empty(0))
+    detections = network(2).localize(found, GRID)
+    assert [(d.label, d.segment) for d in detections] == [("class 0", GRID.segment(1, 3)), ("class 0", GRID.segment(4, 5))]
+    assert detections[1].score == pytest.approx(torch.tensor(3.0).sigmoid().item())
+    assert len(network(2, min_snippets=2).localize(found, GRID)) == 1
