@@ -186,6 +186,16 @@ def report(
 
 
 @app.command()
+def methods(
+    method: Annotated[str | None, typer.Argument(help="Show the options of this method.")] = None,
+) -> None:
+    """List methods and presets, or one method's options with their meaning."""
+    from untrim.methods import describe_methods, describe_options
+
+    print(describe_methods() if method is None else describe_options(method))
+
+
+@app.command()
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")] = Path("untrim-demo"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of the corpus and the training.")] = 0,

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from untrim.annotations import Annotations, write_annotations, write_detections
+from untrim.errors import WorkFailed
 from untrim.evaluation.detection import DetectionResult, evaluate_detections, iou_thresholds
 from untrim.features.extract import extract
 from untrim.features.store import FeatureFolder
@@ -50,7 +51,8 @@ def run_demo(
     rendered = render_corpus(output, corpus)
     annotations = rendered.without_segments("training")
     write_annotations(annotations, output / "annotations.json")
-    extract([output / "videos"], output / "features")
+    if failed := extract([output / "videos"], output / "features").failed:
+        raise WorkFailed(f"{len(failed)} videos failed: {next(iter(failed.values()))}", where=output / "features")
     features = FeatureFolder.open(output / "features")
     validation = annotations.subset("validation")
 

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from untrim.data.summary import DataSummary
+from untrim.errors import UntrimError
+from untrim.methods import METHODS, describe_methods, describe_options, load_method, method_names
+from untrim.training.settings import configure
+
+
+def make_summary(dim: int) -> DataSummary:
+    return DataSummary(40, 5, dim, 1.2, np.arange(20, 60), np.ones(dim, dtype=np.float32))
+
+
+@pytest.fixture
+def summary() -> DataSummary:
+    return make_summary(384)
+
+
+@pytest.fixture(params=METHODS)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_the_list_names_every_method_with_its_presets() -> None:
+    lines = describe_methods().splitlines()
+    assert [line.split()[0] for line in lines] == method_names()
+    assert "official" in lines[0]
+
+
+def test_every_option_is_described(name: str) -> None:
+    text = describe_options(name)
+    for key, option in load_method(name).Config.model_fields.items():
+        assert f"  {key} = " in text
+        assert option.description, key
+
+
+def test_presets_and_defaults_are_valid_configs(name: str, summary: DataSummary) -> None:
+    method = load_method(name)
+    for preset in method.presets:
+        configure(method, summary, preset, {})
+    assert configure(method, summary, None, {}).input_scaling == "unit"
+
+
+def test_unknown_methods_and_values_are_refused(summary: DataSummary) -> None:
+    with pytest.raises(UntrimError, match="did you mean 'wsad'"):
+        describe_options("wsda")
+    with pytest.raises(UntrimError, match=r"'kappa'.*greater than 0"):
+        configure(load_method("wsad"), summary, "paper", {"kappa": -1})
+
+
+def test_the_step_size_falls_with_the_width() -> None:
+    rates = [make_summary(dim).training_defaults()["learning_rate"] for dim in (64, 256, 512, 2048)]
+    assert rates == [1e-3, 1e-3, 5e-4, 1.25e-4]
