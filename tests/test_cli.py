@@ -90,7 +90,7 @@ def test_features_of_a_video_that_went_bad(
     data = ("-f", corpus[0].path, "-a", labels)
     run = tmp_path / "run"
     assert untrim(monkeypatch, "train", "-m", "wsad", *data, "-o", run, "--set", "iterations=1") == 0
-    corpus[0].save("video13", np.full((5, 48), np.inf))
+    np.save(corpus[0].file("video13"), np.full((5, 48), np.inf))
     assert untrim(monkeypatch, "localize", run, *data, "-o", tmp_path / "found.json") == 2
     assert "video13.npy: NaN or infinity in 5 of 5 snippets" in capsys.readouterr().err
     assert not (tmp_path / "found.json").exists()

@@ -140,12 +140,24 @@ def extract(
         raise WorkFailed(f"{len(report.failed)} videos failed, listed in {output / FAILURES_NAME}")
 
 
+def _list_protocols(value: str) -> str:
+    if value == "list":
+        from untrim.evaluation.protocols import describe_protocols
+
+        print(describe_protocols())
+        raise typer.Exit
+    return value
+
+
 @app.command()
 def evaluate(
     detections: Annotated[Path, typer.Argument(help="Detections, .json or .csv.")],
     annotations: AnnotationFile,
     subset: Subset = "validation",
     iou: Annotated[str, typer.Option(help="tIoU thresholds, first:last:step or a list.")] = "0.1:0.7:0.1",
+    protocol: Annotated[
+        str, typer.Option(help="Protocol; `list` explains them.", callback=_list_protocols, is_eager=True)
+    ] = "activitynet",
     json_: Annotated[Path | None, typer.Option("--json", help="Write the result to this file too.")] = None,
 ) -> None:
     """Compare detections with ground truth: mean average precision."""
@@ -153,8 +165,8 @@ def evaluate(
     from untrim.evaluation.detection import evaluate_detections, iou_thresholds, table
     from untrim.files import write_json
 
-    truth = read_annotations(annotations).subset(subset)
-    result = evaluate_detections(read_detections(detections), truth, iou_thresholds(iou))
+    truth, found = read_annotations(annotations), read_detections(detections)
+    result = evaluate_detections(found, truth, iou_thresholds(iou), protocol, subset=subset, strict=True)
     print(table({detections.stem: result}))
     if json_ is not None:
         write_json(json_, result.to_json())

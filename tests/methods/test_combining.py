@@ -9,8 +9,9 @@ from untrim.data.dataset import Batch
 from untrim.errors import UntrimError
 from untrim.features.store import FeatureFolder, FeatureInfo
 from untrim.methods import load_method, method_names
-from untrim.methods.base import Method, MethodConfig
+from untrim.methods.base import Activations, Method, MethodConfig
 from untrim.methods.combining import ADDITIONS, added_losses, check_additions
+from untrim.nn.attention import gaussian_smooth
 from untrim.training.loop import train
 
 LABELS = np.eye(3, dtype=np.float32).repeat(2, axis=0)
@@ -63,19 +64,59 @@ def test_an_added_loss_falls_by_a_step(batch: Batch, key: str) -> None:
     assert added_losses(model, config, model(batch.features, batch.mask), batch)[key] < before
 
 
+class Attentive(Method):
+    """A third party's method: class scores and attention of each snippet; a background class if wanted."""
+
+    Config = MethodConfig
+
+    def __init__(self, config: MethodConfig, dim: int, labels: list[str], background: bool = True) -> None:
+        super().__init__(config, dim, labels)
+        torch.manual_seed(0)
+        self.layer = torch.nn.Linear(dim, len(labels) + 2)
+        self.background = background
+
+    def forward(self, features: torch.Tensor, mask: torch.Tensor) -> Activations:
+        scores = self.layer(features)
+        background = scores[..., -2] if self.background else None
+        return Activations(
+            mask, scores[..., :-2], torch.empty(0), attention=scores[..., -1].sigmoid(), background=background
+        )
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_guidance_pulls_the_attention_towards_the_classes(batch: Batch, background: bool) -> None:
+    config = MethodConfig(add_guidance=2.0)
+    model = Attentive(config, 6, ["a", "b", "c"], background)
+    check_additions(model, config, LABELS)
+    found = model(batch.features, batch.mask)
+    assert found.attention is not None
+    loss = added_losses(model, config, found, batch)["add_guidance"]
+    logits = found.cas if not background else torch.cat([found.cas, found.background.unsqueeze(-1)], dim=-1)
+    p = gaussian_smooth(logits.softmax(dim=-1), batch.mask, 1.0)
+    targets = [(p[..., :3] * batch.labels.unsqueeze(1)).amax(dim=2), 1 - p[..., -1]][: 1 + background]
+    expected = [sum((found.attention[v, t] - y[v, t]).abs() for y in targets) / n for v, t, n in snippets(batch.mask)]
+    torch.testing.assert_close(loss, 2.0 * sum(expected) / len(batch.mask))
+
+
+def snippets(mask: torch.Tensor) -> list[tuple[int, int, int]]:
+    """Video, snippet, snippets of the video."""
+    return [(v, t, int(row.sum())) for v, row in enumerate(mask) for t in range(int(row.sum()))]
+
+
 @pytest.mark.parametrize(
     ("method", "values", "labels", "message"),
     [
-        ("wsad", {"add_metric": 1.0}, LABELS, "'add_metric': wsad has this loss of its own"),
-        ("wtalc", {"add_coactivity": 1.0}, LABELS, "'add_coactivity': wtalc has this loss of its own"),
-        ("oracle", {"add_metric": 1.0, "groups": 3}, LABELS, "oracle has no class_weights, embedded"),
+        ("wsad", {"add_metric": 1.0}, LABELS, "'add_metric': WSAD has this loss of its own"),
+        ("wtalc", {"add_coactivity": 1.0}, LABELS, "'add_coactivity': WTALC has this loss of its own"),
+        ("oracle", {"add_metric": 1.0, "groups": 3}, LABELS, "works on embedded features, which Oracle has none of"),
+        ("lpat", {"add_guidance": 1.0}, LABELS, "works on attention, which LPAT has none of"),
         ("lpat", {"add_coactivity": 1.0}, LABELS, "groups is 0.*set groups to 3"),
         ("lpat", {"add_metric": 1.0, "groups": 3}, np.eye(3, dtype=np.float32), "no class has two videos"),
     ],
 )
 def test_refusals(method: str, values: dict[str, object], labels: np.ndarray, message: str) -> None:
     with pytest.raises(UntrimError, match=message) as caught:
-        check_additions(method, network(method, **values)[1], labels)
+        check_additions(*network(method, **values), labels)
     assert "\n" not in str(caught.value)
 
 
@@ -89,21 +130,19 @@ def test_refusals(method: str, values: dict[str, object], labels: np.ndarray, me
     ],
 )
 def test_what_fits_is_accepted(method: str, values: dict[str, object]) -> None:
-    check_additions(method, network(method, **values)[1], LABELS)
+    check_additions(*network(method, **values), LABELS)
 
 
 @pytest.mark.parametrize("method", method_names())
-def test_methods_provide_what_they_say(method: str, batch: Batch) -> None:
+def test_class_weights_make_the_class_scores(method: str, batch: Batch) -> None:
     cls = load_method(method)
     torch.manual_seed(0)
     model = cls(cls.Config(), 6, ["a", "b", "c"]).eval()
+    if model.class_weights is None:
+        pytest.skip("no linear class scores")
     found = model(batch.features, batch.mask)
-    for part in ("embedded", "attention"):
-        assert (part in cls.provides) == (getattr(found, part) is not None)
-    if "class_weights" in cls.provides:
-        differences = found.cas - found.embedded @ model.class_weights.T  # the bias
-        real = differences[batch.mask]
-        torch.testing.assert_close(real, real[:1].expand_as(real), rtol=0, atol=1e-5)
+    bias = (found.cas - found.embedded @ model.class_weights.T)[batch.mask]
+    torch.testing.assert_close(bias, bias[:1].expand_as(bias), rtol=0, atol=1e-5)
 
 
 def test_every_weight_is_a_value_of_every_method() -> None:

@@ -29,7 +29,7 @@ def batch(lengths: list[int], classes: int, dim: int, dtype: torch.dtype = torch
     mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
     labels = (torch.rand(len(lengths), max(lengths), classes, generator=generator) < 0.3).to(dtype)
     labels = labels * mask.unsqueeze(-1)
-    return Batch(features, mask, labels.amax(dim=1), torch.full((len(lengths),), -1), labels)
+    return Batch(features, mask, labels.amax(dim=1), torch.full((len(lengths),), -1), snippet_labels=labels)
 
 
 @pytest.fixture
@@ -113,6 +113,28 @@ def test_gradients(classes: int) -> None:
     assert torch.autograd.gradcheck(total, [s], fast_mode=True)
 
 
+def test_loss_weighs_what_happens_and_what_does_not_alike() -> None:
+    """However rare a class is, saying never costs as much as saying always."""
+    mask = torch.ones(1, 50, dtype=torch.bool)
+    labels = torch.zeros(1, 50, 1)
+    labels[0, 7] = 1
+    drawn = Batch(torch.empty(0), mask, torch.ones(1, 1), torch.tensor([-1]), snippet_labels=labels)
+    never, always = (Activations(mask, torch.full((1, 50, 1), s), torch.empty(0)) for s in (-3.0, 3.0))
+    torch.testing.assert_close(network(1).losses(never, drawn), network(1).losses(always, drawn))
+
+
+def test_context_is_that_many_snippets() -> None:
+    model = network(1, context=5).eval()
+    x = torch.zeros(1, 9, 5)
+    changed = x.clone()
+    changed[0, 4] = 1
+    mask = torch.ones(1, 9, dtype=torch.bool)
+    moved = (model(x, mask).cas != model(changed, mask).cas)[0, :, 0]
+    assert moved.nonzero().flatten().tolist() == [2, 3, 4, 5, 6]
+    with pytest.raises(ValueError, match="odd"):
+        OracleConfig(context=2)
+
+
 @pytest.mark.parametrize("hidden", [None, 16])
 def test_padding_and_order_change_nothing(hidden: int | None) -> None:
     model = network(hidden=hidden).eval()
@@ -125,7 +147,7 @@ def test_padding_and_order_change_nothing(hidden: int | None) -> None:
     longer = torch.cat([drawn.mask, torch.zeros(3, 4, dtype=torch.bool)], dim=1)[order]
     before, after = model(drawn.features, drawn.mask), model(padded, longer)
     torch.testing.assert_close(after.video_scores, before.video_scores[order])
-    moved = Batch(padded, longer, drawn.labels[order], drawn.groups, labels)
+    moved = Batch(padded, longer, drawn.labels[order], drawn.groups, snippet_labels=labels)
     torch.testing.assert_close(model.losses(after, moved), model.losses(before, drawn))
 
 
@@ -141,6 +163,7 @@ def test_localize_above_the_threshold() -> None:
     s = torch.tensor([[-1.0, 2.0, 1.0, -1.0, 3.0], [-1.0, -2.0, -1.0, -1.0, -3.0]]).T.unsqueeze(0)
     found = Activations(torch.ones(1, 5, dtype=torch.bool), s, torch.empty(0))
     detections = network(2).localize(found, GRID)
-    assert [(d.label, d.segment) for d in detections] == [("class 0", GRID.segment(1, 3)), ("class 0", GRID.segment(4, 5))]
-    assert detections[1].score == pytest.approx(torch.tensor(3.0).sigmoid().item())
+    assert [d.label for d in detections] == ["class 0", "class 0"]
+    assert [d.segment for d in detections] == [GRID.segment(1, 3), GRID.segment(4, 5)]
+    assert [d.score for d in detections] == pytest.approx([2 + 0.7 * 3, 3 + 0.7 * 3])  # an eighth of 5 is 1 snippet
     assert len(network(2, min_snippets=2).localize(found, GRID)) == 1

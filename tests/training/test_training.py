@@ -119,7 +119,7 @@ class TestBadInput:
             train("wsad", [corpus], tmp_path / "run")
 
     def test_nan_in_features(self, corpus: tuple[FeatureFolder, Annotations], tmp_path: Path) -> None:
-        corpus[0].save("video03", np.full((9, 48), np.nan))
+        np.save(corpus[0].file("video03"), np.full((9, 48), np.nan))
         with pytest.raises(UntrimError, match=r"video03\.npy: NaN or infinity in 9 of 9 snippets"):
             train("wsad", [corpus], tmp_path / "run")
         assert not (tmp_path / "run").exists()

@@ -27,16 +27,27 @@ class Batch:
         mask: (B, T), True where there is a snippet; the snippets of a video stand first.
         labels: (B, C) in {0, 1}.
         groups: (B,) group of each video, -1 for none; the videos of a group have a class in common.
+        progress: How far training has come, in [0, 1].
+        snippet_labels: (B, T, C) in {0, 1}, 0 where there is no snippet; only where segments are trained on.
     """
 
     features: Tensor
     mask: Tensor
     labels: Tensor
     groups: Tensor
+    progress: float = 1.0
+    snippet_labels: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
-        return replace(self, **{name: tensor.to(device) for name, tensor in vars(self).items()})
+        return replace(
+            self,
+            features=self.features.to(device),
+            mask=self.mask.to(device),
+            labels=self.labels.to(device),
+            groups=self.groups.to(device),
+            snippet_labels=None if self.snippet_labels is None else self.snippet_labels.to(device),
+        )
 
 
 def pad(arrays: Sequence[npt.NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
@@ -53,12 +64,15 @@ class TrainingVideos:
 
     Args:
         sources: Feature folders, each with the annotations of the videos to take from it.
+        segments: Whether batches tell of each snippet what happens in it, which the annotations' segments say.
 
     Raises:
-        UntrimError: Folders that disagree, no labels at all, a video without labels, or features missing.
+        UntrimError: Folders that disagree, no labels at all, a video without labels, features missing, or, where
+            wanted, a label without a segment.
     """
 
-    def __init__(self, sources: Sequence[tuple[FeatureFolder, Annotations]]) -> None:
+    def __init__(self, sources: Sequence[tuple[FeatureFolder, Annotations]], *, segments: bool = False) -> None:
+        self.segments = segments
         self.info = sources[0][0].info
         for folder, labelled in sources:
             if difference := self.info.disagreement(folder.info):
@@ -69,6 +83,13 @@ class TrainingVideos:
                     f"{len(unlabelled)} training videos without labels: {listing(unlabelled)}",
                     where=labelled.source,
                     fix="give each at least one label, or take them out",
+                )
+            without = [name for name, video in labelled.items() if {*video.labels} - {i.label for i in video.instances}]
+            if segments and without:
+                raise UntrimError(
+                    f"{len(without)} training videos have labels without segments: {listing(without)}",
+                    where=labelled.source,
+                    fix="train this method on annotations with segments",
                 )
         self.class_names = tuple(sorted({label for _, labelled in sources for label in labelled.labels}))
         self._videos = [(folder, video) for folder, labelled in sources for video in labelled.values()]
@@ -100,5 +121,20 @@ class TrainingVideos:
     ) -> Batch:
         """The batch of `videos`, each cropped to at most `most` snippets."""
         arrays = [self.features(int(video)) for video in videos]
-        features, mask = pad([array[crop_snippets(len(array), most, crop, rng)] for array in arrays])
-        return Batch(features, mask, torch.from_numpy(self.labels[videos]), torch.from_numpy(groups))
+        kept = [crop_snippets(len(array), most, crop, rng) for array in arrays]
+        features, mask = pad([array[snippets] for array, snippets in zip(arrays, kept, strict=True)])
+        batch = Batch(features, mask, torch.from_numpy(self.labels[videos]), torch.from_numpy(groups))
+        if not self.segments:
+            return batch
+        taken = zip(videos, arrays, kept, strict=True)
+        labels, _ = pad([self._snippet_labels(int(v), len(array))[snippets] for v, array, snippets in taken])
+        return replace(batch, snippet_labels=labels)
+
+    def _snippet_labels(self, index: int, count: int) -> npt.NDArray[np.float32]:
+        """Which classes happen in each of the `count` snippets of a video, (T, C) in {0, 1}."""
+        folder, video = self._videos[index]
+        grid, labels = folder.info.grid(video.name), np.zeros((count, len(self.class_names)), dtype=np.float32)
+        for instance in video.instances:
+            snippets = grid.snippets(instance.segment, count)
+            labels[snippets.start : snippets.stop, self.class_names.index(instance.label)] = 1
+        return labels

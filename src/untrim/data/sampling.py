@@ -8,16 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 Indices = npt.NDArray[np.int64]
-Crop = Literal["random", "contiguous", "uniform"]
+Crop = Literal["random", "contiguous", "uniform", "resample"]
 
 
 def crop_snippets(count: int, most: int | None, crop: Crop, rng: np.random.Generator) -> Indices:
     """Indices of at most `most` of `count` snippets, ascending.
 
     ``random``: without replacement (WSAD, Sec. 4.2); ``contiguous``: one stretch (LPAT, Sec. 4.2);
-    ``uniform``: evenly spread over the video, each from the middle of its part.
+    ``uniform``: evenly spread over the video, each from the middle of its part; ``resample``: the same, and always
+    `most` of them, so that snippets of a shorter video are there several times (ECM, Sec. 4.1).
     """
-    if most is None or count <= most:
+    if most is None or (count <= most and crop != "resample"):
         return np.arange(count)
     if crop == "random":
         return np.sort(rng.choice(count, most, replace=False))

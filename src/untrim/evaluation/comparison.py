@@ -69,6 +69,7 @@ def compare(
     *,
     subset: str | None = None,
     strict: bool = False,
+    classless: bool = False,
 ) -> Comparison:
     """Lay detections beside ground truth.
 
@@ -79,6 +80,7 @@ def compare(
         subset: The subset to evaluate; None for all of `annotations`.
         strict: Refuse detections in videos, or of classes, that stand nowhere in `annotations`; else they are left
             out and noted.
+        classless: Labels do not matter: all detections and instances are of one class, ``any``.
 
     Raises:
         UntrimError: Nothing to compare: no instance, no video or no class in common; the videos are not those that
@@ -93,12 +95,13 @@ def compare(
     repeated = len(truth) - len(set(truth))
     notes += [f"{repeated} instances repeat another of the same class and time."] if repeated else []
     names = tuple(video.name for video in videos)
-    labels = tuple(dict.fromkeys(instance.label for _, instance in truth))
+    labels = ("any",) if classless else tuple(dict.fromkeys(instance.label for _, instance in truth))
     there = set(np.unique(found.video).tolist())
     with_detections = [name for row, name in enumerate(found.videos) if row in there]
     notes += _check_names(with_detections, chosen, annotations, strict)
-    notes += _check_labels(found.labels, labels, annotations, strict)
-    video, label = _renamed(found.video, found.videos, names), _renamed(found.label, found.labels, labels)
+    notes += [] if classless else _check_labels(found.labels, labels, annotations, strict)
+    video = _renamed(found.video, found.videos, names)
+    label = np.zeros_like(found.label) if classless else _renamed(found.label, found.labels, labels)
     kept = np.flatnonzero((video >= 0) & (label >= 0))
     kept = kept[np.argsort(-found.scores[kept], kind="stable")]
     segments = rules.times(found.segments[kept])
@@ -118,7 +121,7 @@ def compare(
         segments,
         found.scores[kept],
         np.array([row for row, _ in truth]),
-        np.array([labels.index(instance.label) for _, instance in truth]),
+        np.array([0 if classless else labels.index(instance.label) for _, instance in truth]),
         rules.times(np.array([(instance.segment.start, instance.segment.end) for _, instance in truth])),
         tuple(notes),
     )

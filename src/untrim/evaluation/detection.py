@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,10 +80,15 @@ def iou_thresholds(text: str) -> Floats:
             values = np.array([float(part) for part in text.split(",")])
     except (ValueError, ZeroDivisionError, OverflowError, MemoryError):
         values = np.empty(0)
-    return _checked(values, f"--iou {text}")
+    return checked_thresholds(values, f"--iou {text}")
 
 
-def _checked(values: npt.ArrayLike, what: str) -> Floats:
+def checked_thresholds(values: npt.ArrayLike, what: str) -> Floats:
+    """`values` as (K,) thresholds.
+
+    Raises:
+        UntrimError: There is none, or one is outside (0, 1]; the message starts with `what`.
+    """
     thresholds = np.atleast_1d(np.asarray(values, dtype=np.float64))
     if thresholds.size == 0 or not ((thresholds > 0) & (thresholds <= 1)).all():
         raise UntrimError(
@@ -118,7 +123,7 @@ def evaluate_detections(
     Raises:
         UntrimError: See `untrim.evaluation.comparison.compare`; or wrong thresholds.
     """
-    thresholds = _checked(iou, "tIoU")
+    thresholds = checked_thresholds(iou, "tIoU")
     compared = compare(detections, annotations, protocol, subset=subset, strict=strict)
     return score(compared, compared.match(thresholds) >= 0, thresholds)
 
@@ -154,15 +159,17 @@ def evaluate_videos(
 
     Args and errors as of `evaluate_detections`.
     """
-    thresholds = _checked(iou, "tIoU")
+    thresholds = checked_thresholds(iou, "tIoU")
     compared = compare(detections, annotations, protocol, subset=subset)
     hits, classes = compared.match(thresholds) >= 0, len(compared.labels)
     group = compared.video * classes + compared.label
     order = np.argsort(group, kind="stable")
     truth, instances = np.unique(compared.truth_video * classes + compared.truth_label, return_counts=True)
-    first, last = (np.searchsorted(group[order], truth, side=side) for side in ("left", "right"))
+    first = np.searchsorted(group[order], truth, side="left")
+    last = np.searchsorted(group[order], truth, side="right")
     maps: dict[str, list[float]] = {}
-    for own, count, start, stop in zip(truth, instances, first, last, strict=True):
+    rows: Iterable[list[int]] = np.stack([truth, instances, first, last], axis=1).tolist()
+    for own, count, start, stop in rows:
         values = average_precision(hits[:, order[start:stop]], count, compared.protocol.interpolated)
         maps.setdefault(compared.videos[own // classes], []).append(float(values.mean()))
     return {name: float(np.mean(values)) for name, values in maps.items()}

@@ -59,7 +59,7 @@ def average_recall(
     own proposals, the best scored first, cut so that videos have `most` on average. Proposals may share an instance.
 
     Args:
-        detections: By video; their labels do not matter, but those of classes without ground truth are left out.
+        detections: By video; their labels do not matter.
         annotations: Ground truth.
         iou: tIoU thresholds.
         protocol: Name of the protocol.
@@ -70,7 +70,7 @@ def average_recall(
     Raises:
         UntrimError: See `untrim.evaluation.comparison.compare`.
     """
-    compared = compare(detections, annotations, protocol, subset=subset, strict=strict)
+    compared = compare(detections, annotations, protocol, subset=subset, strict=strict, classless=True)
     with_truth = np.unique(compared.truth_video)  # (V,)
     counts = np.bincount(compared.video, minlength=len(compared.videos))[with_truth]
     total = most * len(with_truth)

@@ -176,6 +176,8 @@ def _forget(videos: Sequence[Path], folder: FeatureFolder) -> None:
     """Drop what the folder has of `videos`: features of files that have changed, or that nothing is known of."""
     for video in videos:
         folder.info.videos.pop(video.stem, None)
+    folder.save_info()
+    for video in videos:
         folder.file(video.stem).unlink(missing_ok=True)
 
 

@@ -131,7 +131,7 @@ class FeatureFolder:
         """
         odd = "\\" in name or "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name)
         if not name or name != Path(name).name or name.startswith(".") or odd:
-            raise UntrimError(f"'{name}' cannot be a video's name", where=self.path, fix="use plain file names")
+            raise UntrimError(f"{name!r} cannot be a video's name", where=self.path, fix="use plain file names")
         return self.path / f"{name}.npy"
 
     def missing(self, names: list[str]) -> list[str]:

@@ -30,6 +30,10 @@ class Died:
     reason: str
 
 
+class _Started:
+    """First message of a process: it is ready for its job."""
+
+
 def work_off(task: Callable[[J], R], jobs: Iterable[J], workers: int) -> Generator[tuple[J, R | Died] | None]:
     """Run `task` on every job, in processes of their own.
 
@@ -60,7 +64,7 @@ def work_off(task: Callable[[J], R], jobs: Iterable[J], workers: int) -> Generat
             for worker in [worker for worker in crew if worker.connection in ready]:
                 job, result = worker.job, worker.receive()
                 started |= not isinstance(result, Died)
-                if result is None:
+                if isinstance(result, _Started):
                     continue
                 if isinstance(result, Died):
                     crew.remove(worker)
@@ -101,10 +105,10 @@ class _Worker(Generic[J, R]):
         with suppress(BrokenPipeError):  # It has died in between; `receive` says so.
             self.connection.send(job)
 
-    def receive(self) -> R | Died | None:
-        """What the process has to say: the result of its job, that it has died, or None: it has started."""
+    def receive(self) -> R | Died | _Started:
+        """What the process has to say, or that it has died."""
         try:
-            message: R | None = self.connection.recv()
+            message: R | _Started = self.connection.recv()
         except (EOFError, ConnectionResetError):
             self._process.join()
             return Died(_describe(self._process.exitcode or 0))
@@ -137,7 +141,7 @@ def _serve(task: Callable[[J], R], connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its workers.
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.update(dict.fromkeys(_THREADS, "1"))  # For libraries that a task loads: each process has one core.
-    connection.send(None)
+    connection.send(_Started())
     while True:
         try:
             job = connection.recv()

@@ -25,3 +25,29 @@ def connected_components(above: npt.NDArray[np.bool_], min_length: int = 1) -> R
     stop = np.nonzero(edges == -1)[1]
     kept = stop - first >= min_length
     return Runs(row[kept], first[kept], stop[kept])
+
+
+def sweep(values: npt.NDArray[np.float64], thresholds: npt.ArrayLike, min_length: int = 1) -> Runs:
+    """Runs of (R, T) `values` above any of several thresholds: candidates of temporal actionness grouping.
+
+    Args:
+        values: (R, T).
+        thresholds: (K,), in any order; a run is maximal above one of them.
+        min_length: Shortest run in snippets.
+
+    Returns:
+        In row order; what several thresholds find alike is there once.
+    """
+    levels = np.asarray(thresholds, dtype=np.float64)
+    rows, length = values.shape
+    above = values[:, None] > levels[:, None]  # (R, K, T)
+    runs = connected_components(above.reshape(rows * len(levels), length), min_length)
+    shape = (rows, length + 1, length + 1)
+    keys = np.ravel_multi_index((runs.row // max(len(levels), 1), runs.first, runs.stop), shape)
+    return Runs(*np.unravel_index(np.unique(keys), shape))
+
+
+def above_midrange(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which of (R, T) `values` are above the middle of their row's range (W-TALC)."""
+    above: npt.NDArray[np.bool_] = values > (values.max(axis=1, keepdims=True) + values.min(axis=1, keepdims=True)) / 2
+    return above

@@ -7,10 +7,42 @@ import numpy.typing as npt
 
 from untrim.localization.grouping import Runs
 
+Scores = npt.NDArray[np.float64]
 
-def run_max(values: npt.NDArray[np.float64], runs: Runs) -> npt.NDArray[np.float64]:
+
+def run_max(values: Scores, runs: Runs) -> Scores:
     """Largest of (R, T) `values` within each run."""
     padded = np.pad(values, ((0, 0), (0, 1)))  # reduceat needs every `stop` to be an index
     offset = runs.row * padded.shape[1]
     borders = np.stack([offset + runs.first, offset + runs.stop], axis=1).ravel()
     return np.maximum.reduceat(padded.ravel(), borders)[::2] if len(borders) else np.empty(0)
+
+
+def run_mean(values: Scores, runs: Runs) -> Scores:
+    """Mean of (R, T) `values` within each run."""
+    return _run_sum(values, runs) / (runs.stop - runs.first)
+
+
+def outer_inner_contrast(values: Scores, runs: Runs, outer: float) -> Scores:
+    """Mean of (R, T) `values` within each run less their mean just outside of it (AutoLoc; BaS-Net; ECM).
+
+    Outside are, on each side, ``outer`` times as many snippets as the run has, rounded up before it and down after it,
+    as far as the video reaches. Where nothing is outside, nothing is subtracted.
+
+    Args:
+        values: (R, T), the whole sequences: what is below a threshold counts too.
+        runs: Runs in the rows of `values`.
+        outer: Width of each side as a share of the run's length, lambda; at least 0.
+    """
+    margin = outer * (runs.stop - runs.first)
+    first = np.maximum(np.floor(runs.first - margin), 0).astype(np.intp)
+    stop = np.minimum(np.floor(runs.stop - 1 + margin) + 1, values.shape[1]).astype(np.intp)
+    wide = Runs(runs.row, first, stop)
+    around = (stop - first) - (runs.stop - runs.first)
+    outside = (_run_sum(values, wide) - _run_sum(values, runs)) / np.maximum(around, 1)
+    return run_mean(values, runs) - np.where(around > 0, outside, 0.0)
+
+
+def _run_sum(values: Scores, runs: Runs) -> Scores:
+    total = np.pad(np.cumsum(values, axis=1, dtype=np.float64), ((0, 0), (1, 0)))  # (R, T + 1)
+    return total[runs.row, runs.stop] - total[runs.row, runs.first]

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
+from typing import Any
 
 from untrim.errors import UntrimError, nearest
 from untrim.methods.base import Method
 
 METHODS = {
     "wsad": "untrim.methods.wsad:WSAD",
+    "wsbm": "untrim.methods.wsbm:WSBM",
+    "lpat": "untrim.methods.lpat:LPAT",
+    "ecm": "untrim.methods.ecm:ECM",
+    "stpn": "untrim.methods.stpn:STPN",
+    "wtalc": "untrim.methods.wtalc:WTALC",
+    "oracle": "untrim.methods.oracle:Oracle",
 }
 
 
@@ -31,3 +40,41 @@ def load_method(name: str) -> type[Method]:
     module, _, attribute = place.partition(":")
     method: type[Method] = getattr(import_module(module), attribute)
     return method
+
+
+def describe_methods() -> str:
+    """All methods: name, first line of the docstring, presets."""
+    lines = []
+    for name in method_names():
+        method = load_method(name)
+        presets = ", ".join(method.presets)
+        lines.append(f"{name:8} {(method.__doc__ or '').splitlines()[0]} (presets: {presets})")
+    return "\n".join(lines)
+
+
+def describe_options(name: str) -> str:
+    """The options of one method, from its config: default, what is allowed, meaning, and what each preset changes.
+
+    Raises:
+        UntrimError: No such method.
+    """
+    method = load_method(name)
+    lines = [f"{name}: {(method.__doc__ or '').splitlines()[0]}"]
+    for key, option in method.Config.model_json_schema()["properties"].items():
+        lines.append(f"  {key} = {json.dumps(option['default'])}  ({_allowed(option)})")
+        lines.append(f"      {' '.join(option.get('description', '').split())}")
+    for preset, values in method.presets.items():
+        changed = ", ".join(f"{key}={json.dumps(value)}" for key, value in values.items())
+        lines.append(f"preset {preset}: {changed or 'the values above'}")
+    return "\n".join(lines)
+
+
+def _allowed(schema: Mapping[str, Any]) -> str:
+    """What a JSON schema allows, in words: ``number > 0``, ``triplet | none``, ``integer >= 1 | null``."""
+    if "anyOf" in schema:
+        return " | ".join(_allowed(part) for part in schema["anyOf"])
+    if "enum" in schema:
+        return " | ".join(schema["enum"])
+    signs = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
+    bounds = [f"{sign} {schema[key]:g}" for key, sign in signs.items() if key in schema]
+    return " ".join([schema.get("type", "text"), *bounds])

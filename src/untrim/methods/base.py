@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
@@ -15,9 +16,12 @@ from torch import Tensor, nn
 from untrim.data.dataset import Batch
 from untrim.data.sampling import Crop
 from untrim.data.summary import DataSummary
+from untrim.features.store import FeatureInfo
+from untrim.localization.grouping import Runs
 from untrim.timeline import Detection, SnippetGrid
 
 InputScaling = Literal["none", "unit"]
+Supervision = Literal["labels", "segments"]
 
 
 class MethodConfig(BaseModel):
@@ -29,8 +33,8 @@ class MethodConfig(BaseModel):
     """Adam's step size."""
     weight_decay: float = Field(default=0.0, ge=0)
     """Adam's L2 penalty."""
-    iterations: int = Field(default=5000, ge=1)
-    """Training steps."""
+    iterations: int = Field(default=5000, ge=0)
+    """Training steps; 0 leaves the network untrained, a baseline."""
     batch_size: int = Field(default=20, ge=1)
     """Videos a step."""
     groups: int = Field(default=0, ge=0)
@@ -40,9 +44,16 @@ class MethodConfig(BaseModel):
     max_snippets: int | None = Field(default=None, ge=1)
     """Longer videos are cropped to this many snippets in training; null: never."""
     crop: Crop = "random"
-    """How: `random` snippets in order, a `contiguous` stretch, or `uniform`ly spread ones."""
+    """How: `random` snippets in order, a `contiguous` stretch, `uniform`ly spread ones, or shorter ones as well
+    `resample`d to that many."""
     input_scaling: InputScaling = "none"
     """`none`: features as they are; `unit`: each stream divided by its root mean square over the training videos."""
+    add_coactivity: float = Field(default=0.0, ge=0)
+    """Weight of W-TALC's co-activity similarity loss, added to the method's own; 0: none."""
+    add_metric: float = Field(default=0.0, ge=0)
+    """Weight of WSAD's metric loss, added to the method's own; 0: none."""
+    add_guidance: float = Field(default=0.0, ge=0)
+    """Weight of WSBM's guidance of the attention by the classes, added to the method's own; 0: none."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +114,8 @@ class Method(nn.Module):
     Config: ClassVar[type[MethodConfig]]
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {"paper": {}}
     """Values of each preset where they differ from the config's defaults."""
+    supervision: ClassVar[Supervision] = "labels"
+    """What it is trained on: video-level `labels` alone, or `segments`."""
 
     def __init__(self, config: MethodConfig, dim: int, labels: Sequence[str]) -> None:
         super().__init__()
@@ -110,9 +123,19 @@ class Method(nn.Module):
         self.input = InputScale(dim)
 
     @classmethod
+    def for_features(cls, config: MethodConfig, features: FeatureInfo, labels: Sequence[str]) -> Self:
+        """The untrained network for features of this kind; a method that treats streams apart overrides it."""
+        return cls(config, features.dim, labels)
+
+    @classmethod
     def defaults(cls, data: DataSummary) -> dict[str, object]:
         """The project's own values for this data, used where neither recipe nor user says otherwise."""
         return {}
+
+    @property
+    def class_weights(self) -> Tensor | None:
+        """W of ``cas = W u + b``, u the embedded features, (C, E); None where there is no such W."""
+        return None
 
     @abstractmethod
     def forward(self, features: Tensor, mask: Tensor) -> Activations:
@@ -125,3 +148,10 @@ class Method(nn.Module):
     @abstractmethod
     def localize(self, activations: Activations, grid: SnippetGrid) -> list[Detection]:
         """Detections in the one video of `activations`, in seconds."""
+
+    def detections(self, runs: Runs, scores: npt.NDArray[np.float64], grid: SnippetGrid) -> list[Detection]:
+        """Runs of snippets, each in the row of its class, with their scores as detections in seconds."""
+        return [
+            Detection(self.labels[c], grid.segment(int(first), int(stop)), float(score))
+            for c, first, stop, score in zip(*runs, scores, strict=True)
+        ]

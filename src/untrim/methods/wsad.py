@@ -38,11 +38,11 @@ from torch import Tensor, nn
 from untrim.data.dataset import Batch
 from untrim.data.sampling import Crop
 from untrim.data.summary import DataSummary
-from untrim.localization.grouping import connected_components
+from untrim.localization.grouping import above_midrange, connected_components
 from untrim.localization.scoring import run_max
 from untrim.methods.base import Activations, Method, MethodConfig
-from untrim.nn.losses import log_noisy_or, normalized_cross_entropy
-from untrim.nn.pooling import masked_softmax, split_blocks, topk_mean
+from untrim.nn.losses import log_noisy_or, metric_loss, normalized_cross_entropy, projected_distances
+from untrim.nn.pooling import split_blocks, topk_mean
 from untrim.timeline import Detection, SnippetGrid
 
 Classification = Literal["bbce", "bce", "softmax"]
@@ -87,6 +87,9 @@ class WSADConfig(MethodConfig):
     """Rank of each class's matrix M^c for `distance: learned`."""
     alpha: float = Field(default=3.0, ge=0)
     """Margin of the metric loss."""
+    warmup: float = Field(default=0.0, ge=0, le=1)
+    """Share of the training over which k falls from all snippets of a block to its value and the metric loss comes in;
+    0: none (the paper). Without it a class whose action starts out with low scores is never among the k largest."""
     threshold: Literal["probability", "midrange"] = "probability"
     """Snippets of an instance: `probability`: sigmoid(s) > 0.5; `midrange`: s above the middle of its range."""
     min_snippets: int = Field(default=1, ge=1)
@@ -139,10 +142,16 @@ class WSAD(Method):
             **data.training_defaults(),
             "crop": "contiguous",
             "remainder_in_last": True,
+            "warmup": 0.2,
             "threshold": "midrange",
             "min_snippets": 2,
             "score": "logit",
         }
+
+    @property
+    def class_weights(self) -> Tensor:
+        """W_f, (C, H)."""
+        return self.classifier.weight
 
     def forward(self, features: Tensor, mask: Tensor) -> Activations:
         """Activations of (B, T, D) features with their (B, T) mask."""
@@ -154,32 +163,38 @@ class WSAD(Method):
     def losses(self, activations: Activations, batch: Batch) -> dict[str, Tensor]:
         """Classification and metric loss, weighted (Eq. 12)."""
         config = self.config
-        terms = {"classification": config.classification_weight * self.classification_loss(activations, batch.labels)}
+        ramp = min(batch.progress / config.warmup, 1.0) if config.warmup > 0 else 1.0
+        classification = self.classification_loss(activations, batch.labels, spread=1.0 - ramp)
+        terms = {"classification": config.classification_weight * classification}
         if config.metric != "none":
-            terms["metric"] = config.metric_weight * self.metric_loss(activations, batch.labels, batch.groups)
+            terms["metric"] = ramp * config.metric_weight * self.metric_loss(activations, batch.labels, batch.groups)
         return terms
 
     def clip(self, s: Tensor) -> Tensor:
         """phi_kappa of Eq. 1."""
         return s if self.config.kappa is None else s.clamp(-self.config.kappa, self.config.kappa)
 
-    def block_logits(self, s: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean of the k largest scores of each block, (B, N, C), and which blocks a video has, (B, N)."""
+    def block_logits(self, s: Tensor, mask: Tensor, spread: float = 0.0) -> tuple[Tensor, Tensor]:
+        """Mean of the k largest scores of each block, (B, N, C), and which blocks a video has, (B, N).
+
+        With `spread`, k lies that far, from 0 to 1, between its value and all snippets of the block.
+        """
         size = self.config.block_size or s.shape[1]
         scores, real = split_blocks(s, mask, size, self.config.remainder_in_last)  # (B, N, L, C)
         exists = real.any(dim=-1)
-        k = torch.full((exists.numel(),), self.config.k, device=s.device)
+        more = (real.flatten(0, 1).sum(dim=1) - self.config.k).clamp(min=0)
+        k = self.config.k + (spread * more).long()
         means = topk_mean(scores.flatten(0, 1), real.flatten(0, 1), k)  # Eq. 4
         return means.reshape(*exists.shape, -1), exists
 
-    def video_log_probabilities(self, s: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def video_log_probabilities(self, s: Tensor, mask: Tensor, spread: float = 0.0) -> tuple[Tensor, Tensor]:
         """log P(c|V) and log(1 - P(c|V)), each (B, C)."""
-        logits, exists = self.block_logits(self.clip(s), mask)
+        logits, exists = self.block_logits(self.clip(s), mask, spread)
         return log_noisy_or(logits, exists.unsqueeze(-1).expand_as(logits), dim=1)  # Eq. 3
 
-    def classification_loss(self, activations: Activations, labels: Tensor) -> Tensor:
+    def classification_loss(self, activations: Activations, labels: Tensor, spread: float = 0.0) -> Tensor:
         """Eq. 5-6 with its minus sign, or one of the two losses of Fig. 2 in its place; mean over videos."""
-        log_present, log_absent = self.video_log_probabilities(activations.cas, activations.mask)
+        log_present, log_absent = self.video_log_probabilities(activations.cas, activations.mask, spread)
         if self.config.classification == "softmax":
             return normalized_cross_entropy(log_present - log_absent, labels)
         present, absent = -labels * log_present, -(1 - labels) * log_absent  # (B, C)
@@ -191,46 +206,33 @@ class WSAD(Method):
     def metric_loss(self, activations: Activations, labels: Tensor, groups: Tensor) -> Tensor:
         """The triplet or contrastive loss, mean over groups and the classes that all of a group have (Sec. 3.4)."""
         assert activations.embedded is not None
-        member = F.one_hot(groups + 1)[:, 1:].T.to(labels.dtype)  # (G, B)
-        size = member.sum(dim=1, keepdim=True)  # (G, 1)
-        common = (member @ labels == size) & (size > 1)  # (G, C)
-        classes = common.any(dim=0).nonzero().squeeze(1)  # (C',)
-        u, s = activations.embedded, self.clip(activations.cas)[..., classes]
-        pi = masked_softmax(s, activations.mask)  # (B, T, C')
-        z = torch.einsum("btc,bth->bch", pi, u)
-        total = (u * activations.mask.unsqueeze(-1)).sum(dim=1, keepdim=True)  # (B, 1, H)
-        others = (activations.mask.sum(dim=1) - 1).clamp(min=1).view(-1, 1, 1)
-        z_not = (total - z) / others
-        z, z_not = F.normalize(z, dim=-1), F.normalize(z_not, dim=-1)
-        pairs = (1 - torch.eye(len(labels), device=u.device)) / (size * (size - 1)).clamp(min=1).unsqueeze(-1)
-        pairs = pairs * member.unsqueeze(1) * member.unsqueeze(2)  # (G, B, B), the mean over pairs of a group
-        d_pos = torch.einsum("gij,ijc->gc", pairs, self.squared_distances(z, z, classes))
-        d_neg = torch.einsum("gij,ijc->gc", pairs, self.squared_distances(z, z_not, classes))
-        alpha = self.config.alpha
-        loss = F.relu(d_pos - d_neg + alpha) if self.config.metric == "triplet" else d_pos + F.relu(alpha - d_neg)
-        return (loss * common[:, classes]).sum() / common.sum().clamp(min=1)
+        assert self.config.metric != "none"
+        return metric_loss(
+            activations.embedded,
+            self.clip(activations.cas),
+            activations.mask,
+            labels,
+            groups,
+            self.squared_distances,
+            self.config.metric,
+            self.config.alpha,
+        )
 
     def squared_distances(self, a: Tensor, b: Tensor, classes: Tensor) -> Tensor:
         """D_c^2 between all pairs of (B, C', H) aggregated features of each of `classes`, (B, B, C')."""
-        distance = self.config.distance
-        if distance == "cosine":
+        if self.config.distance == "classifier":
+            return projected_distances(a, b, self.classifier.weight[classes].unsqueeze(1))  # Eq. 10
+        if self.config.distance == "learned":
+            return projected_distances(a, b, self.metric_factor[classes])
+        if self.config.distance == "cosine":
             return (1 - torch.einsum("ich,jch->ijc", a, b)) ** 2
-        if distance == "classifier":
-            factor = self.classifier.weight[classes].unsqueeze(1)  # (C', 1, H)
-        elif distance == "learned":
-            factor = self.metric_factor[classes]  # (C', R, H)
-        if distance != "euclidean":
-            a, b = (torch.einsum("bch,crh->bcr", z, factor) for z in (a, b))
-        return (a.unsqueeze(1) - b.unsqueeze(0)).square().sum(dim=-1)  # Eq. 10
+        return (a.unsqueeze(1) - b.unsqueeze(0)).square().sum(dim=-1)
 
     def localize(self, activations: Activations, grid: SnippetGrid) -> list[Detection]:
         """Runs of snippets above the threshold, each class on its own (Sec. 3.5)."""
         config = self.config
         s = activations.cas[0].double().cpu().numpy().T  # (C, T)
-        if config.threshold == "probability":
-            above = s > 0
-        else:
-            above = s > (s.max(axis=1, keepdims=True) + s.min(axis=1, keepdims=True)) / 2
+        above = s > 0 if config.threshold == "probability" else above_midrange(s)
         runs = connected_components(above, config.min_snippets)
         if config.score == "probability":
             inner = self.clip(activations.cas[0]).double().sigmoid().cpu().numpy().T
@@ -238,8 +240,4 @@ class WSAD(Method):
         else:
             blocks, exists = self.block_logits(activations.cas, activations.mask)
             inner, video = s, blocks.masked_fill(~exists.unsqueeze(-1), -torch.inf).amax(dim=1)[0]
-        scores = run_max(inner, runs) + config.gamma * video.double().cpu().numpy()[runs.row]
-        return [
-            Detection(self.labels[c], grid.segment(int(first), int(stop)), float(score))
-            for c, first, stop, score in zip(*runs, scores, strict=True)
-        ]
+        return self.detections(runs, run_max(inner, runs) + config.gamma * video.double().cpu().numpy()[runs.row], grid)

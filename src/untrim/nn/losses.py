@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from untrim.nn.pooling import class_features
+
+Metric = Literal["triplet", "contrastive"]
 
 # Below this logit, softplus(z) equals exp(z) to float64 precision and would soon underflow.
 _SMALL_LOGIT = -36.0
@@ -45,3 +52,87 @@ def normalized_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """
     targets = labels / labels.sum(dim=1, keepdim=True)
     return -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
+
+
+def coactivity_loss(
+    embedded: Tensor, scores: Tensor, mask: Tensor, labels: Tensor, groups: Tensor, margin: float = 0.5
+) -> Tensor:
+    """W-TALC's co-activity similarity loss: where two videos do the same, they look alike.
+
+    ``1/2 [d(H_i, H_j) - d(H_i, L_j) + margin]_+ + 1/2 [d(H_i, H_j) - d(L_i, H_j) + margin]_+``, d the cosine
+    distance, H and L the features of where a class is and is not; mean over pairs of videos i, j of a group and the
+    classes that both have.
+
+    Args:
+        embedded: (B, T, E).
+        scores: (B, T, C).
+        mask: (B, T), True where there is a snippet.
+        labels: (B, C) in {0, 1}.
+        groups: (B,) group of each video, -1 for none.
+        margin: How much nearer the same class should be.
+
+    Returns:
+        A number; 0 where no two videos share a class.
+    """
+    pairs = (groups.unsqueeze(1) == groups) & (groups >= 0)
+    pairs = pairs & ~torch.eye(len(groups), dtype=torch.bool, device=groups.device)
+    shared = pairs.unsqueeze(-1) * labels.unsqueeze(1) * labels  # (B, B, C)
+    classes = shared.sum(dim=(0, 1)).nonzero().squeeze(1)  # (C',)
+    shared = shared[..., classes]
+    high, low = class_features(embedded, scores[..., classes], mask)  # (B, C', E)
+    alike, unlike = (torch.einsum("ice,jce->ijc", high, other) for other in (high, low))  # cosines, (B, B, C')
+    # Both halves of a pair are in the sum: as (i, j) and as (j, i).
+    return (F.relu(unlike - alike + margin) * shared).sum() / shared.sum().clamp(min=1)
+
+
+def metric_loss(
+    embedded: Tensor,
+    scores: Tensor,
+    mask: Tensor,
+    labels: Tensor,
+    groups: Tensor,
+    squared_distances: Callable[[Tensor, Tensor, Tensor], Tensor],
+    kind: Metric = "triplet",
+    alpha: float = 3.0,
+) -> Tensor:
+    """WSAD's metric loss (Sec. 3.4), mean over groups and the classes that all videos of a group have.
+
+    Args:
+        embedded: u, (B, T, E).
+        scores: Clipped class scores, (B, T, C).
+        mask: (B, T), True where there is a snippet.
+        labels: (B, C) in {0, 1}.
+        groups: (B,) group of each video, -1 for none.
+        squared_distances: D_c^2 between all pairs of two (B, C', E) features, for `classes` (C',); (B, B, C').
+        kind: ``triplet``, ``[d+ - d- + alpha]_+``, or ``contrastive``, ``d+ + [alpha - d-]_+``.
+        alpha: Margin.
+
+    Returns:
+        A number; 0 where no group has a class in common.
+    """
+    member = F.one_hot(groups + 1)[:, 1:].T.to(labels.dtype)  # (G, B)
+    size = member.sum(dim=1, keepdim=True)  # (G, 1)
+    common = (member @ labels == size) & (size > 1)  # (G, C)
+    classes = common.any(dim=0).nonzero().squeeze(1)  # (C',)
+    z, z_not = class_features(embedded, scores[..., classes], mask)  # (B, C', E)
+    pairs = (1 - torch.eye(len(labels), device=labels.device)) / (size * (size - 1)).clamp(min=1).unsqueeze(-1)
+    pairs = pairs * member.unsqueeze(1) * member.unsqueeze(2)  # (G, B, B), the mean over pairs of a group
+    d_pos = torch.einsum("gij,ijc->gc", pairs, squared_distances(z, z, classes))
+    d_neg = torch.einsum("gij,ijc->gc", pairs, squared_distances(z, z_not, classes))
+    loss = F.relu(d_pos - d_neg + alpha) if kind == "triplet" else d_pos + F.relu(alpha - d_neg)
+    return (loss * common[:, classes]).sum() / common.sum().clamp(min=1)
+
+
+def projected_distances(a: Tensor, b: Tensor, factor: Tensor) -> Tensor:
+    """Squared Mahalanobis distances ``(a - b)' F_c' F_c (a - b)`` between all pairs (WSAD, Eq. 10-11).
+
+    Args:
+        a: (B, C, E).
+        b: (B, C, E).
+        factor: F_c, (C, R, E).
+
+    Returns:
+        (B, B, C).
+    """
+    a, b = (torch.einsum("bce,cre->bcr", z, factor) for z in (a, b))
+    return (a.unsqueeze(1) - b.unsqueeze(0)).square().sum(dim=-1)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
     """Softmax over time of (B, T, C) `scores`; masked snippets get 0. Shape (B, T, C)."""
     return scores.masked_fill(~mask.unsqueeze(-1), -torch.inf).softmax(dim=1)
+
+
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean over the snippets that there are: (..., B, T) `values` with their (B, T) `mask` become (..., B)."""
+    return values.masked_fill(~mask, 0.0).sum(dim=-1) / mask.sum(dim=-1)
 
 
 def topk_mean(scores: Tensor, mask: Tensor, k: Tensor) -> Tensor:
@@ -26,6 +32,26 @@ def topk_mean(scores: Tensor, mask: Tensor, k: Tensor) -> Tensor:
     top = scores.masked_fill(~mask.unsqueeze(-1), -torch.inf).topk(int(k.max()), dim=1).values  # (B, K, C)
     taken = torch.arange(top.shape[1], device=top.device) < k.unsqueeze(-1)  # (B, K)
     return top.masked_fill(~taken.unsqueeze(-1), 0.0).sum(dim=1) / k.unsqueeze(-1)
+
+
+def class_features(embedded: Tensor, scores: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Unit-length features of where each class is and where it is not (W-TALC; WSAD, Sec. 3.4).
+
+    ``z = sum_t pi_t u_t`` and ``z_not = sum_t (1 - pi_t) / (n - 1) u_t``, pi the softmax of the scores over time.
+
+    Args:
+        embedded: u, (B, T, E).
+        scores: (B, T, C).
+        mask: (B, T), True where there is a snippet.
+
+    Returns:
+        z and z_not, each (B, C, E); of a single snippet, z_not is 0.
+    """
+    pi = masked_softmax(scores, mask)  # (B, T, C)
+    z = torch.einsum("btc,bte->bce", pi, embedded)
+    total = (embedded * mask.unsqueeze(-1)).sum(dim=1, keepdim=True)  # (B, 1, E)
+    others = (mask.sum(dim=1) - 1).clamp(min=1).view(-1, 1, 1)
+    return F.normalize(z, dim=-1), F.normalize((total - z) / others, dim=-1)
 
 
 def split_blocks(scores: Tensor, mask: Tensor, size: int, remainder_in_last: bool) -> tuple[Tensor, Tensor]:

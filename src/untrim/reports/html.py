@@ -118,7 +118,8 @@ def write_report(
         timelines=timelines,
         box=BOX,
     )
-    write_text(output, page)
+    # JSON can hold half a surrogate pair, which no file can.
+    write_text(output, page.encode("utf-8", "replace").decode("utf-8"))
     return output
 
 

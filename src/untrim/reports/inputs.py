@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from untrim.errors import UntrimError
@@ -110,7 +111,10 @@ def read_sequences(path: Path, classes: int) -> Sequences:
         UntrimError: Not such a file, or arrays of another shape than the run's, or with values that are not finite.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, NpzFile):
+            raise ValueError("a single array, not an archive of them")
+        with file:
             arrays = {key: file[key] for key in ("cas", "attention", "background") if key in file}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, MemoryError) as error:
         raise UntrimError(f"holds no readable arrays: {error!s:.80}", where=path, fix=_AGAIN) from error

@@ -6,7 +6,6 @@ in a box of `BOX` units that the page stretches.
 
 from __future__ import annotations
 
-import colorsys
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ _MOST_POINTS = 500  # A curve is about this many pixels wide.
 _TIME_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 # M. Okabe, K. Ito: Color Universal Design (2008), without yellow and black, which vanish on white and on black.
 _HUES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-_DARKEST, _LIGHTEST = 0.12, 0.88
+_MOST_BLACK, _MOST_WHITE = 0.7, 0.5  # Further, they would vanish as well.
 
 
 @dataclass(frozen=True)
@@ -57,12 +56,11 @@ def colors(count: int) -> list[str]:
 
 
 def _shade(color: str, ring: int) -> str:
-    """`color` itself in ring 0, then darker and lighter in turn, in every ring by another amount."""
-    red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    hue, light, saturation = colorsys.rgb_to_hls(red, green, blue)
-    target = _DARKEST if ring % 2 else _LIGHTEST
-    light += _van_der_corput((ring + 1) // 2) * (target - light)
-    return "#" + "".join(f"{round(255 * part):02x}" for part in colorsys.hls_to_rgb(hue, light, saturation))
+    """`color` itself in ring 0, then mixed with black and with white in turn, in every ring by another amount."""
+    target, most = (0, _MOST_BLACK) if ring % 2 else (255, _MOST_WHITE)
+    amount = most * _van_der_corput((ring + 1) // 2)
+    parts = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(part + amount * (target - part)):02x}" for part in parts)
 
 
 def _van_der_corput(index: int) -> float:
@@ -70,7 +68,7 @@ def _van_der_corput(index: int) -> float:
     return sum(int(bit) * 0.5**place for place, bit in enumerate(reversed(f"{index:b}"), start=1))
 
 
-def time_ticks(duration: float, most: int = 6) -> tuple[Tick, ...]:
+def time_ticks(duration: float, most: int = 7) -> tuple[Tick, ...]:
     """Round times from 0 to `duration` seconds, at most `most` intervals."""
     fitting = (step for step in _TIME_STEPS if duration / step <= most)
     step = next(fitting, math.ceil(duration / most / 3600) * 3600)

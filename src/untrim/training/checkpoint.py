@@ -97,7 +97,7 @@ class Run:
         """The untrained network, the same for the same seed."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            return load_method(self.method)(self.config, self.features.dim, self.labels)
+            return load_method(self.method).for_features(self.config, self.features, self.labels)
 
     def save_model(self, model: Method) -> None:
         """Write the weights, which makes the run finished."""

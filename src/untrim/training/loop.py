@@ -20,6 +20,7 @@ from untrim.features.store import FeatureFolder
 from untrim.files import atomic_path, make_folder, remove_leftovers
 from untrim.methods import load_method
 from untrim.methods.base import Method
+from untrim.methods.combining import added_losses, check_additions
 from untrim.progress import progress
 from untrim.training.checkpoint import STATE, Run
 from untrim.training.settings import configure
@@ -58,16 +59,19 @@ def train(
         UntrimError: The input or the call is wrong.
         WorkFailed: The loss is no longer finite.
     """
-    videos = TrainingVideos([(folder, annotations.subset(subset)) for folder, annotations in sources])
-    cls, data = load_method(method), summarize(videos)
+    cls = load_method(method)
+    chosen = [(folder, annotations.subset(subset)) for folder, annotations in sources]
+    videos = TrainingVideos(chosen, segments=cls.supervision == "segments")
+    data = summarize(videos)
     config = configure(cls, data, recipe, settings or {})
     features = videos.info.model_copy(update={"videos": {}})
     run = Run(Path(output), method, recipe, seed, subset, config, videos.class_names, features)
     where = choose_device(device)
+    model = run.build()
+    check_additions(model, config, videos.labels)
     if not _open(run, resume):
         return run
     write_environment(run, where)
-    model = run.build()
     model.input.fit(config.input_scaling, data)
     _steps(run, model.to(where), videos, where)
     write_model_card(run, len(videos))
@@ -134,7 +138,9 @@ def _steps(run: Run, model: Method, videos: TrainingVideos, device: torch.device
             torch.manual_seed((run.seed << 32) + step)
             rng = np.random.default_rng((run.seed, step, 2))
             batch = videos.batch(*sampler.draw(step), config.max_snippets, config.crop, rng).to(device)
-            terms = model.losses(model(batch.features, batch.mask), batch)
+            batch = replace(batch, progress=step / config.iterations)
+            found = model(batch.features, batch.mask)
+            terms = {**model.losses(found, batch), **added_losses(model, config, found, batch)}
             loss = torch.stack(list(terms.values())).sum()
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from untrim.files import write_json, write_text
+from untrim.methods import load_method
 from untrim.training.checkpoint import Run
 
 METRICS = "metrics.jsonl"
@@ -64,13 +65,15 @@ def write_environment(run: Run, device: torch.device) -> None:
 def write_model_card(run: Run, videos: int) -> None:
     """Write the run's ``README.md``."""
     grid = run.features.grid()
+    labels_alone = load_method(run.method).supervision == "labels"
+    told = "video-level labels alone" if labels_alone else "the segments of every instance: a supervised upper bound"
     streams = ", ".join(f"{name} {stop - first}" for name, (first, stop) in run.features.streams.items())
     write_text(
         run.path / "README.md",
         f"""# {run.method.upper()} for {len(run.labels)} actions
 
 Finds when these actions happen in untrimmed videos; trained on {videos} videos (subset `{run.subset}`) with
-video-level labels alone, {run.recipe or "the project's defaults"}, seed {run.seed}, last checkpoint.
+{told}, {run.recipe or "the project's defaults"}, seed {run.seed}, last checkpoint.
 
 - Actions: {", ".join(run.labels)}
 - Features: `{run.features.backbone}` ({streams}), {grid.snippet_frames} frames a snippet every {grid.stride_frames}

@@ -1,0 +1,262 @@
+"""What is wrong with detections, and what mending it would give.
+
+After Alwassel et al., "Diagnosing Error in Temporal Action Detectors", ECCV 2018: kinds of false positives among the
+best 1G to 10G detections (G: as many as there are instances, class by class), misses and sensitivity by properties of
+the instances. Fixes as Bolya et al., "TIDE", ECCV 2020, apply them. `boundaries` adds what weak supervision brings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from untrim.annotations import Annotations
+from untrim.evaluation.boundaries import Boundaries, Fragments, boundary_errors, fragments
+from untrim.evaluation.comparison import Comparison, compare
+from untrim.evaluation.detection import by_class, checked_thresholds, score
+from untrim.evaluation.matching import Floats, Indices, Pairs, overlapping
+from untrim.timeline import Detection
+
+KINDS = ("true positive", "double", "wrong label", "localization", "confusion", "background")
+"""True positive; overlaps an instance enough, but that is found already (double) or of another class (wrong label);
+overlaps one too little, of its own class (localization) or of another (confusion); overlaps none (background)."""
+TRUE, DOUBLE, WRONG_LABEL, LOCALIZATION, CONFUSION, BACKGROUND = range(6)
+BANDS = 10
+TOUCH = 0.1
+"""tIoU from which on a detection counts as meaning an instance."""
+
+
+@dataclass(frozen=True)
+class Fix:
+    """mAP if there were no errors of one kind: if they were `removed`, and if they were `mended` (boundaries, label or
+    both set to those of the instance that they touch); doubles and background can only be removed."""
+
+    removed: float
+    mended: float
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Instances with a property in one range.
+
+    Args:
+        name: The range, in words.
+        instances: How many.
+        missed: Share of them that nothing found.
+        average_precision: Normalized mAP on them: as if every class had the mean number of instances, so that bins of
+            different size compare.
+    """
+
+    name: str
+    instances: int
+    missed: float
+    average_precision: float
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong with a set of detections; shares and mAP are fractions.
+
+    Args:
+        protocol, subset: As of the evaluation.
+        iou: tIoU threshold.
+        mean: mAP there.
+        normalized: Normalized mAP there, beside which the bins stand.
+        videos, instances, detections: What was compared.
+        missed: Share of the instances that nothing found.
+        bands: Shares of each of `KINDS` among the best G detections, the next G, and so on.
+        fixes: Kind of error -> mAP without it.
+        properties: ``coverage`` (of the video, where durations are known), ``length``, ``number`` (of the class in the
+            video) -> bins.
+        boundaries: Signed errors at both ends.
+        fragments: Merged and split instances.
+        notes: What was left out and why.
+    """
+
+    protocol: str
+    subset: str
+    iou: float
+    mean: float
+    normalized: float
+    videos: int
+    instances: int
+    detections: int
+    missed: float
+    bands: tuple[Mapping[str, float], ...]
+    fixes: Mapping[str, Fix]
+    properties: Mapping[str, tuple[Bin, ...]]
+    boundaries: Boundaries
+    fragments: Fragments
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """All of it, and the findings in sentences."""
+        from untrim.evaluation.findings import findings
+
+        return {"schema": 1, **asdict(self), "findings": findings(self)}
+
+
+def diagnose(
+    detections: Mapping[str, Sequence[Detection]],
+    annotations: Annotations,
+    iou: float = 0.5,
+    protocol: str = "activitynet",
+    *,
+    subset: str | None = None,
+    strict: bool = False,
+) -> Diagnosis:
+    """Diagnose detections at one tIoU threshold.
+
+    Args:
+        detections: By video.
+        annotations: Ground truth.
+        iou: tIoU threshold.
+        protocol: Name of the protocol.
+        subset: The subset to look at; None for all of `annotations`.
+        strict: As of `untrim.evaluation.comparison.compare`.
+
+    Raises:
+        UntrimError: See `untrim.evaluation.comparison.compare`; or a wrong threshold.
+    """
+    thresholds = checked_thresholds(iou, "tIoU")
+    compared = compare(detections, annotations, protocol, subset=subset, strict=strict)
+    matched = compared.match(thresholds)[0]
+    pairs = overlapping(compared.video, compared.segments, compared.truth_video, compared.truth_segments)
+    kind, touched = _kinds(compared, pairs, matched, float(thresholds[0]))
+    band = _bands(compared)
+    own = compared.label[pairs.detection] == compared.truth_label[pairs.instance]
+    best = own & (band[pairs.detection] == 0)
+    meant = np.flatnonzero((band == 0) & ((kind == TRUE) | (kind == DOUBLE) | (kind == LOCALIZATION)))
+    found = np.unique(matched[matched >= 0])
+    return Diagnosis(
+        compared.protocol.name,
+        compared.subset,
+        float(thresholds[0]),
+        _mean(compared, thresholds),
+        _normalized(compared, matched, np.ones(len(compared.truth_label), dtype=bool)),
+        len(compared.videos),
+        len(compared.truth_label),
+        len(compared.label),
+        1 - len(found) / len(compared.truth_label),
+        tuple(_shares(kind[band == b]) for b in range(BANDS) if (band == b).any()),
+        {name: _fix(compared, kind, touched, code, thresholds) for code, name in enumerate(KINDS) if code != TRUE},
+        _properties(compared, matched),
+        boundary_errors(compared, meant, touched[meant], kind[meant] == LOCALIZATION),
+        fragments(compared, Pairs(pairs.detection[best], pairs.instance[best], pairs.overlap[best]), matched),
+        compared.notes,
+    )
+
+
+def _kinds(compared: Comparison, pairs: Pairs, matched: Indices, iou: float) -> tuple[Indices, Indices]:
+    """Kind of each detection, and the instance that it is matched to or else overlaps most, -1 for none; (N,) each.
+
+    Of instances that it overlaps equally, one of its own class.
+    """
+    same = compared.label[pairs.detection] == compared.truth_label[pairs.instance]
+    order = np.lexsort((same, pairs.overlap, pairs.detection))
+    last = order[np.flatnonzero(np.diff(pairs.detection[order], append=-1))]
+    touched = np.full(len(matched), -1, dtype=np.intp)
+    overlap, right = np.zeros(len(matched)), np.zeros(len(matched), dtype=bool)
+    rows = pairs.detection[last]
+    touched[rows], overlap[rows], right[rows] = pairs.instance[last], pairs.overlap[last], same[last]
+    kind = np.select(
+        [matched >= 0, (overlap >= iou) & right, overlap >= iou, (overlap >= TOUCH) & right, overlap >= TOUCH],
+        [TRUE, DOUBLE, WRONG_LABEL, LOCALIZATION, CONFUSION],
+        BACKGROUND,
+    )
+    return kind, np.where(matched >= 0, matched, touched)
+
+
+def _bands(compared: Comparison) -> Indices:
+    """Which G each detection belongs to, from 0, within its class, (N,)."""
+    band = np.empty(len(compared.label), dtype=np.intp)
+    instances = np.bincount(compared.truth_label, minlength=len(compared.labels))
+    for c, rows in enumerate(by_class(compared)):
+        band[rows] = np.arange(len(rows)) // instances[c]
+    return band
+
+
+def _shares(kind: Indices) -> dict[str, float]:
+    counts = np.bincount(kind, minlength=len(KINDS)) / len(kind)
+    return dict(zip(KINDS, counts.tolist(), strict=True))
+
+
+def _mean(compared: Comparison, thresholds: Floats) -> float:
+    return score(compared, compared.match(thresholds) >= 0, thresholds).mean[0]
+
+
+def _fix(compared: Comparison, kind: Indices, touched: Indices, code: int, thresholds: Floats) -> Fix:
+    """mAP without the errors of one kind."""
+    rows = np.flatnonzero(kind != code)
+    removed = _mean(
+        replace(
+            compared,
+            video=compared.video[rows],
+            label=compared.label[rows],
+            segments=compared.segments[rows],
+            scores=compared.scores[rows],
+        ),
+        thresholds,
+    )
+    if code in (DOUBLE, BACKGROUND):
+        return Fix(removed, removed)
+    wrong = np.flatnonzero(kind == code)
+    label, segments = compared.label.copy(), compared.segments.copy()
+    label[wrong] = compared.truth_label[touched[wrong]]
+    if code != WRONG_LABEL:
+        segments[wrong] = compared.truth_segments[touched[wrong]]
+    return Fix(removed, _mean(replace(compared, label=label, segments=segments), thresholds))
+
+
+def _properties(compared: Comparison, matched: Indices) -> dict[str, tuple[Bin, ...]]:
+    """Bins of the instances by each property."""
+    length = compared.truth_segments[:, 1] - compared.truth_segments[:, 0]
+    unit = " snippets" if compared.protocol.quantized else " s"
+    group = compared.truth_video * len(compared.labels) + compared.truth_label
+    number = np.unique(group, return_inverse=True, return_counts=True)[2]
+    number = number[np.unique(group, return_inverse=True)[1]].astype(np.float64)
+    fifths = np.unique(np.quantile(length, (0.2, 0.4, 0.6, 0.8)).round(2))
+    result = {
+        "length": _binned(compared, matched, length, fifths, unit),
+        "number": _binned(compared, matched, number, np.array([1.0, 4, 8, 16]), ""),
+    }
+    duration = compared.durations[compared.truth_video]
+    if np.isfinite(duration).all() and not compared.protocol.quantized:
+        coverage = 100 * length / np.maximum(duration, 1e-9)
+        result["coverage"] = _binned(compared, matched, coverage, np.array([2.0, 5, 10, 20, 40, 60, 80]), "%")
+    return result
+
+
+def _binned(compared: Comparison, matched: Indices, values: Floats, edges: Floats, unit: str) -> tuple[Bin, ...]:
+    """Bins ``(edge, next edge]`` that hold any instance."""
+    place = np.searchsorted(edges, values, side="left")
+    found = np.zeros(len(values), dtype=bool)
+    found[matched[matched >= 0]] = True
+    bins = []
+    for b in np.unique(place).tolist():
+        inside = place == b
+        low, high = (f"{edges[i]:g}" if 0 <= i < len(edges) else "" for i in (b - 1, b))
+        name = f"{low} – {high}{unit}" if low and high else (f"up to {high}{unit}" if high else f"over {low}{unit}")
+        bins.append(
+            Bin(name, int(inside.sum()), float(1 - found[inside].mean()), _normalized(compared, matched, inside))
+        )
+    return tuple(bins)
+
+
+def _normalized(compared: Comparison, matched: Indices, inside: npt.NDArray[np.bool_]) -> float:
+    """Normalized mAP (Alwassel et al., Eq. 1 and 2) on the instances `inside`; hits on others are taken out."""
+    typical = len(compared.truth_label) / len(compared.labels)
+    instances = np.bincount(compared.truth_label[inside], minlength=len(compared.labels))
+    counts = (matched < 0) | inside[matched]
+    values = []
+    for c, rows in enumerate(by_class(compared)):
+        if instances[c]:
+            hit = matched[rows[counts[rows]]] >= 0
+            recall = np.cumsum(hit) / instances[c]
+            precision = recall * typical / np.maximum(recall * typical + np.cumsum(~hit), 1e-12)
+            best = np.maximum.accumulate(precision[::-1])[::-1]
+            values.append(float(best[hit].sum() / instances[c]))
+    return float(np.mean(values))

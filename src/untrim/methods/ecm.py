@@ -1,0 +1,358 @@
+"""ECM: Equivalent Classification Mapping for Weakly Supervised Temporal Action Localization.
+
+T. Zhao, J. Han, L. Yang, D. Zhang. 2020. The classifier of snippets (pre-classification stream) and that of features
+aggregated over the video (post-classification stream) are one and the same.
+
+    symbol      variable        shape
+    F           features, f     (B, T, D)
+    Phi         Classifier      (N, T, D) -> (N, T, H) embedded -> (N, T, C)
+    CAS         cas             (B, T, C)
+    W^a, W^b    log_w_a, log_w_b (B, T, K), their logarithms; K = C, or 1 where all classes share the weights
+    f^a, f^b    of aggregate    (B, K, 3, D)
+    s^e, s^o    pre, post       (B, C), logits
+    s-tilde^o   absence         (B, C), logits
+
+Equations: W^a = sigmoid(Conv1x1(CAS)), W^b = 1 - W^a (Sec. 3.2). (1-2) f_c = sum_t w_ct f_t over the snippets i, i + 3,
+i + 6, ... of each fold i of three. s^o_c = mean of Phi_c(f^a_c) over its three positions, s-tilde^o_c that of
+Phi_c(f^b_c); s^e_c = mean of the largest k T of class c in the CAS. (3) L_c2c = 1/C sum_c (s^e_c - s^o_c)^2. (4) L_a2c
+= -1/2k (sum log s^o_c + sum log(1 - s-tilde^o_c)), over the k classes that are present. (5) L = L_cls,e + L_cls,o +
+alpha L_c2c + beta L_a2c, L_cls the softmax cross-entropy against L1-normalised labels. Inference: classes whose score
+is at least tau, or the best one; their CAS brought to [0, 1]; runs above each of many thresholds, scored by outer-inner
+contrast plus gamma times the class score; NMS.
+
+Variants. Table 4: `streams: pre`; `streams: post, weights: attention, beta: 0`; both with `alpha: 0, beta: 0`; with
+`alpha: 0`; with `share_classifier: false`; class-agnostic (Sec. 4.3) with `weights: attention`. Table 5, two networks
+that know nothing of each other: `share_classifier: false, weights: attention, alpha: 0, beta: 0`, and each of
+`detections`. Table 6: the frame accuracy of Table 4's first two rows and of the whole.
+
+Deviations and typos: Eq. 3 takes logits, Eq. 4 probabilities: the softmax over all 2C action and absence logits. The
+authors' code (preset `official`) weighs absence features twice: for each present class c all classes j have f_j = sum_t
+w^b_ct w^a_jt f_t; a present class's logit is that of its own c, an absent one's the mean over c. A sum over T snippets
+is T / 3 times as large as a snippet, while the streams should see the same kind of feature: `aggregation: normalized`
+is the weighted mean. The paper has T snippets of each video throughout; here (`crop: resample`) in training, and
+detections come from the snippets as they are. Table 5's sequences are brought to [0, 1] before they are fused, for the
+streams differ in scale. The paper gives neither thresholds nor how instances are scored nor the NMS: they are the
+authors' code's; k T is rounded down. A sequence that is the same throughout is one instance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from untrim.data.dataset import Batch
+from untrim.data.sampling import Crop
+from untrim.data.summary import DataSummary
+from untrim.localization.grouping import Runs, sweep
+from untrim.localization.nms import nms
+from untrim.localization.scoring import outer_inner_contrast
+from untrim.methods.base import Activations, Method, MethodConfig
+from untrim.nn.attention import AttentionModule
+from untrim.nn.losses import normalized_cross_entropy
+from untrim.nn.pooling import topk_mean
+from untrim.timeline import Detection, SnippetGrid
+
+FOLDS = 3
+# Width of the layer between features and attention, as in STPN.
+_ATTENTION_HIDDEN = 256
+
+
+class ECMConfig(MethodConfig):
+    """Values of ECM; defaults are the paper's for THUMOS14 (Sec. 4.1)."""
+
+    learning_rate: float = Field(default=2e-4, gt=0, le=1)
+    """Adam's step size."""
+    weight_decay: float = Field(default=5e-4, ge=0)
+    """Adam's L2 penalty."""
+    iterations: int = Field(default=1875, ge=0)
+    """Training steps: 150 epochs of 200 videos; 0 leaves the network untrained, a baseline."""
+    batch_size: int = Field(default=16, ge=1)
+    """Videos a step."""
+    max_snippets: int | None = Field(default=750, ge=1)
+    """T: snippets of a video in training; null: all."""
+    crop: Crop = "resample"
+    """How: `resample`: every video has T; else longer ones are cropped to `random` snippets in order, a `contiguous`
+    stretch, or `uniform`ly spread ones."""
+    hidden: int = Field(default=2048, ge=1)
+    """Width of the classifier's two hidden layers."""
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    """Share of the second hidden layer dropped in training."""
+    k_share: float = Field(default=0.125, gt=0, le=1)
+    """Largest scores averaged in the pre-classification stream, as a share of the video's snippets."""
+    streams: Literal["both", "pre", "post"] = "both"
+    """Streams that are trained (Table 4)."""
+    share_classifier: bool = True
+    """Whether both streams have the same classifier (Table 4)."""
+    weights: Literal["transition", "attention"] = "transition"
+    """Aggregation weights: `transition` from the CAS, for each class; `attention` on the features, class-agnostic."""
+    aggregation: Literal["sum", "normalized"] = "sum"
+    """Eq. 1-2: weighted sum of the features, or weighted mean."""
+    absence: Literal["paper", "official"] = "paper"
+    """Absence features: weighted by `W^b` (paper) or by `W^b W^a` (the authors' code)."""
+    alpha: float = Field(default=0.05, ge=0)
+    """Weight of the classification-to-classification consistency."""
+    beta: float = Field(default=5.0, ge=0)
+    """Weight of the aggregation-to-classification consistency."""
+    detections: Literal["pre", "post", "merged", "fused"] = "pre"
+    """Stream that is localized, or both: their detections `merged`, or their sequences `fused` (Table 5)."""
+    fusion: float = Field(default=0.8, ge=0, le=1)
+    """Weight of the pre-classification stream for `detections: fused`, lambda in Table 5."""
+    class_threshold: float = Field(default=0.25, ge=0, le=1)
+    """Classes with at least this score are localized, tau; if there is none, the best one."""
+    lowest_threshold: float = Field(default=0.01, ge=0, lt=1)
+    """First threshold on the CAS in [0, 1]."""
+    highest_threshold: float = Field(default=0.2, gt=0, le=1)
+    """End of the thresholds, not one of them."""
+    threshold_step: float = Field(default=0.025, gt=0, le=1)
+    """From one threshold to the next."""
+    outer: float = Field(default=0.4, ge=0)
+    """Width of the surroundings in the outer-inner contrast, as a share of an instance's length."""
+    gamma: float = Field(default=0.15, ge=0)
+    """Weight of the class score in an instance's score."""
+    nms_threshold: float = Field(default=0.6, gt=0, le=1)
+    """tIoU from which on two detections of a class are one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ECMActivations(Activations):
+    """What both streams say.
+
+    Args:
+        features: Scaled features, zero where there is no snippet, (B, T, D).
+        pre: s^e, (B, C).
+        post: s^o, (B, C); None where the post-classification stream is not trained.
+        post_cas: CAS of the post-classification stream, (B, T, C).
+        transition: Logits of W^a, (B, T, K); None where the post-classification stream is not trained.
+    """
+
+    features: Tensor
+    pre: Tensor
+    post: Tensor | None
+    post_cas: Tensor
+    transition: Tensor | None
+
+
+class Classifier(nn.Module):
+    """Phi: two temporal convolutions and a linear layer (Fig. 2)."""
+
+    def __init__(self, dim: int, classes: int, config: ECMConfig) -> None:
+        super().__init__()
+        self.conv_1 = nn.Conv1d(dim, config.hidden, 3, padding=1)
+        self.conv_2 = nn.Conv1d(config.hidden, config.hidden, 3, padding=1)
+        self.dropout = nn.Dropout(config.dropout)
+        self.output = nn.Linear(config.hidden, classes, bias=False)
+
+    def embed(self, features: Tensor, mask: Tensor) -> Tensor:
+        """Embedded features, (N, T, H), of (N, T, D) features that are zero where there is no snippet."""
+        hidden = F.leaky_relu(self.conv_1(features.transpose(1, 2)))  # (N, H, T)
+        hidden = hidden * mask.unsqueeze(1)  # padding must look like the end of the video
+        embedded: Tensor = self.dropout(F.leaky_relu(self.conv_2(hidden)).transpose(1, 2))
+        return embedded
+
+
+# Iterations are the paper's 40 epochs of 4,819 and 10,024 videos, and the 36 of the authors' code.
+_ACTIVITYNET = {
+    "max_snippets": 100,
+    "lowest_threshold": 0.0,
+    "highest_threshold": 0.175,
+    "outer": 0.5,
+    "gamma": 0.45,
+    "nms_threshold": 0.7,
+}
+_OFFICIAL_ACTIVITYNET = {**_ACTIVITYNET, "absence": "official", "beta": 1.0, "batch_size": 128}
+
+
+class ECM(Method):
+    """Equivalent classification of snippets and of aggregated features."""
+
+    Config = ECMConfig
+    presets = {
+        "paper": {},
+        "paper_activitynet12": {"iterations": 12048, **_ACTIVITYNET},
+        "paper_activitynet13": {"iterations": 25060, **_ACTIVITYNET},
+        "official": {"absence": "official"},
+        "official_activitynet12": {
+            **_OFFICIAL_ACTIVITYNET,
+            "iterations": 1355,
+            "k_share": 0.25,
+            "class_threshold": 0.12,
+        },
+        "official_activitynet13": {
+            **_OFFICIAL_ACTIVITYNET,
+            "iterations": 2819,
+            "k_share": 0.6,
+            "class_threshold": 0.05,
+        },
+    }
+    provides = frozenset({"embedded", "class_weights"})
+
+    def __init__(self, config: ECMConfig, dim: int, labels: Sequence[str]) -> None:
+        super().__init__(config, dim, labels)
+        self.config = config
+        classes = len(self.labels)
+        self.classifier = Classifier(dim, classes, config)
+        apart = config.streams == "both" and not config.share_classifier
+        self.post_classifier = Classifier(dim, classes, config) if apart else self.classifier
+        self.transition: nn.Module | None = None
+        if config.streams != "pre":
+            attention = config.weights == "attention"
+            self.transition = AttentionModule(dim, _ATTENTION_HIDDEN) if attention else nn.Linear(classes, classes)
+        self.source = config.detections if config.streams == "both" else config.streams
+
+    @classmethod
+    def defaults(cls, data: DataSummary) -> dict[str, object]:
+        """The paper's values, with a step size and a length of training that fit the data."""
+        return {**data.training_defaults()}
+
+    @property
+    def class_weights(self) -> Tensor:
+        """W of ``cas = W u``, (C, H)."""
+        return self.classifier.output.weight
+
+    def forward(self, features: Tensor, mask: Tensor) -> ECMActivations:
+        """Activations of (B, T, D) features with their (B, T) mask."""
+        f = self.input(features).masked_fill(~mask.unsqueeze(-1), 0.0)
+        embedded = self.classifier.embed(f, mask)  # (B, T, H)
+        cas = self.classifier.output(embedded)  # (B, T, C)
+        pre = topk_mean(cas, mask, (self.config.k_share * mask.sum(dim=1)).long())
+        transition, post, post_cas = None, None, cas
+        if self.transition is not None:
+            attention = self.config.weights == "attention"
+            transition = self.transition(f).unsqueeze(-1) if attention else self.transition(cas)  # (B, T, K)
+            post = self.classify_aggregated(F.logsigmoid(transition), f, mask)
+        if self.post_classifier is not self.classifier and self.source != "pre":
+            post_cas = self.post_classifier.output(self.post_classifier.embed(f, mask))
+        scores = post if self.source == "post" and post is not None else pre
+        return ECMActivations(
+            mask=mask,
+            cas=post_cas if self.source == "post" else cas,
+            video_scores=scores.softmax(dim=1),
+            embedded=embedded,
+            features=f,
+            pre=pre,
+            post=post,
+            post_cas=post_cas,
+            transition=transition,
+        )
+
+    def classify_aggregated(self, log_w: Tensor, f: Tensor, mask: Tensor) -> Tensor:
+        """Each class's score of its own aggregated feature.
+
+        Args:
+            log_w: Logarithm of the weights, (B, T, K), K = C or 1.
+            f: (B, T, D).
+            mask: (B, T).
+
+        Returns:
+            (B, C).
+        """
+        phi, f_c = self.post_classifier, self.aggregate(log_w, f, mask)  # (B, K, 3, D)
+        rows = f_c.flatten(0, 1)  # (B K, 3, D)
+        u = phi.embed(rows, torch.ones_like(rows[..., 0])).mean(dim=1)  # the last layer is linear: the mean first
+        return torch.einsum("bch,ch->bc", u.view(*f_c.shape[:2], -1), phi.output.weight)
+
+    def aggregate(self, log_w: Tensor, f: Tensor, mask: Tensor) -> Tensor:
+        """Weighted sum or mean of the features of each fold, (B, K, 3, D) (Fig. 3)."""
+        never = torch.finfo(log_w.dtype).min
+        short = -f.shape[1] % FOLDS
+        log_w = F.pad(log_w.masked_fill(~mask.unsqueeze(-1), never), (0, 0, 0, short), value=never)
+        log_w = log_w.reshape(len(f), -1, FOLDS, log_w.shape[2])  # (B, N, 3, K)
+        f = F.pad(f, (0, 0, 0, short)).reshape(len(f), -1, FOLDS, f.shape[2])  # (B, N, 3, D)
+        w = log_w.softmax(dim=1) if self.config.aggregation == "normalized" else log_w.exp()
+        return torch.einsum("bnik,bnid->bkid", w, f)  # Eq. 1-2
+
+    def absence(self, found: ECMActivations, labels: Tensor) -> Tensor:
+        """s-tilde^o, each class's score of where it is not, (B, C)."""
+        assert found.transition is not None
+        log_w_a, log_w_b = F.logsigmoid(found.transition), F.logsigmoid(-found.transition)
+        if self.config.absence == "paper":
+            return self.classify_aggregated(log_w_b, found.features, found.mask)
+        video, present = labels.nonzero(as_tuple=True)  # (P,), every video and class that is in it
+        own = present if log_w_b.shape[2] > 1 else torch.zeros_like(present)
+        log_w = log_w_a[video] + log_w_b[video, :, own].unsqueeze(-1)  # (P, T, K)
+        scores = self.classify_aggregated(log_w, found.features[video], found.mask[video])  # (P, C)
+        mean = torch.zeros_like(labels).index_add(0, video, scores) / labels.sum(dim=1, keepdim=True)
+        of_present = torch.zeros_like(labels).index_put((video, present), scores.gather(1, present[:, None]).squeeze(1))
+        return torch.where(labels > 0, of_present, mean)
+
+    def losses(self, activations: Activations, batch: Batch) -> dict[str, Tensor]:
+        """Classification and consistency losses of the streams that are trained, weighted (Eq. 5)."""
+        assert isinstance(activations, ECMActivations)
+        found, config, labels, terms = activations, self.config, batch.labels, {}
+        if config.streams != "post":
+            terms["cls_pre"] = normalized_cross_entropy(found.pre, labels)
+        if found.post is not None:
+            terms["cls_post"] = normalized_cross_entropy(found.post, labels)
+            if config.streams == "both" and config.alpha > 0:
+                terms["c2c"] = config.alpha * (found.pre - found.post).square().mean()  # Eq. 3
+            if config.beta > 0:
+                terms["a2c"] = config.beta * a2c_loss(found.post, self.absence(found, labels), labels)
+        return terms
+
+    def localize(self, activations: Activations, grid: SnippetGrid) -> list[Detection]:
+        """Runs above each of many thresholds, of each class that is likely in the video (Sec. 3.5)."""
+        assert isinstance(activations, ECMActivations)
+        parts = [self._candidates(*part) for part in self._sequences(activations)]
+        runs = Runs(*(np.concatenate(column) for column in zip(*(runs for runs, _ in parts), strict=True)))
+        scores = np.concatenate([scores for _, scores in parts])
+        kept = nms(np.stack([runs.first, runs.stop], axis=1), scores, self.config.nms_threshold, runs.row)
+        return self.detections(Runs(*(column[kept] for column in runs)), scores[kept], grid)
+
+    def _sequences(self, found: ECMActivations) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
+        """What to localize: sequences in [0, 1], (C, T), with class scores, (C,); two of them for merged streams."""
+        cas, scores = [found.cas], [found.video_scores]
+        if self.source in ("merged", "fused"):
+            assert found.post is not None
+            cas, scores = [found.cas, found.post_cas], [found.pre.softmax(dim=1), found.post.softmax(dim=1)]
+        values = [unit_range(s[0].double().cpu().numpy().T) for s in cas]
+        p = [score[0].double().cpu().numpy() for score in scores]
+        if self.source == "fused":
+            share = self.config.fusion
+            return [(unit_range(share * values[0] + (1 - share) * values[1]), share * p[0] + (1 - share) * p[1])]
+        return list(zip(values, p, strict=True))
+
+    def _candidates(
+        self, values: npt.NDArray[np.float64], p: npt.NDArray[np.float64]
+    ) -> tuple[Runs, npt.NDArray[np.float64]]:
+        config = self.config
+        likely = np.flatnonzero(p >= min(config.class_threshold, p.max()))
+        thresholds = np.arange(config.lowest_threshold, config.highest_threshold, config.threshold_step)
+        runs = sweep(values[likely], thresholds)
+        contrast = outer_inner_contrast(values[likely], runs, config.outer)
+        runs = runs._replace(row=likely[runs.row])
+        return runs, contrast + config.gamma * p[runs.row]
+
+
+def a2c_loss(action: Tensor, absence: Tensor, labels: Tensor) -> Tensor:
+    """Aggregation-to-classification consistency, mean over videos (Eq. 4).
+
+    ``-1/2k (sum_c log p_c + sum_c log(1 - q_c))`` over the k classes present; p and q are the two halves of the softmax
+    over all action and absence logits.
+
+    Args:
+        action: s^o, (B, C).
+        absence: s-tilde^o, (B, C).
+        labels: (B, C) in {0, 1}, each row with at least one 1.
+    """
+    classes = action.shape[1]
+    logits = torch.cat([action, absence], dim=1)  # (B, 2C)
+    log_p = logits.log_softmax(dim=1)[:, :classes]
+    # 1 - q as the share of all the others: never log(0), however sure q is.
+    itself = torch.eye(2 * classes, dtype=torch.bool, device=logits.device)[classes:]
+    others = logits.unsqueeze(1).masked_fill(itself, -torch.inf).logsumexp(dim=2)  # (B, C)
+    log_not_q = others - logits.logsumexp(dim=1, keepdim=True)
+    return -((labels * (log_p + log_not_q)).sum(dim=1) / (2 * labels.sum(dim=1))).mean()  # Eq. 4
+
+
+def unit_range(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(C, T) `values`, each row brought from 0 to 1; 1 throughout where all are the same."""
+    low, high = values.min(axis=1, keepdims=True), values.max(axis=1, keepdims=True)
+    return np.where(high > low, values - low, 1.0) / np.where(high > low, high - low, 1.0)

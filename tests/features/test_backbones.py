@@ -1,0 +1,116 @@
+from collections.abc import Iterable
+from importlib.metadata import EntryPoint
+from types import ModuleType
+
+import numpy as np
+import pytest
+from pydantic import Field
+
+import untrim.features.backbones as backbones
+from untrim.errors import UntrimError
+from untrim.features.backbones import BACKBONES, Backbone, BackboneConfig, Features, backbone_names, load_backbone
+from untrim.features.snippets import windows, with_flow
+from untrim.video.decode import Image
+from untrim.video.flow import OpticalFlow, clip_flow
+
+
+class TwoStreamConfig(BackboneConfig):
+    crop: int = Field(default=24, ge=8)
+
+
+class TwoStream(Backbone[TwoStreamConfig]):
+    """Built as a two-stream network is: windows of 16 images and 16 flows, cropped, one row each."""
+
+    Config = TwoStreamConfig
+    weights_sha256 = "0" * 64
+
+    @property
+    def streams(self) -> dict[str, int]:
+        return {name: {"rgb": 3, "flow": 2}[name] for name in self.config.streams}
+
+    def features(self, images: Iterable[Image]) -> Features:
+        rows = []
+        for window in windows(with_flow(images, OpticalFlow(self.config.flow)), self.grid):
+            window = window + window[-1:] * (self.config.snippet_frames - len(window))
+            crop = slice(None, self.config.crop)
+            rgb = np.stack([image[crop, crop] for image, _ in window]) / 127.5 - 1
+            flow = clip_flow(np.stack([flow[crop, crop] for _, flow in window]))
+            assert rgb.shape == (16, self.config.crop, self.config.crop, 3)
+            clips = {"rgb": rgb, "flow": flow}
+            rows.append(np.concatenate([clips[name].mean((0, 1, 2)) for name in self.streams]))
+        return np.array(rows, np.float32)
+
+
+@pytest.fixture
+def plugin(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A backbone of a third party, under the name that its entry point gives it."""
+    module = ModuleType("a_third_party")
+    module.TwoStream = TwoStream  # type: ignore[attr-defined]
+    monkeypatch.setitem(__import__("sys").modules, "a_third_party", module)
+    point = EntryPoint("two_stream", "a_third_party:TwoStream", "untrim.backbones")
+    monkeypatch.setattr(backbones, "entry_points", lambda group: [point] if group == point.group else [])
+    return point.name
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_every_backbone_loads_and_says_what_it_writes(name: str) -> None:
+    backbone = load_backbone(name)
+    info = backbone.info(name)
+    assert info.backbone == name
+    assert info.dim == backbone.dim == sum(backbone.streams.values())
+    assert [stream for stream, _ in sorted(info.streams.items(), key=lambda item: item[1])] == ["rgb", "flow"]
+    assert info.grid() == backbone.grid
+    assert backbone.grid.boundary(0) <= backbone.config.snippet_frames / 2 / backbone.config.fps
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_the_recipe_is_enough_to_make_the_same_again(name: str) -> None:
+    info = load_backbone(name, {"fps": 12.5, "stride_frames": 3, "streams": "flow", "flow": "farneback"}).info(name)
+    assert load_backbone(name, info.recipe).info(name) == info
+    assert info.streams == {"flow": (0, info.dim)}
+    assert (info.fps, info.stride_frames, info.flow_algorithm) == (12.5, 3, "farneback")
+
+
+@pytest.mark.parametrize("streams", ["flow,rgb", "rgb,flow,rgb", ["flow", "rgb"], ("rgb", "flow")])
+def test_streams_lie_in_one_order(streams: object) -> None:
+    assert load_backbone("hoghof", {"streams": streams}).info("hoghof") == load_backbone("hoghof").info("hoghof")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"fpss": 25}, "did you mean 'fps'"),
+        ({"fps": 0}, "'fps'"),
+        ({"fps": float("nan")}, "'fps'"),
+        ({"streams": ""}, "'streams"),
+        ({"streams": []}, "at least one stream"),
+        ({"streams": "rgb,depth"}, "depth"),
+        ({"flow": "lucas"}, "lucas"),
+        ({"short_side": 4}, "'short_side'"),
+        ({"stride_frames": 0}, "'stride_frames'"),
+    ],
+)
+def test_wrong_options_are_named(options: dict[str, object], words: str) -> None:
+    with pytest.raises(UntrimError) as caught:
+        load_backbone("hoghof", options)
+    assert words in str(caught.value)
+    assert "hoghof" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_backbone_is_told_the_nearest() -> None:
+    with pytest.raises(UntrimError, match="did you mean 'hoghof'"):
+        load_backbone("hogof")
+
+
+def test_a_third_party_adds_a_network(plugin: str) -> None:
+    assert backbone_names() == [*BACKBONES, "two_stream"]
+    backbone = load_backbone(plugin, {"short_side": 32})
+    info = backbone.info(plugin)
+    assert info.streams == {"rgb": (0, 3), "flow": (3, 5)}
+    assert info.weights_sha256 == "0" * 64
+    assert info.recipe["crop"] == 24
+    images = (np.full((32, 40, 3), 100 + index, np.uint8) for index in range(40))
+    features = backbone.features(images)
+    assert features.shape == (3, 5)
+    np.testing.assert_allclose(features[:, 0], [107.5 / 127.5 - 1, 123.5 / 127.5 - 1, 137.25 / 127.5 - 1], rtol=1e-5)

@@ -1,0 +1,221 @@
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from untrim.errors import UntrimError
+from untrim.features.backbones import load_backbone
+from untrim.features.extract import ExtractionReport, extract
+from untrim.features.store import FeatureFolder
+from untrim.video.decode import VideoFile
+
+WriteVideo = Callable[..., Path]
+SMALL = {"short_side": 48}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def failures(folder: Path) -> dict[str, str]:
+    file = folder / "failures.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    return {line["video"]: line["reason"] for line in lines}
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory, write_video: WriteVideo) -> Path:
+    """Eight videos of 30 to 100 frames."""
+    folder = tmp_path_factory.mktemp("videos")
+    for index in range(8):
+        write_video(folder / f"video{index}.mp4", 30 + 10 * index, seed=index)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, videos: Path) -> Path:
+    """Their features, by one worker in one run."""
+    output = tmp_path_factory.mktemp("features")
+    report = extract([videos], output, options=SMALL, workers=1)
+    assert report == ExtractionReport(tuple(f"video{index}" for index in range(8)), (), {})
+    return output
+
+
+def test_features_are_those_of_the_backbone(videos: Path, undisturbed: Path) -> None:
+    folder = FeatureFolder.open(undisturbed)
+    assert folder.names() == list(folder.info.videos) == [f"video{index}" for index in range(8)]
+    backbone = load_backbone("hoghof", SMALL)
+    assert folder.info.disagreement(backbone.info("hoghof")) is None
+    with VideoFile(videos / "video3.mp4") as video:
+        features = backbone.features(frame.image for frame in video.frames(fps=25, size=48))
+    assert features.shape == (backbone.grid.count(60), backbone.dim)
+    np.testing.assert_allclose(folder.load("video3"), features, atol=1e-3)
+    entry = folder.info.videos["video3"]
+    assert entry.duration == pytest.approx(60 / 25)
+    assert (entry.source, entry.notes) == ("video3.mp4", [])
+    assert str(videos) not in (undisturbed / "features.json").read_text()
+
+
+def test_a_second_run_does_nothing(videos: Path, undisturbed: Path) -> None:
+    before, times = contents(undisturbed), {f.name: f.stat().st_mtime_ns for f in undisturbed.glob("*.npy")}
+    report = extract([videos], undisturbed, options=SMALL)
+    assert report == ExtractionReport((), tuple(f"video{index}" for index in range(8)), {})
+    assert contents(undisturbed) == before
+    assert {f.name: f.stat().st_mtime_ns for f in undisturbed.glob("*.npy")} == times
+
+
+def test_a_killed_run_is_completed_by_the_next(videos: Path, undisturbed: Path, tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from untrim.features.extract import extract\n"
+        "if __name__ == '__main__':\n"
+        "    extract([Path(sys.argv[1])], Path(sys.argv[2]), options={'short_side': 48}, workers=2)"
+    )
+    (tmp_path / "script.py").write_text(script)
+    output = tmp_path / "features"
+    run = subprocess.Popen([sys.executable, tmp_path / "script.py", videos, output], start_new_session=True)
+    wait_until(lambda: len(list(output.glob("*.npy"))) >= 2)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    for file in output.glob("*.npy"):
+        assert np.load(file).shape[1] == 594
+    (output / f".video0.npy.{socket.gethostname()}-{run.pid}.tmp").write_bytes(b"half")
+    report = extract([videos], output, options=SMALL, workers=3)
+    assert sorted([*report.done, *report.skipped]) == [f"video{index}" for index in range(8)]
+    assert contents(output) == contents(undisturbed)
+
+
+def test_a_killed_worker_costs_nothing(videos: Path, undisturbed: Path, tmp_path: Path) -> None:
+    reports: list[ExtractionReport] = []
+    run = threading.Thread(target=lambda: reports.append(extract([videos], tmp_path, options=SMALL, workers=1)))
+    run.start()
+    wait_until(lambda: bool(list(tmp_path.glob("*.npy"))))
+    for child in multiprocessing.active_children():
+        child.kill()
+    run.join()
+    assert reports[0].failed == {}
+    assert contents(tmp_path) == contents(undisturbed)
+
+
+def test_ctrl_c_leaves_a_folder_that_can_go_on(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(self: FeatureFolder) -> None:
+        save(self)
+        if len(list(tmp_path.glob("*.npy"))) == 3 and not interrupted:
+            interrupted.append(True)
+            raise KeyboardInterrupt
+
+    save, interrupted = FeatureFolder.save_info, list[bool]()
+    monkeypatch.setattr("untrim.features.extract._SECONDS_BETWEEN_SAVES", 0)
+    monkeypatch.setattr(FeatureFolder, "save_info", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        extract([videos], tmp_path, options=SMALL, workers=1)
+    assert multiprocessing.active_children() == []
+    assert not list(tmp_path.glob(".*"))
+    assert len(FeatureFolder.open(tmp_path).info.videos) >= 3
+    assert len(extract([videos], tmp_path, options=SMALL, workers=1).skipped) >= 3
+
+
+def test_bad_videos_stop_no_other(videos: Path, tmp_path: Path) -> None:
+    mixed, output = tmp_path / "mixed", tmp_path / "features"
+    mixed.mkdir()
+    good = (videos / "video0.mp4").read_bytes()
+    names = {"good": good, "a b.ü": good, "empty": b"", "noise": os.urandom(3000), "text": b"no video\n" * 50}
+    for name, content in {**names, ".hidden": good, "cut": (videos / "video7.mp4").read_bytes()[:2000]}.items():
+        (mixed / f"{name}.mp4").write_bytes(content)
+    os.symlink(videos / "video1.mp4", os.fsencode(mixed) + b"/\xff.mp4")
+    report = extract([mixed, mixed / ".hidden.mp4"], output, options=SMALL, workers=2)
+    assert report.done == ("a b.ü", "good")
+    assert set(report.failed) == {".hidden", "empty", "noise", "text", "cut", "\udcff"}
+    assert failures(output) == report.failed
+    assert all(
+        "\n" not in reason and reason.isprintable() for name, reason in report.failed.items() if name != "\udcff"
+    )
+    assert "empty" in report.failed["empty"]
+    assert FeatureFolder.open(output).names() == ["a b.ü", "good"]
+    for name in (".hidden", "noise", "text", "cut", "\udcff"):
+        (mixed / f"{name}.mp4").unlink()
+    (mixed / "empty.mp4").write_bytes(good)
+    report = extract([mixed], output, options=SMALL, workers=1)
+    assert report == ExtractionReport(("empty",), ("a b.ü", "good"), {})
+    assert not (output / "failures.jsonl").exists()
+
+
+def test_a_video_that_has_changed_is_done_again(tmp_path: Path, write_video: WriteVideo) -> None:
+    video, output = write_video(tmp_path / "video.mp4", 30), tmp_path / "features"
+    extract([video], output, options=SMALL)
+    before = FeatureFolder.open(output).load("video")
+    write_video(video, 60, seed=3)
+    assert extract([video], output, options=SMALL).done == ("video",)
+    folder = FeatureFolder.open(output)
+    assert len(folder.load("video")) > len(before)
+    assert folder.info.videos["video"].duration == pytest.approx(60 / 25)
+    video.write_bytes(b"now broken")
+    assert set(extract([video], output, options=SMALL).failed) == {"video"}
+    assert FeatureFolder.open(output).names() == []
+    assert FeatureFolder.open(output).info.videos == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"short_side": 64}, "recipe.short_side: 48 against 64"),
+        ({**SMALL, "stride_frames": 4}, "stride_frames: 8 against 4"),
+        ({**SMALL, "streams": "flow"}, "dim: 594 against 450"),
+        ({**SMALL, "flow": "farneback"}, "flow_algorithm: dis against farneback"),
+    ],
+)
+def test_a_folder_of_another_recipe_is_refused(
+    videos: Path, undisturbed: Path, options: dict[str, object], words: str
+) -> None:
+    before = contents(undisturbed)
+    with pytest.raises(UntrimError) as caught:
+        extract([videos], undisturbed, options=options)
+    assert words in str(caught.value)
+    assert contents(undisturbed) == before
+
+
+def test_what_cannot_be_done_is_refused_before_work_starts(videos: Path, tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    np.save(foreign / "video0.npy", np.zeros(3))
+    with pytest.raises(UntrimError, match=r"\.npy files without features\.json"):
+        extract([videos], foreign)
+    assert list(contents(foreign)) == ["video0.npy"]
+    with pytest.raises(UntrimError, match="cannot be written"):
+        extract([videos], videos / "video0.mp4" / "features")
+    with pytest.raises(UntrimError, match="at least 1"):
+        extract([videos], tmp_path / "features", workers=0)
+    with pytest.raises(UntrimError, match="did you mean 'short_side'"):
+        extract([videos], tmp_path / "features", options={"shortside": 48})
+    with pytest.raises(UntrimError, match="no such file"):
+        extract([tmp_path / "nowhere"], tmp_path / "features")
+    assert not (tmp_path / "features").exists()
+
+
+def test_real_clips(shared_data: Path, tmp_path: Path) -> None:
+    names = ["stgcn_tai_chi.mp4", "asl_eat.mkv", "ucf_v_ApplyEyeMakeup_g01_c01.avi"]
+    report = extract([shared_data / "clips" / name for name in names], tmp_path, options={"short_side": 64})
+    assert report.failed == {}
+    folder = FeatureFolder.open(tmp_path)
+    for name in report.done:
+        features, grid = folder.load(name), folder.info.grid()
+        duration = folder.duration(name, len(features))
+        assert abs(len(features) - grid.count(round(duration * 25))) <= 1
+        motion = features[:, slice(*folder.info.streams["flow"])]
+        assert motion.std(axis=0).max() > 0.05

@@ -1,0 +1,233 @@
+import weakref
+from collections.abc import Iterator
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from untrim.features.backbones.hoghof import (
+    HogHof,
+    HogHofConfig,
+    camera_motion,
+    fine_histograms,
+    motion_window,
+    normalise,
+)
+
+HOG, HOF, STILL, MBHX, MBHY = slice(0, 8), slice(8, 16), 16, slice(17, 25), slice(25, 33)
+RIGHT, DOWN, LEFT, UP = 0, 2, 4, 6
+GREY = np.full((120, 160, 3), 128, np.uint8)
+Y, X = np.mgrid[:120, :160].astype(np.float32)
+OBJECT = (np.hypot(X - 80, Y - 60) < 30)[..., None]  # 15% of the frame
+
+
+def texture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """A blurred random picture, RGB, values 40 to 215."""
+    noise = np.random.default_rng(seed).normal(0, 1, (height, width)).astype(np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 2.5)
+    return np.repeat(cv2.normalize(smooth, None, 40, 215, cv2.NORM_MINMAX)[..., None], 3, axis=2).astype(np.uint8)
+
+
+def video(frames: int, height: int = 120, width: int = 160, turn: float = 0.0, seed: int = 0) -> Iterator[np.ndarray]:
+    """A textured disc that moves to the right and turns by `turn` radians a frame, over a textured ground."""
+    ground, paint = texture(height, width, seed), texture(60, 60, seed + 1)
+    inside = np.hypot(*(np.mgrid[:60, :60] - 29.5)) < 24
+    for index in range(frames):
+        frame = ground.copy()
+        turned = cv2.warpAffine(paint, cv2.getRotationMatrix2D((29.5, 29.5), -np.degrees(turn * index), 1), (60, 60))
+        left = (height // 8 + index) % (width - 60)
+        frame[height // 4 : height // 4 + 60, left : left + 60][inside] = turned[inside]
+        yield frame
+
+
+def whole(fine: np.ndarray) -> np.ndarray:
+    """The descriptor (33,) of a frame in one cell."""
+    return normalise(fine.mean((0, 1)))
+
+
+@pytest.mark.parametrize("direction", range(8))
+def test_motion_lands_in_the_bin_of_its_direction(direction: int) -> None:
+    angle = direction * np.pi / 4  # from the right, clockwise on the screen
+    flow = np.where(OBJECT, np.float32([3 * np.cos(angle), 3 * np.sin(angle)]), np.float32(0))
+    hof = fine_histograms(GREY, flow).mean((0, 1))[HOF]
+    assert hof.argmax() == direction
+    assert hof[direction] > 0.95 * hof.sum()
+    assert hof.sum() == pytest.approx(3 * OBJECT.mean(), rel=0.05)
+
+
+def test_real_motion_to_the_right_lands_in_the_bin_of_its_direction() -> None:
+    features = HogHof(HogHofConfig(snippet_frames=8, stride_frames=8)).features(video(8))
+    whole_first_part = features[0, 3 * 6 * 8 :].reshape(3, 6, 25)[0, 0]
+    assert whole_first_part[:8].argmax() == RIGHT
+    assert whole_first_part[RIGHT] > 2 * np.delete(whole_first_part[:8], RIGHT).max()
+
+
+@given(st.floats(0, 2 * np.pi), st.floats(0.5, 9))
+def test_directions_are_shared_between_the_nearest_bins(angle: float, speed: float) -> None:
+    flow = np.where(OBJECT, np.float32([speed * np.cos(angle), speed * np.sin(angle)]), np.float32(0))
+    hof = fine_histograms(GREY, flow)[6, 8, HOF]  # A fine cell in the middle of the object.
+    place = angle / (np.pi / 4)
+    wanted = np.zeros(8)
+    wanted[int(place) % 8] += 1 - place % 1
+    wanted[(int(place) + 1) % 8] += place % 1
+    np.testing.assert_allclose(hof, speed * wanted, atol=0.04 * speed)
+
+
+@pytest.mark.parametrize(("sense", "bins"), [(1, (UP, RIGHT)), (-1, (DOWN, LEFT))])
+def test_turning_clockwise_and_back_differ(sense: int, bins: tuple[int, int]) -> None:
+    turning = 0.2 * sense * np.stack([60 - Y, X - 80], axis=2)
+    fine = fine_histograms(GREY, np.where(OBJECT, turning, np.float32(0)))
+    inside = fine[4:8, 6:10].mean((0, 1))
+    assert (inside[MBHX].argmax(), inside[MBHY].argmax()) == bins
+    assert inside[MBHX].sum() == pytest.approx(0.2, rel=0.02)
+
+
+@pytest.mark.parametrize(("sense", "bins"), [(1, (RIGHT, DOWN)), (-1, (LEFT, UP))])
+def test_growing_and_shrinking_differ(sense: int, bins: tuple[int, int]) -> None:
+    growing = 0.1 * sense * np.stack([X - 80, Y - 60], axis=2)
+    inside = fine_histograms(GREY, np.where(OBJECT, growing, np.float32(0)))[4:8, 6:10].mean((0, 1))
+    assert (inside[MBHX].argmax(), inside[MBHY].argmax()) == bins
+
+
+def test_turning_one_way_is_told_from_turning_the_other_way() -> None:
+    backbone = HogHof(HogHofConfig(snippet_frames=12, stride_frames=12))
+    one, same, other = (
+        backbone.features(video(12, turn=turn, seed=seed))[0, 144:] for turn, seed in ((0.15, 0), (0.15, 7), (-0.15, 0))
+    )
+    assert np.linalg.norm(one - other) > 1.3 * np.linalg.norm(one - same)
+
+
+@given(st.lists(st.floats(-4, 4), min_size=2, max_size=2), st.lists(st.floats(-3, 3), min_size=4, max_size=4))
+def test_the_camera_is_taken_off(shift: list[float], slopes: list[float]) -> None:
+    place = np.stack([X / 160 - 0.5, Y / 120 - 0.5], axis=2)
+    camera = (np.array(shift) + place @ np.array(slopes).reshape(2, 2)).astype(np.float32)
+    actor = np.float32([0, 5])
+    np.testing.assert_allclose(camera_motion(camera), camera, atol=0.05)
+    descriptor = whole(fine_histograms(GREY, camera + OBJECT * actor))
+    assert descriptor[HOF].argmax() == DOWN
+    alone = whole(fine_histograms(GREY, OBJECT * actor))
+    np.testing.assert_allclose(descriptor[8:], alone[8:], atol=0.2)
+    assert fine_histograms(GREY, camera)[..., STILL].min() == 1
+
+
+def test_no_motion_is_the_bin_of_no_motion() -> None:
+    features = HogHof(HogHofConfig()).features([texture(120, 160)] * 30)
+    flow = features[:, 144:].reshape(2, 3, 6, 25)
+    np.testing.assert_allclose(flow[:, :2, :, 8], 1, atol=1e-3)
+    flow[:, :2, :, 8] = 0
+    assert np.abs(flow).max() < 0.15
+
+
+def test_slow_and_fast_motion_differ() -> None:
+    still = [whole(fine_histograms(GREY, OBJECT * np.float32([speed, 0])))[STILL] for speed in (0.1, 0.5, 1, 2, 4, 8)]
+    assert still[0] == pytest.approx(1, abs=1e-3)
+    assert all(slower > faster + 0.02 for slower, faster in pairwise(still))
+
+
+@pytest.mark.parametrize(
+    ("picture", "direction"),
+    [(X, RIGHT), (-X, LEFT), (Y, DOWN), (-Y, UP), (X + Y, 1), (Y - X, 3), (-X - Y, 5), (X - Y, 7)],
+)
+def test_brightness_rises_in_the_bin_of_its_direction(picture: np.ndarray, direction: int) -> None:
+    grey = np.rint(128 + 0.4 * (picture - picture.mean()))[..., None].repeat(3, axis=2).astype(np.uint8)
+    hog = fine_histograms(grey, np.zeros((120, 160, 2), np.float32))[1:-1, 1:-1].mean((0, 1))[HOG]
+    assert hog.argmax() == direction
+
+
+def test_lighting_barely_alters_the_picture_of_gradients() -> None:
+    def descriptor(picture: np.ndarray) -> np.ndarray:
+        fine = fine_histograms(picture.astype(np.uint8), np.zeros((120, 160, 2), np.float32))
+        return normalise(fine.reshape(192, 33))[:, HOG]
+
+    bright, dark, other = (
+        descriptor(p) for p in (texture(120, 160), 0.6 * texture(120, 160) + 30, texture(120, 160, 5))
+    )
+    assert np.abs(bright - dark).mean() < 0.03
+    assert np.abs(bright - dark).mean() < 0.2 * np.abs(bright - other).mean()
+
+
+@pytest.mark.parametrize(("height", "width"), [(120, 160), (160, 120), (90, 91), (32, 200), (33, 35)])
+@pytest.mark.parametrize("frames", [1, 2, 24, 30, 33])
+def test_any_frame_shape_and_length(height: int, width: int, frames: int) -> None:
+    backbone = HogHof(HogHofConfig(parts=3))
+    rng = np.random.default_rng(frames)
+    features = backbone.features(rng.integers(0, 256, (frames, height, width, 3), dtype=np.uint8))
+    assert features.shape == (backbone.grid.count(frames), backbone.dim)
+    assert features.dtype == np.float32
+    assert features.min() >= 0
+    assert features.max() <= 1
+    assert (features.std(axis=1) > 0.01).all()
+
+
+def test_overlapping_snippets_equal_each_alone() -> None:
+    frames = list(video(60, 84, 84, turn=0.1))
+    together = HogHof(HogHofConfig(snippet_frames=16, stride_frames=5)).features(iter(frames))
+    assert len(together) == 10
+    for index in range(9):
+        # One frame more, to which the flow of the last one leads.
+        alone = HogHof(HogHofConfig(snippet_frames=16, stride_frames=16)).features(frames[5 * index : 5 * index + 17])
+        np.testing.assert_array_equal(together[index], alone[0])
+    partial = HogHof(HogHofConfig(snippet_frames=16, stride_frames=16)).features(frames[45:])
+    np.testing.assert_array_equal(together[9], partial[0])
+
+
+def test_streams_are_columns_of_both() -> None:
+    frames = list(video(20))
+    both, rgb, flow = (HogHof(HogHofConfig(streams=s)).features(frames) for s in (("rgb", "flow"), ("rgb",), ("flow",)))
+    np.testing.assert_array_equal(both, np.concatenate([rgb, flow], axis=1))
+    assert HogHof(HogHofConfig()).streams == {"rgb": rgb.shape[1], "flow": flow.shape[1]}
+
+
+def test_parts_keep_the_order_of_time() -> None:
+    frames = list(video(25))
+    there = HogHof(HogHofConfig(parts=1, snippet_frames=12, stride_frames=12)).features(frames)
+    halves = HogHof(HogHofConfig(parts=2)).features(frames)[0]
+    flow = halves[144:].reshape(3, 150)
+    np.testing.assert_allclose(flow[0][:25], there[0, 96:][:25], atol=1e-6)  # the whole frame, in the first half
+    np.testing.assert_allclose(flow[1][:25], there[1, 96:][:25], atol=1e-6)
+    assert np.abs(flow[0] - flow[1]).max() > 0.02
+
+
+def test_the_window_follows_the_motion() -> None:
+    motion = np.zeros((12, 16), np.float32)
+    motion[2:4, 11:14] = 2
+    weights = motion_window(motion).reshape(12, 16)
+    assert weights.sum() == pytest.approx(1, rel=1e-5)
+    y, x = np.unravel_index(weights.argmax(), weights.shape)
+    assert 2 <= y <= 3
+    assert 11 <= x <= 13
+    assert weights[10, 2] < 0.01 * weights.max()
+
+
+def test_an_actor_elsewhere_is_the_same_actor() -> None:
+    def at(dx: int) -> np.ndarray:
+        flow = np.zeros((120, 160, 2), np.float32)
+        flow[45:75, 50 + dx : 80 + dx] = 0.2 * np.stack([60 - Y, X - 65 - dx], axis=2)[45:75, 50 + dx : 80 + dx]
+        fine = fine_histograms(GREY, flow)
+        return normalise((motion_window(fine[..., HOF].sum(-1)) @ fine.reshape(192, 33))[None])[0]
+
+    np.testing.assert_allclose(at(0), at(30), atol=0.02)
+
+
+def test_frames_are_taken_one_by_one_and_not_kept() -> None:
+    alive: weakref.WeakSet[np.ndarray] = weakref.WeakSet()
+
+    class Watched(np.ndarray):
+        __hash__ = object.__hash__
+
+    most = 0
+
+    def images() -> Iterator[np.ndarray]:
+        nonlocal most
+        for frame in video(80, 84, 96):
+            watched = frame.view(Watched)
+            alive.add(watched)
+            most = max(most, len(alive))
+            yield watched
+            del watched
+
+    HogHof(HogHofConfig()).features(images())
+    assert 1 <= most <= 3

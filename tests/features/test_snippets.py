@@ -1,0 +1,72 @@
+import weakref
+from collections.abc import Iterator
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from untrim.features.snippets import to_grey, windows, with_flow
+from untrim.timeline import SnippetGrid
+from untrim.video.flow import OpticalFlow
+
+
+class Item:
+    """Something that can be followed until nothing holds it."""
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 80))
+def test_windows_are_what_the_grid_says(snippet: int, stride: int, frames: int) -> None:
+    grid = SnippetGrid.regular(snippet, stride, 25.0)
+    wanted = [[i for i in grid.frames(index) if i < frames] for index in range(grid.count(frames))]
+    assert list(windows(iter(range(frames)), grid)) == (wanted if frames else [])
+
+
+@given(st.integers(1, 12), st.integers(1, 12))
+def test_windows_come_at_once_and_hold_one_snippet(snippet: int, stride: int) -> None:
+    grid, alive, taken = SnippetGrid.regular(snippet, stride, 25.0), weakref.WeakSet[Item](), 0
+
+    def items() -> Iterator[Item]:
+        nonlocal taken
+        for _ in range(100):
+            assert len(alive) <= snippet + 1  # and the one in hand
+            item = Item()
+            alive.add(item)
+            taken += 1
+            yield item
+            del item
+
+    index = 0
+    for window in windows(items(), grid):
+        assert taken == min(grid.frames(index).stop, 100)
+        assert len(set(window)) == len(window) == len([i for i in grid.frames(index) if i < 100])
+        index += 1
+        del window
+    assert index == grid.count(100)
+
+
+def test_each_image_comes_with_the_flow_to_the_next() -> None:
+    images = [np.full((40, 50, 3), value, np.uint8) for value in (10, 20, 40)]
+    pairs = []
+
+    class Recorder(OpticalFlow):
+        def __call__(self, previous: np.ndarray, following: np.ndarray) -> np.ndarray:
+            pairs.append((int(previous[0, 0]), int(following[0, 0])))
+            return np.full((*previous.shape, 2), following[0, 0], np.float32)
+
+    found = list(with_flow(iter(images), Recorder()))
+    assert pairs == [(10, 20), (20, 40)]
+    assert [int(image[0, 0, 0]) for image, _ in found] == [10, 20, 40]
+    assert [float(flow[0, 0, 0]) for _, flow in found] == [20, 40, 40]
+
+
+def test_an_only_image_does_not_move() -> None:
+    ((image, flow),) = with_flow([np.zeros((40, 50, 3), np.uint8)], OpticalFlow())
+    assert image.shape == (40, 50, 3)
+    assert flow.shape == (40, 50, 2)
+    assert flow.dtype == np.float32
+    assert not flow.any()
+
+
+def test_grey_is_the_brightness_of_red_green_and_blue() -> None:
+    colours = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]], np.uint8)
+    np.testing.assert_allclose(to_grey(colours), [[76, 150, 29, 255]], atol=1)
