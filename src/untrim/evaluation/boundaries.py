@@ -1,4 +1,4 @@
-"""What learning from labels alone does to boundaries: context taken in, parts left out, neighbours merged, actions split."""
+"""What learning from labels alone does: context taken in, parts left out, neighbours merged, actions split."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from untrim.annotations import Annotations
 from untrim.evaluation.boundaries import Boundaries, Fragments, boundary_errors, fragments
 from untrim.evaluation.comparison import Comparison, compare
 from untrim.evaluation.detection import by_class, checked_thresholds, score
+from untrim.evaluation.findings import findings
 from untrim.evaluation.matching import Floats, Indices, Pairs, overlapping
 from untrim.timeline import Detection
 
@@ -25,6 +27,7 @@ KINDS = ("true positive", "double", "wrong label", "localization", "confusion", 
 overlaps one too little, of its own class (localization) or of another (confusion); overlaps none (background)."""
 TRUE, DOUBLE, WRONG_LABEL, LOCALIZATION, CONFUSION, BACKGROUND = range(6)
 BANDS = 10
+_NUMBERS, _COVERAGES = np.array([1.0, 4, 8, 16]), np.array([2.0, 5, 10, 20, 40, 60, 80])
 TOUCH = 0.1
 """tIoU from which on a detection counts as meaning an instance."""
 
@@ -94,8 +97,6 @@ class Diagnosis:
 
     def to_json(self) -> dict[str, object]:
         """All of it, and the findings in sentences."""
-        from untrim.evaluation.findings import findings
-
         return {"schema": 1, **asdict(self), "findings": findings(self)}
 
 
@@ -216,33 +217,37 @@ def _properties(compared: Comparison, matched: Indices) -> dict[str, tuple[Bin, 
     length = compared.truth_segments[:, 1] - compared.truth_segments[:, 0]
     unit = " snippets" if compared.protocol.quantized else " s"
     group = compared.truth_video * len(compared.labels) + compared.truth_label
-    number = np.unique(group, return_inverse=True, return_counts=True)[2]
-    number = number[np.unique(group, return_inverse=True)[1]].astype(np.float64)
+    _, own, counts = np.unique(group, return_inverse=True, return_counts=True)
     fifths = np.unique(np.quantile(length, (0.2, 0.4, 0.6, 0.8)).round(2))
     result = {
-        "length": _binned(compared, matched, length, fifths, unit),
-        "number": _binned(compared, matched, number, np.array([1.0, 4, 8, 16]), ""),
+        "length": _binned(compared, matched, length, fifths, _ranges(fifths, unit)),
+        "number": _binned(compared, matched, counts[own], _NUMBERS, ("1", "2 to 4", "5 to 8", "9 to 16", "over 16")),
     }
     duration = compared.durations[compared.truth_video]
     if np.isfinite(duration).all() and not compared.protocol.quantized:
         coverage = 100 * length / np.maximum(duration, 1e-9)
-        result["coverage"] = _binned(compared, matched, coverage, np.array([2.0, 5, 10, 20, 40, 60, 80]), "%")
+        result["coverage"] = _binned(compared, matched, coverage, _COVERAGES, _ranges(_COVERAGES, "%"))
     return result
 
 
-def _binned(compared: Comparison, matched: Indices, values: Floats, edges: Floats, unit: str) -> tuple[Bin, ...]:
-    """Bins ``(edge, next edge]`` that hold any instance."""
+def _ranges(edges: Floats, unit: str) -> list[str]:
+    """Names of the ranges up to, between and over the edges."""
+    between = [f"{low:g} to {high:g}{unit}" for low, high in pairwise(edges)]
+    return [f"up to {edges[0]:g}{unit}", *between, f"over {edges[-1]:g}{unit}"]
+
+
+def _binned(
+    compared: Comparison, matched: Indices, values: npt.NDArray[np.number], edges: Floats, names: Sequence[str]
+) -> tuple[Bin, ...]:
+    """The bins ``(edge, next edge]`` that hold any instance."""
     place = np.searchsorted(edges, values, side="left")
     found = np.zeros(len(values), dtype=bool)
     found[matched[matched >= 0]] = True
     bins = []
     for b in np.unique(place).tolist():
         inside = place == b
-        low, high = (f"{edges[i]:g}" if 0 <= i < len(edges) else "" for i in (b - 1, b))
-        name = f"{low} – {high}{unit}" if low and high else (f"up to {high}{unit}" if high else f"over {low}{unit}")
-        bins.append(
-            Bin(name, int(inside.sum()), float(1 - found[inside].mean()), _normalized(compared, matched, inside))
-        )
+        missed = float(1 - found[inside].mean())
+        bins.append(Bin(names[b], int(inside.sum()), missed, _normalized(compared, matched, inside)))
     return tuple(bins)
 
 

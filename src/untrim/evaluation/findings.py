@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from untrim.evaluation.diagnosis import KINDS, Diagnosis
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from untrim.evaluation.diagnosis import Diagnosis
 
 _MEANING = {
     "double": "find an instance that a better detection has found already",
@@ -19,8 +22,8 @@ _REMEDY = {
     "background": "nothing in the background",
 }
 _PROPERTY = {
-    "length": "Instances {}",
-    "number": "Instances with {} of their class in the video",
+    "length": "Instances of {}",
+    "number": "Instances that number {} in their video",
     "coverage": "Instances that cover {} of their video",
 }
 
@@ -48,12 +51,13 @@ def _false_positives(diagnosis: Diagnosis) -> list[str]:
     if not diagnosis.bands:
         return ["There are no detections."]
     best = diagnosis.bands[0]
-    wrong = 1 - best[KINDS[0]]
+    right = best["true positive"]
+    wrong = 1 - right
     if wrong == 0:
         return ["All of the best detections, one an instance, are right."]
-    worst = max(KINDS[1:], key=lambda kind: best[kind])
+    worst = max(_MEANING, key=lambda kind: best[kind])
     return [
-        f"Of the best detections, as many as there are instances, {_percent(best[KINDS[0]])} are right; "
+        f"Of the best detections, as many as there are instances, {_percent(right)} are right; "
         f"{_percent(best[worst] / wrong)} of the wrong ones {_MEANING[worst]}."
     ]
 
@@ -119,11 +123,8 @@ def _misses(diagnosis: Diagnosis) -> list[str]:
         worst, best = max(large, key=lambda own: own.missed), min(large, key=lambda own: own.missed)
         if worst.missed - best.missed >= 0.1:
             sentences.append(
-                f"{_PROPERTY[name].format(_words(name, worst.name))} are missed most: {_percent(worst.missed)}, "
-                f"against {_percent(best.missed)} of those with {_words(name, best.name)}."
+                f"{_PROPERTY[name].format(worst.name)} are missed most: {_percent(worst.missed)}, "
+                f"against {_percent(best.missed)} ({best.name})."
             )
     return sentences
 
-
-def _words(name: str, span: str) -> str:
-    return f"of {span}" if name == "length" else span
