@@ -100,3 +100,29 @@ def test_no_traceback_on_a_closed_pipe() -> None:
     command = f"{sys.executable} -m untrim.cli --help | true"
     found = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert "Traceback" not in found.stderr
+
+
+def test_evaluate_and_diagnose_detections_from_anywhere(
+    labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = json.loads(labels.read_text())["database"]
+    rows = [
+        f"{name},{a['label']},{a['segment'][0]},{a['segment'][1] + late},0.5"
+        for late in (0.0, 3.0)
+        for name, video in truth.items()
+        for a in video["annotations"]
+        if "segment" in a
+    ]
+    right, late, result = tmp_path / "right.csv", tmp_path / "late.csv", tmp_path / "result.json"
+    for path, own in ((right, rows[:6]), (late, rows[6:])):
+        path.write_text("\n".join(["video,label,start,end,score", *own]))
+    more = ("--intervals", "--measures", "recall,segmental", "--against", late, "--json", result)
+    assert untrim(monkeypatch, "evaluate", right, "-a", labels, *more) == 0
+    measured = json.loads(result.read_text())
+    assert measured["mAP"] == [1.0] * 7
+    assert {"intervals", "measures", "against"} < measured.keys()
+    assert untrim(monkeypatch, "diagnose", late, "-a", labels, "--iou", 0.7, "-o", tmp_path / "page.html") == 0
+    assert "past" in capsys.readouterr().out
+    assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
+    assert untrim(monkeypatch, "evaluate", "--protocol", "list") == 0
+    assert "thumos14-213" in capsys.readouterr().out

@@ -127,4 +127,3 @@ def _misses(diagnosis: Diagnosis) -> list[str]:
                 f"against {_percent(best.missed)} ({best.name})."
             )
     return sentences
-
