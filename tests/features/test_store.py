@@ -105,3 +105,17 @@ def test_a_video_may_have_its_own_fps() -> None:
 def test_disagreement_names_the_first_difference() -> None:
     assert INFO.disagreement(INFO.model_copy(update={"videos": {"a": VideoInfo()}})) is None
     assert INFO.disagreement(INFO.model_copy(update={"fps": 30.0})) == "fps: 25.0 against 30.0"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e6])
+def test_features_that_float16_cannot_hold_are_not_written(folder: FeatureFolder, value: float) -> None:
+    with pytest.raises(UntrimError, match="not finite"):
+        folder.save("video", np.full((2, 4), value, np.float32))
+    assert folder.names() == []
+
+
+def test_the_order_of_videos_in_the_file_is_that_of_their_names(folder: FeatureFolder) -> None:
+    for name in ("b", "c", "a"):
+        folder.info.videos[name] = VideoInfo(duration=1.0, source_bytes=3)
+    folder.save_info()
+    assert list(FeatureFolder.open(folder.path).info.videos) == ["a", "b", "c"]

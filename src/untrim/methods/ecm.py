@@ -200,7 +200,7 @@ class ECM(Method):
         classes = len(self.labels)
         self.classifier = Classifier(dim, classes, config)
         apart = config.streams == "both" and not config.share_classifier
-        self.post_classifier = Classifier(dim, classes, config) if apart else self.classifier
+        self.post_classifier = Classifier(dim, classes, config) if apart else None
         self.transition: nn.Module | None = None
         if config.streams != "pre":
             attention = config.weights == "attention"
@@ -228,7 +228,7 @@ class ECM(Method):
             attention = self.config.weights == "attention"
             transition = self.transition(f).unsqueeze(-1) if attention else self.transition(cas)  # (B, T, K)
             post = self.classify_aggregated(F.logsigmoid(transition), f, mask)
-        if self.post_classifier is not self.classifier and self.source != "pre":
+        if self.post_classifier is not None and self.source != "pre":
             post_cas = self.post_classifier.output(self.post_classifier.embed(f, mask))
         scores = post if self.source == "post" and post is not None else pre
         return ECMActivations(
@@ -254,7 +254,7 @@ class ECM(Method):
         Returns:
             (B, C).
         """
-        phi, f_c = self.post_classifier, self.aggregate(log_w, f, mask)  # (B, K, 3, D)
+        phi, f_c = self.post_classifier or self.classifier, self.aggregate(log_w, f, mask)  # (B, K, 3, D)
         rows = f_c.flatten(0, 1)  # (B K, 3, D)
         u = phi.embed(rows, torch.ones_like(rows[..., 0])).mean(dim=1)  # the last layer is linear: the mean first
         return torch.einsum("bch,ch->bc", u.view(*f_c.shape[:2], -1), phi.output.weight)
