@@ -5,14 +5,14 @@ read off the attention-weighted class activations. Symbols and parts are those o
 it: this is that network without the background, guidance and clustering losses, with the sparsity loss in their place.
 
 Equations: x_fg = 1/T sum_t lambda_t x_t. p_fg = sigmoid(w_c x_fg + b_c). L = L_class + beta L_sparse, L_class the
-binary cross-entropy, mean over classes, L_sparse the L1 norm of lambda. Weighted T-CAM, in each stream: psi_t = lambda_t
-sigmoid(w_c x_t). Proposals: runs of psi > 0.05, of both streams. An instance's score is Eq. 12 of WSBM.
+binary cross-entropy, mean over classes, L_sparse the L1 norm of lambda. Weighted T-CAM, in each stream: psi_t =
+lambda_t sigmoid(w_c x_t). Proposals: runs of psi > 0.05, of both streams. An instance's score is Eq. 12 of WSBM.
 
-Deviations and typos: what the paper leaves open is taken from the reproduction whose detections score as the paper says:
-beta is 1e-4 with 400 snippets, 0.04 for the mean of lambda that is minimised here, so that it does not depend on a video's
-length; batches of 6; 23,100 iterations, a checkpoint chosen by hand (localization gets worse when training goes on). All
-snippets of a video are taken, not 400, and psi is not interpolated between them. That reproduction weighs the class scores
-of both streams by the attention of the proposal's own.
+Deviations and typos: what the paper leaves open is taken from the reproduction whose detections score as the paper
+says: beta is 1e-4 with 400 snippets, 0.04 for the mean of lambda that is minimised here, so that it does not depend
+on a video's length; batches of 6; 23,100 iterations, a checkpoint chosen by hand (localization gets worse when
+training goes on). All snippets of a video are taken, not 400, and psi is not interpolated between them. That
+reproduction weighs the class scores of both streams by the attention of the proposal's own.
 """
 
 from __future__ import annotations

@@ -102,8 +102,12 @@ class WTALC(Method):
 
     @classmethod
     def defaults(cls, data: DataSummary) -> dict[str, object]:
-        """The paper's values, with a step size and a length of training that fit the data."""
-        return {**data.training_defaults(), "min_snippets": 2}
+        """The paper's values, with what training needs on this data.
+
+        The weights decay ten times as fast as in the authors' code: else the classification, once learnt, goes on to
+        narrow the instances to a few telling snippets.
+        """
+        return {**data.training_defaults(), "weight_decay": 5e-3}
 
     @property
     def class_weights(self) -> Tensor:
