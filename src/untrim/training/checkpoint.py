@@ -16,7 +16,7 @@ from untrim.features.store import FeatureFolder, FeatureInfo
 from untrim.files import atomic_path, read_json, write_json, write_text
 from untrim.methods import load_method
 from untrim.methods.base import Method, MethodConfig
-from untrim.training.settings import read_flat_yaml
+from untrim.settings import read_flat_yaml
 from untrim.validation import validate
 
 MODEL, CONFIG, LABELS, FEATURES, STATE = (

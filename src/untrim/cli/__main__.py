@@ -1,0 +1,5 @@
+"""``python -m untrim.cli``."""
+
+from untrim.cli import main
+
+main()

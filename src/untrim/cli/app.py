@@ -1,0 +1,37 @@
+"""The application that verbs register with, and the options that several of them take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Find when actions happen in untrimmed videos, told only which actions happen.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _list_protocols(value: str) -> str:
+    if value == "list":
+        from untrim.evaluation.protocols import describe_protocols
+
+        print(describe_protocols())
+        raise typer.Exit
+    return value
+
+
+FeatureFolders = Annotated[
+    list[Path], typer.Option("--features", "-f", help="Feature folder; may be given repeatedly.")
+]
+AnnotationFiles = Annotated[
+    list[Path], typer.Option("--annotations", "-a", help="ActivityNet JSON or CSV, one a feature folder.")
+]
+AnnotationFile = Annotated[Path, typer.Option("--annotations", "-a", help="ActivityNet JSON or CSV.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Protocol = Annotated[str, typer.Option(help="Protocol; `list` explains them.", callback=_list_protocols, is_eager=True)]
+Settings = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Set one value; repeatable.")]
+Subset = Annotated[str, typer.Option(help="Subset of the annotations.")]

@@ -1,0 +1,105 @@
+"""Verbs that look at what was found: evaluate, diagnose, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from untrim.cli.app import AnnotationFile, Protocol, Subset, app
+
+
+@app.command()
+def evaluate(
+    detections: Annotated[Path, typer.Argument(help="Detections, .json or .csv.")],
+    annotations: AnnotationFile,
+    subset: Subset = "validation",
+    iou: Annotated[str, typer.Option(help="tIoU thresholds, first:last:step or a list.")] = "0.1:0.7:0.1",
+    protocol: Protocol = "activitynet",
+    against: Annotated[Path | None, typer.Option(help="Other detections, to compare with by a paired test.")] = None,
+    intervals: Annotated[bool, typer.Option("--intervals", help="95% intervals by bootstrap over videos.")] = False,
+    measures: Annotated[str, typer.Option(help="More: recall,frames,segmental,classification.")] = "",
+    ignore_unknown: Annotated[
+        bool, typer.Option("--ignore-unknown", help="Leave out videos and classes without ground truth.")
+    ] = False,
+    json_: Annotated[Path | None, typer.Option("--json", help="Write the result to this file too.")] = None,
+) -> None:
+    """Compare detections with ground truth: mean average precision, and how sure of it one can be."""
+    from untrim.annotations import read_annotations, read_detections
+    from untrim.evaluation.detection import evaluate_detections, iou_thresholds, table
+    from untrim.evaluation.measures import measure_detections, measures_table
+    from untrim.evaluation.uncertainty import bootstrap, compare_paired
+    from untrim.files import write_json
+
+    truth, found, thresholds = read_annotations(annotations), read_detections(detections), iou_thresholds(iou)
+    strict = not ignore_unknown
+    result = evaluate_detections(found, truth, thresholds, protocol, subset=subset, strict=strict)
+    print(table({detections.stem: result}))
+    content = result.to_json()
+    if intervals:
+        spread = bootstrap(found, truth, thresholds, protocol, subset=subset, strict=strict)
+        print(spread)
+        content["intervals"] = spread.to_json()
+    if measures:
+        measured = measure_detections(found, truth, measures.split(","), protocol, subset=subset)
+        print(measures_table(measured))
+        content["measures"] = measured
+    if against is not None:
+        other = read_detections(against)
+        compared = compare_paired(found, other, truth, thresholds, protocol, subset=subset, strict=strict)
+        print(compared)
+        content["against"] = compared.to_json()
+    if json_ is not None:
+        write_json(json_, content)
+
+
+@app.command()
+def diagnose(
+    detections: Annotated[Path, typer.Argument(help="Detections, .json or .csv.")],
+    annotations: AnnotationFile,
+    subset: Subset = "validation",
+    iou: Annotated[float, typer.Option(help="tIoU that a right detection needs.")] = 0.5,
+    protocol: Protocol = "activitynet",
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML page to write.")] = Path("diagnosis.html"),
+    json_: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")] = None,
+) -> None:
+    """Say what is wrong with detections, and what mending each kind of error would give."""
+    from untrim.annotations import read_annotations, read_detections
+    from untrim.evaluation.diagnosis import diagnose
+    from untrim.evaluation.findings import findings
+    from untrim.files import write_json
+    from untrim.reports.diagnosis_page import write_diagnosis_page
+
+    truth, found = read_annotations(annotations), read_detections(detections)
+    diagnosis = diagnose(found, truth, iou, protocol, subset=subset, strict=True)
+    print("\n".join(findings(diagnosis)))
+    write_diagnosis_page(diagnosis, output, detections.stem)
+    print(f"page: {output}")
+    if json_ is not None:
+        write_json(json_, diagnosis.to_json())
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    detections: Annotated[Path, typer.Option("--detections", "-d", help="Detections of that run.")],
+    annotations: AnnotationFile,
+    evaluation: Annotated[Path | None, typer.Option("--evaluation", "-e", help="What evaluate --json wrote.")] = None,
+    videos: Annotated[Path | None, typer.Option(help="Folder of the video files, for thumbnails.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")] = Path("report.html"),
+    subset: Subset = "validation",
+) -> None:
+    """Write one self-contained HTML page: results, training, and what was found when."""
+    from untrim.reports.html import write_report
+
+    write_report(
+        run,
+        detections=detections,
+        annotations=annotations,
+        evaluation=evaluation,
+        videos=videos,
+        output=output,
+        subset=subset,
+    )
+    print(f"report: {output}")
