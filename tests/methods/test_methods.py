@@ -1,9 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
+from untrim.data.dataset import Batch
 from untrim.data.summary import DataSummary
 from untrim.errors import UntrimError
 from untrim.methods import METHODS, describe_methods, describe_options, load_method, method_names
+from untrim.methods.base import MethodConfig
 from untrim.training.settings import configure
 
 
@@ -51,3 +56,29 @@ def test_unknown_methods_and_values_are_refused(summary: DataSummary) -> None:
 def test_the_step_size_falls_with_the_width() -> None:
     rates = [make_summary(dim).training_defaults()["learning_rate"] for dim in (64, 256, 512, 2048)]
     assert rates == [1e-3, 1e-3, 5e-4, 1.25e-4]
+
+
+def test_the_warm_up_starts_from_all_snippets_alike_and_ends_at_the_methods_own_losses(name: str) -> None:
+    method = load_method(name)
+    if method.supervision == "segments":
+        pytest.skip("nothing is pooled")
+    plain, warm = (configure(method, make_summary(8), None, {"warmup": share, "dropout": 0.0}) for share in (0.0, 0.5))
+    torch.manual_seed(0)
+    model = method(plain, 8, "abcde")
+    batch = Batch(
+        torch.randn(4, 30, 8),
+        torch.ones(4, 30, dtype=torch.bool),
+        torch.eye(5)[[0, 0, 1, 1]],
+        torch.tensor([0, 0, 1, 1]),
+    )
+
+    def losses(config: MethodConfig, progress: float) -> dict[str, float]:
+        model.config = config
+        found = model(batch.features, batch.mask)
+        return {key: term.item() for key, term in model.losses(found, replace(batch, progress=progress)).items()}
+
+    start, end = losses(warm, 0.0), losses(plain, 0.0)
+    classification = {"classification", "mil", "foreground", "cls_pre", "cls_post"} & start.keys()
+    assert {key for key, term in start.items() if term != 0} == classification
+    assert any(start[key] != end[key] for key in classification)
+    assert losses(warm, 0.5) == losses(warm, 0.9) == end

@@ -163,7 +163,7 @@ def found_alone(found: WSBMActivations, video: int) -> WSBMActivations:
     return WSBMActivations(**cut, **rest)
 
 
-STACKED = ("attention_logits", "scores", "foreground", "complement", "clusters")
+STACKED = ("attention_logits", "scores", "clusters")
 
 
 @pytest.mark.parametrize("options", OPTIONS)

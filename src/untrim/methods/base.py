@@ -46,6 +46,10 @@ class MethodConfig(BaseModel):
     crop: Crop = "random"
     """How: `random` snippets in order, a `contiguous` stretch, `uniform`ly spread ones, or shorter ones as well
     `resample`d to that many."""
+    warmup: float = Field(default=0.0, ge=0, le=1)
+    """Share of the training over which videos are pooled more and more as the method does, and at first evenly over all
+    of their snippets, and over which losses other than the classification come in; 0: none. Without it a class whose
+    action starts out with low scores or little attention is never looked for where it is."""
     input_scaling: InputScaling = "none"
     """`none`: features as they are; `unit`: each stream divided by its root mean square over the training videos."""
     add_coactivity: float = Field(default=0.0, ge=0)
@@ -54,6 +58,10 @@ class MethodConfig(BaseModel):
     """Weight of WSAD's metric loss, added to the method's own; 0: none."""
     add_guidance: float = Field(default=0.0, ge=0)
     """Weight of WSBM's guidance of the attention by the classes, added to the method's own; 0: none."""
+
+    def ramp(self, progress: float) -> float:
+        """How far the warm-up has come, from 0 to 1, when `progress` is the share of the training that is done."""
+        return min(progress / self.warmup, 1.0) if self.warmup > 0 else 1.0
 
 
 @dataclass(frozen=True)

@@ -222,7 +222,7 @@ class ECM(Method):
         f = self.input(features).masked_fill(~mask.unsqueeze(-1), 0.0)
         embedded = self.classifier.embed(f, mask)  # (B, T, H)
         cas = self.classifier.output(embedded)  # (B, T, C)
-        pre = topk_mean(cas, mask, (self.config.k_share * mask.sum(dim=1)).long())
+        pre = self.pooled(cas, mask)
         transition, post, post_cas = None, None, cas
         if self.transition is not None:
             attention = self.config.weights == "attention"
@@ -242,6 +242,11 @@ class ECM(Method):
             post_cas=post_cas,
             transition=transition,
         )
+
+    def pooled(self, cas: Tensor, mask: Tensor, ramp: float = 1.0) -> Tensor:
+        """Mean of the largest scores of each class, s^e of (B, C); as `ramp` falls to 0, of all of them."""
+        share = 1 - ramp * (1 - self.config.k_share)
+        return topk_mean(cas, mask, (share * mask.sum(dim=1)).long())
 
     def classify_aggregated(self, log_w: Tensor, f: Tensor, mask: Tensor) -> Tensor:
         """Each class's score of its own aggregated feature.
@@ -287,14 +292,16 @@ class ECM(Method):
         """Classification and consistency losses of the streams that are trained, weighted (Eq. 5)."""
         assert isinstance(activations, ECMActivations)
         found, config, labels, terms = activations, self.config, batch.labels, {}
+        ramp = config.ramp(batch.progress)
+        pre = self.pooled(found.cas, found.mask, ramp)
         if config.streams != "post":
-            terms["cls_pre"] = normalized_cross_entropy(found.pre, labels)
+            terms["cls_pre"] = normalized_cross_entropy(pre, labels)
         if found.post is not None:
             terms["cls_post"] = normalized_cross_entropy(found.post, labels)
             if config.streams == "both" and config.alpha > 0:
-                terms["c2c"] = config.alpha * (found.pre - found.post).square().mean()  # Eq. 3
+                terms["c2c"] = ramp * config.alpha * (pre - found.post).square().mean()  # Eq. 3
             if config.beta > 0:
-                terms["a2c"] = config.beta * a2c_loss(found.post, self.absence(found, labels), labels)
+                terms["a2c"] = ramp * config.beta * a2c_loss(found.post, self.absence(found, labels), labels)
         return terms
 
     def localize(self, activations: Activations, grid: SnippetGrid) -> list[Detection]:

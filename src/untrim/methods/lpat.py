@@ -128,31 +128,31 @@ class LPAT(Method):
         p = self.video_log_probabilities(s, b, mask).exp()
         return Activations(mask, cas=s, video_scores=p[:, :-1], embedded=u, background=b)
 
-    def pooled(self, s: Tensor, b: Tensor, mask: Tensor) -> Tensor:
-        """Gated temporal average pooling, s-hat of (B, C)."""
-        log_gate = F.logsigmoid(s - b.unsqueeze(-1))  # Eq. 1
+    def pooled(self, s: Tensor, b: Tensor, mask: Tensor, ramp: float = 1.0) -> Tensor:
+        """Gated temporal average pooling, s-hat of (B, C); the gates are raised to the power `ramp`."""
+        log_gate = ramp * F.logsigmoid(s - b.unsqueeze(-1))  # Eq. 1
         # sum g s / sum g with the gates' logarithms: where all gates underflow it is still their weighted mean.
         weights = log_gate.masked_fill(~mask.unsqueeze(-1), -torch.inf).softmax(dim=1)
         return (weights * s).sum(dim=1)  # Eq. 2
 
-    def video_log_probabilities(self, s: Tensor, b: Tensor, mask: Tensor) -> Tensor:
+    def video_log_probabilities(self, s: Tensor, b: Tensor, mask: Tensor, ramp: float = 1.0) -> Tensor:
         """log p of the C classes and the background, (B, C + 1)."""
         b_hat = (b * mask).sum(dim=1, keepdim=True) / mask.sum(dim=1, keepdim=True)  # Eq. 3
-        return torch.cat([self.pooled(s, b, mask), b_hat], dim=1).log_softmax(dim=1)  # Eq. 4
+        return torch.cat([self.pooled(s, b, mask, ramp), b_hat], dim=1).log_softmax(dim=1)  # Eq. 4
 
     def losses(self, activations: Activations, batch: Batch) -> dict[str, Tensor]:
         """Classification and proposal confidence loss, weighted (Eq. 8)."""
         s, b, mask = activations.cas, activations.background, activations.mask
         assert b is not None
-        weight = self.config.lambda_clas
+        weight, ramp = self.config.lambda_clas, self.config.ramp(batch.progress)
         return {
-            "classification": weight * self.classification_loss(s, b, mask, batch.labels),
-            "confidence": (1 - weight) * self.confidence_loss(s, b, mask, batch.labels),
+            "classification": weight * self.classification_loss(s, b, mask, batch.labels, ramp),
+            "confidence": ramp * (1 - weight) * self.confidence_loss(s, b, mask, batch.labels),
         }
 
-    def classification_loss(self, s: Tensor, b: Tensor, mask: Tensor, labels: Tensor) -> Tensor:
+    def classification_loss(self, s: Tensor, b: Tensor, mask: Tensor, labels: Tensor, ramp: float = 1.0) -> Tensor:
         """Cross-entropy of the present classes and, weighted by w_b, of the background; mean over videos."""
-        log_p = self.video_log_probabilities(s, b, mask)
+        log_p = self.video_log_probabilities(s, b, mask, ramp)
         w_b = self.config.background_weight
         w_b = 1 / labels.shape[1] if w_b is None else w_b
         y = labels / labels.sum(dim=1, keepdim=True)

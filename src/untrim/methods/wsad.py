@@ -87,9 +87,6 @@ class WSADConfig(MethodConfig):
     """Rank of each class's matrix M^c for `distance: learned`."""
     alpha: float = Field(default=3.0, ge=0)
     """Margin of the metric loss."""
-    warmup: float = Field(default=0.0, ge=0, le=1)
-    """Share of the training over which k falls from all snippets of a block to its value and the metric loss comes in;
-    0: none (the paper). Without it a class whose action starts out with low scores is never among the k largest."""
     threshold: Literal["probability", "midrange"] = "probability"
     """Snippets of an instance: `probability`: sigmoid(s) > 0.5; `midrange`: s above the middle of its range."""
     min_snippets: int = Field(default=1, ge=1)
@@ -142,7 +139,6 @@ class WSAD(Method):
             **data.training_defaults(),
             "crop": "contiguous",
             "remainder_in_last": True,
-            "warmup": 0.2,
             "threshold": "midrange",
             "min_snippets": 2,
             "score": "logit",
@@ -163,7 +159,7 @@ class WSAD(Method):
     def losses(self, activations: Activations, batch: Batch) -> dict[str, Tensor]:
         """Classification and metric loss, weighted (Eq. 12)."""
         config = self.config
-        ramp = min(batch.progress / config.warmup, 1.0) if config.warmup > 0 else 1.0
+        ramp = config.ramp(batch.progress)
         classification = self.classification_loss(activations, batch.labels, spread=1.0 - ramp)
         terms = {"classification": config.classification_weight * classification}
         if config.metric != "none":

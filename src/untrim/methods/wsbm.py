@@ -114,15 +114,11 @@ class WSBMActivations(Activations):
     Args:
         attention_logits: Logits of lambda, (S, B, T).
         scores: w_c x_t, background first, (S, B, T, 1 + C).
-        foreground: Class logits of x_fg, (S, B, 1 + C).
-        complement: Class logits of x_bg, (S, B, 1 + C).
         clusters: u_fg x_t and u_bg x_t, (S, B, T, 2).
     """
 
     attention_logits: Tensor
     scores: Tensor
-    foreground: Tensor
-    complement: Tensor
     clusters: Tensor
 
 
@@ -203,27 +199,30 @@ class WSBM(Method):
 
     def assemble(self, mask: Tensor, attention_logits: Tensor, scores: Tensor, clusters: Tensor) -> WSBMActivations:
         """All activations, from what the networks say of each snippet."""
-        pooled = self.pool(attention_logits, mask, scores)
-        if self.config.bias:
-            bias = torch.stack([network.get_parameter("bias") for network in self.networks]).unsqueeze(1)
-            pooled = pooled[0] + bias, pooled[1] + bias
+        foreground, _ = self.classify_pooled(attention_logits, mask, scores)
         fused = torch.einsum("s,sbtc->btc", self.stream_weights(scores), scores)
         return WSBMActivations(
             mask,
             cas=fused[..., 1:],
-            video_scores=self.class_probabilities(pooled[0]).mean(dim=0),
+            video_scores=self.class_probabilities(foreground).mean(dim=0),
             attention=attention_logits.sigmoid().mean(dim=0),
             background=fused[..., 0],
             attention_logits=attention_logits,
             scores=scores,
-            foreground=pooled[0],
-            complement=pooled[1],
             clusters=clusters,
         )
 
     def pool(self, attention_logits: Tensor, mask: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Foreground and background of (S, B, T, K) values, each (S, B, K) (Eq. 1 and 4)."""
         return attention_pooling(attention_logits, mask, values, normalized=self.config.pooling == "normalized")
+
+    def classify_pooled(self, attention_logits: Tensor, mask: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """Class logits of x_fg and x_bg, each (S, B, 1 + C)."""
+        foreground, background = self.pool(attention_logits, mask, scores)
+        if self.config.bias:
+            bias = torch.stack([network.get_parameter("bias") for network in self.networks]).unsqueeze(1)
+            return foreground + bias, background + bias
+        return foreground, background
 
     def class_probabilities(self, logits: Tensor) -> Tensor:
         """Probabilities of the C classes, of (..., 1 + C) logits (Eq. 2)."""
@@ -238,21 +237,22 @@ class WSBM(Method):
         """The terms of Eq. 11 and STPN's sparsity, weighted; each a mean over videos and a sum over streams."""
         assert isinstance(activations, WSBMActivations)
         config, found, mask = self.config, activations, activations.mask
-        attention = found.attention_logits.sigmoid()
-        terms = {"foreground": self.foreground_loss(found.foreground, batch.labels)}
+        attention, ramp = found.attention_logits.sigmoid(), config.ramp(batch.progress)
+        foreground, background = self.classify_pooled(ramp * found.attention_logits, mask, found.scores)
+        terms = {"foreground": self.foreground_loss(foreground, batch.labels)}
         if config.background_weight > 0:
-            log_p = found.complement.log_softmax(dim=-1)[..., 0]  # Eq. 5
-            terms["background"] = -config.background_weight * log_p.mean()
+            log_p = background.log_softmax(dim=-1)[..., 0]  # Eq. 5
+            terms["background"] = -ramp * config.background_weight * log_p.mean()
         if config.guide_weight > 0:
-            classes, background = found.scores[..., 1:], found.scores[..., 0]
-            guide = guidance_loss(attention, classes, background, batch.labels, mask, config.sigma)  # Eq. 6-7
-            terms["guide"] = config.guide_weight * guide
+            w_bg, w_c = found.scores[..., 0], found.scores[..., 1:]
+            guide = guidance_loss(attention, w_c, w_bg, batch.labels, mask, config.sigma)  # Eq. 6-7
+            terms["guide"] = ramp * config.guide_weight * guide
         if config.cluster_weight > 0:
             u_fg, u_bg = self.pool(found.attention_logits, mask, found.clusters)
             log_z = u_fg.log_softmax(dim=-1)[..., 0] + u_bg.log_softmax(dim=-1)[..., 1]  # Eq. 8-9
-            terms["cluster"] = -config.cluster_weight * log_z.mean()  # Eq. 10
+            terms["cluster"] = -ramp * config.cluster_weight * log_z.mean()  # Eq. 10
         if config.sparsity_weight > 0:
-            terms["sparsity"] = config.sparsity_weight * masked_mean(attention, mask).mean()
+            terms["sparsity"] = ramp * config.sparsity_weight * masked_mean(attention, mask).mean()
         return {name: len(self.columns) * term for name, term in terms.items()}  # Eq. 11
 
     def foreground_loss(self, logits: Tensor, labels: Tensor) -> Tensor:

@@ -120,21 +120,21 @@ class WTALC(Method):
         cas = self.classifier(u)  # (B, T, C)
         return Activations(mask, cas, video_scores=self.pooled(cas, mask).softmax(dim=1), embedded=u)  # Eq. 2
 
-    def pooled(self, cas: Tensor, mask: Tensor) -> Tensor:
-        """Mean of the k largest scores of each class, s of (B, C)."""
-        share = self.config.k_share * mask.sum(dim=1)
+    def pooled(self, cas: Tensor, mask: Tensor, ramp: float = 1.0) -> Tensor:
+        """Mean of the k largest scores of each class, s of (B, C); as `ramp` falls to 0, k grows to all snippets."""
+        share = (1 - ramp * (1 - self.config.k_share)) * mask.sum(dim=1)
         k = share.ceil() if self.config.k_rounding == "up" else share.floor()
         return topk_mean(cas, mask, k.long())  # Eq. 1
 
     def losses(self, activations: Activations, batch: Batch) -> dict[str, Tensor]:
         """Multiple-instance and co-activity loss, weighted (Eq. 6)."""
         assert activations.embedded is not None
-        weight, mask = self.config.lambda_mil, activations.mask
-        mil = normalized_cross_entropy(self.pooled(activations.cas, mask), batch.labels)  # Eq. 3
+        weight, mask, ramp = self.config.lambda_mil, activations.mask, self.config.ramp(batch.progress)
+        mil = normalized_cross_entropy(self.pooled(activations.cas, mask, ramp), batch.labels)  # Eq. 3
         coactivity = coactivity_loss(
             activations.embedded, activations.cas, mask, batch.labels, batch.groups, self.config.margin
         )  # Eq. 5
-        return {"mil": weight * mil, "coactivity": (1 - weight) * coactivity}
+        return {"mil": weight * mil, "coactivity": ramp * (1 - weight) * coactivity}
 
     def localize(self, activations: Activations, grid: SnippetGrid) -> list[Detection]:
         """Runs of snippets above the middle of the range, of each class that is likely in the video."""
