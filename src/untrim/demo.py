@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
-from untrim.annotations import Annotations, write_annotations, write_detections
+from untrim.annotations import write_annotations, write_detections
 from untrim.errors import WorkFailed
 from untrim.evaluation.detection import DetectionResult, evaluate_detections, iou_thresholds
 from untrim.features.extract import extract
@@ -15,7 +13,8 @@ from untrim.features.store import FeatureFolder
 from untrim.files import make_folder, write_json
 from untrim.pipeline import localize
 from untrim.reports.html import write_report
-from untrim.timeline import Detection, Segment
+from untrim.reproduction.baselines import random_detections
+from untrim.timeline import Detection
 from untrim.training.loop import train
 from untrim.video.screenplay import CorpusSpec
 from untrim.video.synthetic import render_corpus
@@ -65,7 +64,7 @@ def run_demo(
     rows = {
         "WSAD": detections,
         "untrained": trained(output / "baselines" / "untrained", {"iterations": 0}, None),
-        "random": random_detections(validation, sum(map(len, detections.values())) // len(detections), corpus.seed),
+        "random": random_detections(validation, features, corpus.seed),
     }
     results = {name: evaluate_detections(row, validation, iou_thresholds(_IOU)) for name, row in rows.items()}
     write_json(output / "evaluation.json", results["WSAD"].to_json())
@@ -82,17 +81,3 @@ def run_demo(
         comparisons=comparisons,
     )
     return results
-
-
-def random_detections(videos: Annotations, count: int, seed: int) -> dict[str, list[Detection]]:
-    """`count` segments a video with random ends, labels and scores: what knowing nothing gets."""
-    rng = np.random.default_rng(seed)
-    found = {}
-    for name, video in videos.items():
-        ends = np.sort(rng.uniform(0, video.duration or 0.0, (count, 2)), axis=1)
-        labels = rng.choice(videos.labels, count)
-        found[name] = [
-            Detection(str(label), Segment(float(start), float(end)), float(score))
-            for label, (start, end), score in zip(labels, ends, rng.random(count), strict=True)
-        ]
-    return found

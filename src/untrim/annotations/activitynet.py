@@ -3,7 +3,8 @@
 ``{"database": {video: {"subset", "duration", "annotations": [{"label", "segment"?}]}}}`` and
 ``{"results": {video: [{"label", "score", "segment"}]}}``. Files in the wild hold numbers as strings, miss
 durations, and give training videos labels without segments: all of that is read; what cannot be meant is refused.
-Beside the annotations of a video, ``"ambiguous": [[start, end], …]`` keeps the spans that THUMOS14 sets apart.
+Beside the annotations of a video, ``"ambiguous": [[start, end], …]`` keeps the spans that THUMOS14 sets apart, and
+``"fps"`` the frames per second of the file.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ from untrim.timeline import Detection, Instance, Segment
 
 
 def read_annotations_json(path: Path) -> Annotations:
-    """Annotations of an ActivityNet JSON file.
+    """Annotations of an ActivityNet JSON file, or of BSN's form of it, which has no subsets.
 
     Raises:
         UntrimError: Not such a file, or no video in it.
     """
-    database = _mapping(_mapping(read_json(path), path, "the file").get("database"), path, "'database'")
+    content = _mapping(read_json(path), path, "the file")
+    database = _flat(content, path) or _mapping(content.get("database"), path, "'database'")
     if not database:
         raise UntrimError("holds no videos", where=path, fix="'database' needs at least one entry")
     return Annotations([_video(name, entry, path) for name, entry in database.items()], source=path)
@@ -41,6 +43,8 @@ def write_annotations_json(annotations: Annotations, path: Path) -> None:
         known = {instance.label for instance in video.instances}
         untimed = [{"label": label} for label in video.labels if label not in known]
         extra: dict[str, object] = {} if video.duration is None else {"duration": video.duration}
+        if video.fps is not None:
+            extra["fps"] = video.fps
         if video.ambiguous:
             extra["ambiguous"] = [[span.start, span.end] for span in video.ambiguous]
         database[name] = {"subset": video.subset, **extra, "annotations": [*timed, *untimed]}
@@ -77,6 +81,24 @@ def write_detections_json(detections: Mapping[str, Sequence[Detection]], path: P
     write_json(path, {"version": "untrim-1", "results": results, "external_data": {}})
 
 
+def _flat(content: Mapping[str, object], path: Path) -> dict[str, object]:
+    """The database in ``{video: {"duration_second", "duration_frame", "annotations"}}``; empty if it is no such form.
+
+    Where all names carry YouTube's ``v_``, it is taken off, as in the official files.
+    """
+    if "database" in content or not all(isinstance(e, dict) and "duration_second" in e for e in content.values()):
+        return {}
+    prefix = "v_" if all(name.startswith("v_") for name in content) else ""
+    database: dict[str, object] = {}
+    for name, entry in content.items():
+        fields = _mapping(entry, path, f"video '{name}'")
+        seconds = number(fields["duration_second"], path, f"duration_second of '{name}'")
+        frames = number(fields.get("duration_frame", 0), path, f"duration_frame of '{name}'")
+        known = {"duration": seconds, "fps": frames / seconds if seconds > 0 else None}
+        database[name.removeprefix(prefix)] = {**known, "annotations": fields.get("annotations", [])}
+    return database
+
+
 def _video(name: str, entry: object, path: Path) -> Video:
     fields = _mapping(entry, path, f"video '{name}'")
     instances, labels = [], []
@@ -86,7 +108,8 @@ def _video(name: str, entry: object, path: Path) -> Video:
         labels.append(label)
         if annotation.get("segment"):
             instances.append(Instance(label, _segment(annotation["segment"], path, name)))
-    duration = fields.get("duration")
+    duration, fps = fields.get("duration"), fields.get("fps")
+    frames = 0.0 if fps in (None, "") else number(fps, path, f"fps of '{name}'")
     return Video(
         name=name,
         subset=str(fields.get("subset", "")),
@@ -94,6 +117,7 @@ def _video(name: str, entry: object, path: Path) -> Video:
         labels=tuple(labels),
         instances=tuple(instances),
         ambiguous=tuple(_segment(span, path, name) for span in _list(fields.get("ambiguous", []), path, name)),
+        fps=frames if frames > 0 else None,
     )
 
 

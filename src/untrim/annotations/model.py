@@ -20,6 +20,7 @@ class Video:
         labels: Video-level labels, sorted, each once; holds the labels of all `instances`.
         instances: Instances with known times; empty where only labels are known.
         ambiguous: Spans of which nobody can say what they show (THUMOS14); no instance, and no background either.
+        fps: Frames per second of the video file, or None if unknown.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Video:
     labels: tuple[str, ...] = ()
     instances: tuple[Instance, ...] = ()
     ambiguous: tuple[Segment, ...] = ()
+    fps: float | None = None
 
     def __post_init__(self) -> None:
         labels = {*self.labels, *(instance.label for instance in self.instances)}

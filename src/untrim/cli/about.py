@@ -1,7 +1,8 @@
-"""Verbs that tell what there is: methods."""
+"""Verbs that tell what there is, and what is wrong with it: methods, doctor."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,3 +18,26 @@ def methods(
     from untrim.methods import describe_methods, describe_options
 
     print(describe_methods() if method is None else describe_options(method))
+
+
+@app.command()
+def doctor(
+    features: Annotated[Path | None, typer.Option("--features", "-f", help="Feature folder.")] = None,
+    annotations: Annotated[Path | None, typer.Option("--annotations", "-a", help="Labels.")] = None,
+    run: Annotated[Path | None, typer.Option(help="Run folder.")] = None,
+    videos: Annotated[Path | None, typer.Option(help="Folder of video files.")] = None,
+    subset: Annotated[
+        str | None, typer.Option(help="Look at this subset alone; default: all, to train on training.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check the machine, and whether features, labels, videos and a run are whole and fit together."""
+    import json
+
+    from untrim.doctor import check_up, describe
+
+    found = check_up(features=features, annotations=annotations, run=run, videos=videos, subset=subset)
+    content = {"schema": 1, "findings": [finding.to_json() for finding in found]}
+    print(json.dumps(content, indent=1, ensure_ascii=False) if json_ else describe(found))
+    if any(finding.severity == "error" for finding in found):
+        raise typer.Exit(1)

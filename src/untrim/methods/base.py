@@ -20,7 +20,7 @@ from untrim.features.store import FeatureInfo
 from untrim.localization.grouping import Runs
 from untrim.timeline import Detection, SnippetGrid
 
-InputScaling = Literal["none", "unit"]
+InputScaling = Literal["none", "standard"]
 Supervision = Literal["labels", "segments"]
 
 
@@ -33,6 +33,8 @@ class MethodConfig(BaseModel):
     """Adam's step size."""
     weight_decay: float = Field(default=0.0, ge=0)
     """Adam's L2 penalty."""
+    clip_gradient: float | None = Field(default=None, gt=0)
+    """A step's gradient is scaled down to this norm where it is larger; null: never."""
     iterations: int = Field(default=5000, ge=0)
     """Training steps; 0 leaves the network untrained, a baseline."""
     batch_size: int = Field(default=20, ge=1)
@@ -51,7 +53,8 @@ class MethodConfig(BaseModel):
     of their snippets, and over which losses other than the classification come in; 0: none. Without it a class whose
     action starts out with low scores or little attention is never looked for where it is."""
     input_scaling: InputScaling = "none"
-    """`none`: features as they are; `unit`: each stream divided by its root mean square over the training videos."""
+    """`none`: features as they are; `standard`: each column less its mean over the training videos, and each stream
+    divided by the root mean square of what is left."""
     add_coactivity: float = Field(default=0.0, ge=0)
     """Weight of W-TALC's co-activity similarity loss, added to the method's own; 0: none."""
     add_metric: float = Field(default=0.0, ge=0)
@@ -92,22 +95,25 @@ class Activations:
 
 
 class InputScale(nn.Module):
-    """Multiplies each feature column by a gain that was measured on the training videos; 1 until `fit`."""
+    """Brings features to the same place and scale, as measured on the training videos; nothing until `fit`."""
 
+    mean: Tensor
     gain: Tensor
 
     def __init__(self, dim: int) -> None:
         super().__init__()
+        self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("gain", torch.ones(dim))
 
     def fit(self, scaling: InputScaling, data: DataSummary) -> None:
-        """Take the gain from the training data: ``1 / rms`` of the stream of each column, or 1."""
-        if scaling == "unit":
-            self.gain.copy_(torch.from_numpy(1.0 / data.stream_rms))
+        """Take mean and gain from the training data, or leave features as they are."""
+        if scaling == "standard":
+            self.mean.copy_(torch.from_numpy(data.column_means))
+            self.gain.copy_(torch.from_numpy(1.0 / data.stream_deviations))
 
     def forward(self, features: Tensor) -> Tensor:
         """Scaled features, (B, T, D)."""
-        return features * self.gain
+        return (features - self.mean) * self.gain
 
 
 class Method(nn.Module):

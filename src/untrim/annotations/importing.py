@@ -1,0 +1,196 @@
+"""Labels of published datasets, and of lists and folders of videos, in the canonical form; with what is to be known."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from untrim.annotations.activitynet import number, read_annotations_json
+from untrim.annotations.checks import find_oddities
+from untrim.annotations.csv import read_annotations_csv
+from untrim.annotations.lists import read_lists
+from untrim.annotations.model import Annotations
+from untrim.annotations.thumos14 import LABEL_ERRORS, read_thumos14
+from untrim.errors import UntrimError, listing, nearest
+from untrim.files import read_json, read_text
+
+LAYOUTS = ("thumos14", "activitynet", "lists", "videos")
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Numbers that papers give for a dataset: videos a subset, and classes."""
+
+    name: str
+    videos: Mapping[str, int]
+    classes: int
+
+
+THUMOS14 = Published("THUMOS14", {"validation": 200, "test": 213}, 20)
+ACTIVITYNET = (
+    Published("ActivityNet 1.2", {"training": 4819, "validation": 2383, "testing": 2480}, 100),
+    Published("ActivityNet 1.3", {"training": 10024, "validation": 4926, "testing": 5044}, 200),
+)
+
+
+@dataclass(frozen=True)
+class LabelImport:
+    """Imported labels.
+
+    Args:
+        annotations: The labels.
+        notes: Counts, beside the papers' where they are known, and what is odd; a line each.
+    """
+
+    annotations: Annotations
+    notes: tuple[str, ...]
+
+
+def import_labels(
+    layout: str,
+    source: Path,
+    *,
+    subsets: Mapping[str, str] | None = None,
+    subset_file: Path | None = None,
+    fps_file: Path | None = None,
+    labels: Path | None = None,
+) -> LabelImport:
+    """Read labels in a published layout.
+
+    Args:
+        layout: ``thumos14``: a folder of the official text files. ``activitynet``: a JSON file of ActivityNet 1.2 or
+            1.3, or that of BSN, which has no subsets. ``lists``: a file of ``video,label`` rows, or a folder of one
+            file a class that lists its videos. ``videos``: a folder of video files, with `labels`.
+        source: The file or folder.
+        subsets: New names of subsets; the key ``""`` names those that have none.
+        subset_file: Annotations, or a CSV with columns ``video`` and ``subset``, that know the subsets.
+        fps_file: JSON object of frames per second by video; for THUMOS14, ``fps_dict.json`` in `source` is found.
+        labels: The CSV of labels of `videos`.
+
+    Raises:
+        UntrimError: Unknown layout, or a file is missing or wrong.
+    """
+    if layout not in LAYOUTS:
+        raise UntrimError(f"unknown layout '{layout}'", fix=nearest(layout, LAYOUTS))
+    if (labels is not None) != (layout == "videos"):
+        raise UntrimError("--labels goes with --layout videos, and that needs it", where=source)
+    notes: list[str] = []
+    if layout == "thumos14":
+        found = read_thumos14(source)
+        fps_file = fps_file or (source / "fps_dict.json" if (source / "fps_dict.json").is_file() else None)
+    elif layout == "activitynet":
+        found, notes = _activitynet(source, subset_file)
+    elif layout == "lists":
+        found = read_lists(source)
+    else:
+        from untrim.annotations.folder import read_folder
+
+        found, notes = read_folder(source, read_annotations_csv(labels or source))
+    if subset_file is not None:
+        found = _with_subsets(found, subset_file)
+    if fps_file is not None:
+        found = _with_fps(found, fps_file)
+    published = _published(layout, found)
+    notes = [*_counts(found, published), *notes, *_errors(layout, found), *map(str, find_oddities(found))]
+    return LabelImport(_renamed(found, subsets or {}), tuple(notes))
+
+
+def _activitynet(source: Path, subset_file: Path | None) -> tuple[Annotations, list[str]]:
+    found = read_annotations_json(source)
+    if {video.subset for video in found.values()} == {""}:
+        unknown = ["the file knows no subsets: give --subset-file, or --subset =training for all"]
+        return found, unknown if subset_file is None else []
+    if len({video.fps for video in found.values()}) > 1 or found[next(iter(found))].fps is None:
+        return found, []
+    note = f"the file says {found[next(iter(found))].fps:g} fps of every video, which nobody measured: left out"
+    return Annotations([replace(video, fps=None) for video in found.values()], source), [note]
+
+
+def _published(layout: str, found: Annotations) -> Published | None:
+    """The dataset that the labels are those of, by its number of classes."""
+    candidates = {"thumos14": (THUMOS14,), "activitynet": ACTIVITYNET}.get(layout, ())
+    return next((dataset for dataset in candidates if dataset.classes == len(found.labels)), None)
+
+
+def _counts(found: Annotations, published: Published | None) -> list[str]:
+    """Videos, instances and classes, and how they compare with the papers'."""
+    lines = [f"{len(found)} videos, {len(found.labels)} classes" + (f": {published.name}" if published else "")]
+    counts = Counter(video.subset for video in found.values())
+    for subset, count in sorted(counts.items()):
+        instances = sum(len(video.instances) for video in found.values() if video.subset == subset)
+        line = f"  {subset or '(no subset)'}: {count} videos, {instances} instances"
+        wanted = published.videos.get(subset) if published else None
+        if wanted is not None:
+            line += f"; the papers' {wanted}" if count == wanted else f"; the papers have {wanted}"
+        lines.append(line)
+    if published is None:
+        return lines
+    whole = sum(published.videos.values())
+    absent = [subset for subset in published.videos if subset not in counts and "" not in counts]
+    if absent:
+        lines.append(f"no videos of subset {listing(absent)}: {published.name} has them, this source does not")
+    elif len(found) != whole:
+        lines.append(
+            f"{whole - len(found)} of the {whole} videos are not in this file: such files list what their makers could "
+            "still download, and figures on fewer videos are not the papers'"
+        )
+    return lines
+
+
+def _errors(layout: str, found: Annotations) -> list[str]:
+    """What is known to be wrong in THUMOS14, or to be missing in ActivityNet."""
+    if layout == "activitynet" and any(not video.labels for video in found.values()):
+        return ["labels of the testing videos were never published"]
+    if layout != "thumos14":
+        return []
+    cliff = {(name, i.segment) for name, v in found.items() for i in v.instances if i.label == "CliffDiving"}
+    diving = {(name, i.segment) for name, v in found.items() for i in v.instances if i.label == "Diving"}
+    lines = [f"{len(cliff & diving)} of {len(cliff)} CliffDiving instances are Diving instances, too"] if cliff else []
+    lines += [f"known error in {name}: {what}" for name, what in LABEL_ERRORS.items() if name in found]
+    return [*lines, "`untrim evaluate --protocol list` tells which protocol leaves out what"]
+
+
+def _with_subsets(found: Annotations, file: Path) -> Annotations:
+    known = _subsets_of(file)
+    if not any(name in known for name in found):
+        raise UntrimError("names none of the videos", where=file)
+    return Annotations(
+        [replace(video, subset=known.get(name, video.subset)) for name, video in found.items()], found.source
+    )
+
+
+def _subsets_of(file: Path) -> dict[str, str]:
+    """Subsets by video, of annotations or of any CSV with columns ``video`` and ``subset``."""
+    if file.suffix.lower() == ".json":
+        known = {name: video.subset for name, video in read_annotations_json(file).items()}
+    else:
+        rows = list(csv.DictReader(io.StringIO(read_text(file))))
+        if not rows or not {"video", "subset"} <= rows[0].keys():
+            raise UntrimError("needs columns video and subset", where=file)
+        known = {row["video"] or "": row["subset"] or "" for row in rows}
+    return {**{name.removeprefix("v_"): subset for name, subset in known.items()}, **known}
+
+
+def _with_fps(found: Annotations, file: Path) -> Annotations:
+    content = read_json(file)
+    if not isinstance(content, dict):
+        raise UntrimError("should be an object of frames per second by video", where=file)
+    known = {name: number(content[name], file, f"fps of '{name}'") for name in found if name in content}
+    if not known or min(known.values()) <= 0:
+        raise UntrimError("names none of the videos, or an fps that is not positive", where=file)
+    return Annotations([replace(video, fps=known.get(name, video.fps)) for name, video in found.items()], found.source)
+
+
+def _renamed(found: Annotations, subsets: Mapping[str, str]) -> Annotations:
+    there = {video.subset for video in found.values()}
+    if unknown := [name for name in subsets if name not in there]:
+        raise UntrimError(
+            f"no video in subset '{unknown[0]}'", where=found.source, fix=f"there: {listing(there or {'(none)'})}"
+        )
+    return Annotations(
+        [replace(video, subset=subsets.get(video.subset, video.subset)) for video in found.values()], found.source
+    )

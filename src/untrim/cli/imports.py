@@ -1,0 +1,97 @@
+"""Verbs that read what others published: import labels, import features."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from untrim.cli.app import app
+from untrim.errors import UntrimError, WorkFailed
+
+imports = typer.Typer(help="Read labels and features of other projects.", no_args_is_help=True)
+app.add_typer(imports, name="import")
+
+
+@imports.command()
+def labels(
+    source: Annotated[Path, typer.Argument(help="File or folder of the layout.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Annotations to write, .json or .csv.")],
+    layout: Annotated[str, typer.Option(help="thumos14, activitynet, lists or videos.")],
+    subset: Annotated[
+        list[str],
+        typer.Option("--subset", metavar="OLD=NEW", help="Rename a subset; repeatable. =NEW names those without."),
+    ] = [],  # noqa: B006
+    subset_file: Annotated[Path | None, typer.Option(help="Annotations or CSV that know the subsets.")] = None,
+    fps_file: Annotated[Path | None, typer.Option(help="JSON of frames per second by video.")] = None,
+    table: Annotated[Path | None, typer.Option("--labels", help="With videos: CSV of video,label[,start,end].")] = None,
+) -> None:
+    """Write labels of a published dataset, of lists or of a folder of videos as annotations; compares its counts."""
+    from untrim.annotations import write_annotations
+    from untrim.annotations.importing import import_labels
+
+    pairs = [text.partition("=") for text in subset]
+    if wrong := [text for text, (_, mark, new) in zip(subset, pairs, strict=True) if not mark or not new.strip()]:
+        raise UntrimError(f"--subset {wrong[0]}: not a renaming", fix="write it as validation=training")
+    found = import_labels(
+        layout,
+        source,
+        subsets={old.strip(): new.strip() for old, _, new in pairs},
+        subset_file=subset_file,
+        fps_file=fps_file,
+        labels=table,
+    )
+    write_annotations(found.annotations, output)
+    print("\n".join([*found.notes, f"annotations: {output}"]))
+
+
+@imports.command()
+def features(
+    sources: Annotated[list[Path], typer.Argument(help="Files or folders of the layout.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Feature folder to write.")],
+    layout: Annotated[str, typer.Option(help="wtalc, basnet, ecm, actionformer or opentad.")],
+    annotations: Annotated[
+        Path | None, typer.Option("--annotations", "-a", help="Labels that know durations and frames per second.")
+    ] = None,
+    fps: Annotated[float | None, typer.Option(min=0.01, help="Frames per second, for all videos.")] = None,
+    snippet_frames: Annotated[int | None, typer.Option(min=1, help="Frames that a snippet sees.")] = None,
+    stride_frames: Annotated[int | None, typer.Option(min=1, help="Frames from one snippet to the next.")] = None,
+    center_frames: Annotated[
+        float | None, typer.Option(min=0, help="Frames before the middle of the first snippet; default: half of it.")
+    ] = None,
+    streams: Annotated[str | None, typer.Option(help="Columns a stream, in order, as rgb=1024,flow=1024.")] = None,
+    backbone: Annotated[str | None, typer.Option(help="What made the features.")] = None,
+) -> None:
+    """Turn features that others extracted into a feature folder; resumes by itself."""
+    from untrim.annotations import read_annotations
+    from untrim.features.importers import import_features
+
+    report = import_features(
+        layout,
+        sources,
+        output,
+        annotations=None if annotations is None else read_annotations(annotations),
+        fps=fps,
+        snippet_frames=snippet_frames,
+        stride_frames=stride_frames,
+        center_frames=center_frames,
+        streams=None if streams is None else _columns(streams),
+        backbone=backbone,
+    )
+    print("\n".join([*report.lines(), f"features: {output}"]))
+    for reason in report.failed.values():
+        print(f"failed: {reason}", file=sys.stderr)
+    if report.failed:
+        raise WorkFailed(f"{len(report.failed)} videos could not be imported", where=output)
+
+
+def _columns(text: str) -> dict[str, int]:
+    try:
+        found = {name.strip(): int(width) for name, width in (part.split("=") for part in text.split(","))}
+    except ValueError:
+        found = {}
+    if not found or "" in found or min(found.values()) < 1:
+        raise UntrimError(f"--streams {text}: not columns a stream", fix="write it as rgb=1024,flow=1024")
+    return found

@@ -1,0 +1,125 @@
+"""Labels, and whether features fit them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from untrim.annotations import Annotations
+from untrim.annotations.checks import find_oddities
+from untrim.doctor.finding import Finding
+from untrim.errors import listing
+from untrim.features.store import INFO_NAME, FeatureFolder
+
+_SLACK = 0.03  # of a video's duration that features may lack: containers count sound, too
+_SYSTEMATIC = 0.02  # spread of duration ratios below which they have one cause
+_RATES = (15, 23.976, 24, 25, 29.97, 30, 50, 59.94, 60)
+
+
+def check_labels(annotations: Annotations, subset: str | None) -> Iterator[Finding]:
+    """Labels by themselves; `subset` is the one to train on."""
+    where = str(annotations.source)
+    counts = Counter(video.subset or "(none)" for video in annotations.values())
+    listed = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+    yield Finding("note", "labels", f"{len(annotations)} videos ({listed}), {len(annotations.labels)} classes", where)
+    for oddity in find_oddities(annotations):
+        yield Finding("warning", oddity.kind, str(oddity), where, _REMEDIES[oddity.kind], oddity.videos)
+    alike: dict[str, list[str]] = defaultdict(list)
+    for label in annotations.labels:
+        alike[re.sub(r"[\W_]", "", label).casefold()].append(label)
+    if doubles := [" = ".join(labels) for labels in alike.values() if len(labels) > 1]:
+        yield Finding(
+            "warning", "alike", f"labels that differ in spelling alone: {listing(doubles)}", where, "unify them"
+        )
+    trained = subset or "training"
+    videos = [video for video in annotations.values() if video.subset == trained]
+    if not videos:
+        severity = "warning" if subset is None else "error"
+        what = f"no video in subset '{trained}' to train on"
+        yield Finding(severity, "subset", what, where, f"train with --subset, of {listing(counts, most=6)}")  # type: ignore[arg-type]
+        return
+    if bare := [video.name for video in videos if not video.labels]:
+        what = f"{len(bare)} videos of subset '{trained}' without a label: {listing(bare)}"
+        yield Finding("error", "training", what, where, "label them, or take them out", tuple(bare))
+    support = Counter(label for video in videos for label in video.labels)
+    if unseen := [label for label in annotations.labels if label not in support]:
+        what = f"{len(unseen)} classes without a training video: {listing(unseen)}"
+        yield Finding("warning", "unseen", what, where, "they cannot be learned, and count as 0 in the mean")
+    if rare := [label for label, count in support.items() if count == 1]:
+        what = f"{len(rare)} classes with a single training video: {listing(rare)}"
+        yield Finding("warning", "rare", what, where, "label more; two or more let a method see what they share")
+
+
+_REMEDIES = {
+    "unlabelled": "they are of use for neither training nor evaluation",
+    "empty": "mend or remove them; evaluation counts them as missed",
+    "beyond": "check whether labels and videos are of the same files",
+    "repeated": "remove the copies; evaluation counts one of each pair as missed",
+    "overlapping": "evaluation wants a detection for each; merge what is one",
+}
+
+
+def check_features_fit(
+    folder: FeatureFolder, snippets: Mapping[str, int], annotations: Annotations, subset: str | None
+) -> Iterator[Finding]:
+    """Whether the labelled videos have features, and both agree on how long they last."""
+    where = str(folder.path)
+    for name, count in sorted(Counter(video.subset for video in annotations.values()).items()):
+        missing = [v.name for v in annotations.values() if v.subset == name and v.name not in snippets]
+        if not missing or (subset is not None and name != subset):
+            continue
+        what = f"{len(missing)} of {count} videos of subset '{name}' have no features: {listing(missing)}"
+        if any(other in snippets for one in missing for other in (one.removeprefix("v_"), f"v_{one}") if other != one):
+            what += "; with or without `v_` in front there are some"
+        severity = "warning" if subset is None and len(missing) == count else "error"
+        remedy = "extract or import them, or take them out of the annotations"
+        yield Finding(severity, "missing", what, where, remedy, tuple(missing))  # type: ignore[arg-type]
+    if extra := [name for name in snippets if name not in annotations]:
+        what = f"{len(extra)} videos have features and no labels: {listing(extra)}"
+        yield Finding("note", "unannotated", what, where, videos=tuple(extra))
+    yield from _durations(folder, snippets, annotations)
+    rates = {
+        name: (folder.info.videos[name].fps, v.fps) for name, v in annotations.items() if name in folder.info.videos
+    }
+    if differing := [
+        n for n, (mine, theirs) in rates.items() if mine and theirs and abs(mine - theirs) > 0.01 * theirs
+    ]:
+        mine, theirs = rates[differing[0]]
+        what = f"fps of {len(differing)} videos differ from the labels': {differing[0]} {mine:g} against {theirs:g}"
+        yield Finding("warning", "fps", what, where, "import the features again with -a", tuple(differing))
+
+
+def _durations(folder: FeatureFolder, snippets: Mapping[str, int], annotations: Annotations) -> Iterator[Finding]:
+    """Whether T snippets of a stride are as long as the video."""
+    ratios: dict[str, float] = {}
+    off: list[str] = []
+    for name, count in snippets.items():
+        own, entry = annotations.get(name), folder.info.videos.get(name)
+        duration = (own.duration if own else None) or (entry.duration if entry else None)
+        if not duration:
+            continue
+        grid = folder.info.grid(name)
+        rest = (grid.snippet_frames + grid.stride_frames) / grid.fps
+        covered = grid.boundary(count)
+        ratios[name] = count * grid.stride_seconds / duration
+        if abs(covered - duration) > rest + _SLACK * duration:
+            off.append(name)
+    if not off:
+        return
+    where, values = str(folder.path), np.array([ratios[name] for name in off])
+    median = float(np.median(values))
+    if len(off) > len(ratios) / 2 and np.mean(np.abs(values / median - 1) < _SYSTEMATIC) > 0.5:
+        fps = folder.info.fps * median
+        near = min(_RATES, key=lambda rate: abs(rate - fps))
+        guess = f"fps is {near:g}" if abs(near - fps) < _SYSTEMATIC * fps else f"stride or fps is off by {median:.3g}"
+        what = f"features of {len(off)} videos last {median:.3g} times as long as the videos; perhaps their {guess}"
+        remedy = f"import or extract again with the right --fps ({INFO_NAME} says {folder.info.fps:g})"
+        yield Finding("error", "timing", what, where, remedy, tuple(off))
+        return
+    worst = max(off, key=lambda name: abs(np.log(ratios[name])))
+    what = f"features of {len(off)} videos are longer or shorter than the videos: {worst} {ratios[worst]:.3g} times"
+    remedy = "see whether features, labels and files are the same videos"
+    yield Finding("warning", "durations", what, where, remedy, tuple(off))

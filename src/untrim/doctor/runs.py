@@ -1,0 +1,76 @@
+"""A run, and video files, and whether features and labels fit them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from untrim.annotations import Annotations
+from untrim.doctor.finding import Finding, from_error
+from untrim.errors import UntrimError, listing
+from untrim.features.store import FeatureFolder
+from untrim.progress import progress
+from untrim.training.checkpoint import Run
+from untrim.video.decode import VideoFile, find_videos
+
+
+def check_run(run: Run, folder: FeatureFolder | None, annotations: Annotations | None) -> Iterator[Finding]:
+    """Whether a run is whole, and made for these features and labels."""
+    where = str(run.path)
+    yield Finding("note", "run", f"{run.method}, {len(run.labels)} classes, trained on '{run.subset}'", where)
+    if not run.finished:
+        yield Finding("error", "unfinished", "is not trained to the end", where, "run `untrim train` with --resume")
+    if leftovers := sorted(file.name for file in run.path.rglob(".*.tmp")):
+        what = f"{len(leftovers)} leftovers of work that was stopped: {listing(leftovers)}"
+        yield Finding("warning", "leftovers", what, where, "remove them when nothing runs")
+    if folder is not None:
+        try:
+            run.check_features(folder)
+        except UntrimError as error:
+            yield from_error("mismatch", error)
+    if annotations is None:
+        return
+    if unknown := [label for label in annotations.labels if label not in run.labels]:
+        concerned = tuple(name for name, video in annotations.items() if {*video.labels} & {*unknown})
+        what = f"{len(unknown)} labels that the run does not know: {listing(unknown)}"
+        yield Finding("warning", "unknown", what, where, "it cannot find them; train again with them", concerned)
+
+
+def check_videos(
+    folder: Path, snippets: Mapping[str, int] | None, annotations: Annotations | None
+) -> Iterator[Finding]:
+    """Whether video files can be read, and have features and labels."""
+    try:
+        files = find_videos([folder])
+    except UntrimError as error:
+        yield from_error("videos", error)
+        return
+    rates: dict[str, float | None] = {}
+    with progress("open videos", len(files)) as advance:
+        for file in files:
+            try:
+                with VideoFile(file) as video:
+                    rates[file.stem] = video.info.fps
+            except UntrimError as error:
+                yield from_error("video", error)
+            advance(file.stem)
+    where = str(folder)
+    yield Finding("note", "videos", f"{len(files)} video files", where)
+    if snippets is not None and (missing := [file.stem for file in files if file.stem not in snippets]):
+        what = f"{len(missing)} video files have no features: {listing(missing)}"
+        yield Finding(
+            "warning", "unextracted", what, where, "run `untrim extract` again; it does what is missing", tuple(missing)
+        )
+    if annotations is None:
+        return
+    if missing := [name for name in annotations if name not in {file.stem for file in files}]:
+        what = f"{len(missing)} labelled videos have no file: {listing(missing)}"
+        yield Finding("warning", "fileless", what, where, "names are the files' without ending", tuple(missing))
+    known = {name: (rates[name], v.fps) for name, v in annotations.items() if rates.get(name) and v.fps}
+    if off := [
+        name for name, (mine, theirs) in known.items() if abs((mine or 0) - (theirs or 0)) > 0.01 * (theirs or 1)
+    ]:
+        mine, theirs = known[off[0]]
+        what = f"fps of {len(off)} files differ from the labels': {off[0]} {mine:g} against {theirs:g}"
+        remedy = "are these other encodings of the videos? times in seconds still hold, frame numbers do not"
+        yield Finding("warning", "fps", what, where, remedy, tuple(off))

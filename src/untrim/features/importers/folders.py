@@ -1,0 +1,153 @@
+"""Layouts with one file a video: those of BaS-Net, ActionFormer, OpenTAD and ECM."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from untrim.errors import UntrimError
+from untrim.features.importers.target import JOINT, Array, Target
+from untrim.progress import progress
+
+_LARGEST_MEMBER = 1 << 31  # bytes; a longer one is no video's features, but a file that unfolds to fill the memory
+_DAMAGED = (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, NotImplementedError)
+
+
+def read_basnet(sources: Sequence[Path], target: Target) -> tuple[str, ...]:
+    """Import folders ``rgb/`` and ``flow/`` (or one of them) of ``<video>.npy``, wherever below `sources` they stand.
+
+    BaS-Net (Lee et al., AAAI 2020) keeps them under ``train/`` and ``test/``.
+
+    Raises:
+        UntrimError: There are no such folders.
+    """
+    places = sorted({found.parent for source in sources for found in _folders(source) if found.name in ("rgb", "flow")})
+    if not places:
+        raise UntrimError("holds no folder rgb or flow", where=sources[0], fix="name the folder above them")
+    kept = [stream for stream in ("rgb", "flow") if any((place / stream).is_dir() for place in places)]
+    videos = [(place, name) for place in places for name in sorted(_stems(place, kept))]
+    with progress("import", len(videos)) as advance:
+        for place, name in videos:
+            if missing := [stream for stream in kept if not (place / stream / f"{name}.npy").is_file()]:
+                target.fail(name, f"has no {missing[0]}")
+            else:
+                _take(target, name, [place / stream / f"{name}.npy" for stream in kept], kept)
+            advance(name)
+    return ()
+
+
+def read_files(sources: Sequence[Path], target: Target) -> tuple[str, ...]:
+    """Import folders of ``<video>.npy`` (T, D), or of ``<video>.npz`` with ``feats`` and, where they say, ``fps``,
+    ``feat_stride``, ``feat_num_frames`` and ``duration``: ActionFormer (Zhang et al., ECCV 2022) and OpenTAD.
+
+    Raises:
+        UntrimError: There are no such files.
+    """
+    files = _files(sources, (".npy", ".npz"))
+    with progress("import", len(files)) as advance:
+        for file in files:
+            if file.suffix == ".npy":
+                _take(target, file.stem, [file], [JOINT])
+            else:
+                _take_npz(target, file)
+            advance(file.stem)
+    return ()
+
+
+def read_ecm(sources: Sequence[Path], target: Target) -> tuple[str, ...]:
+    """Import folders of ``<video>.npz`` with ``feat_spa`` and ``feat_tem``, (1024, T), whose T is the same for all
+    videos: ECM's own. ``frame_num`` by ``fps`` is the duration, where the annotations do not know it.
+
+    Raises:
+        UntrimError: There are no such files.
+    """
+    files = _files(sources, (".npz",))
+    with progress("import", len(files)) as advance:
+        for file in files:
+            try:
+                found = _members(file, ("feat_spa", "feat_tem", "frame_num", "fps"))
+                frames, fps = _number(found, "frame_num"), _number(found, "fps")
+                parts = {"rgb": found["feat_spa"].T, "flow": found["feat_tem"].T}  # (1024, T) -> (T, 1024)
+            except _DAMAGED as error:
+                target.fail(file.stem, _reason(error))
+            else:
+                target.save(file.stem, parts, duration=frames / fps if frames and fps else None, rescaled=True)
+            advance(file.stem)
+    return ()
+
+
+def _take(target: Target, name: str, files: Sequence[Path], streams: Sequence[str]) -> None:
+    """Take over a video whose streams lie in a ``.npy`` each, memory-mapped."""
+    try:
+        parts = {s: np.load(f, mmap_mode="r", allow_pickle=False) for s, f in zip(streams, files, strict=True)}
+    except _DAMAGED as error:
+        target.fail(name, _reason(error))
+    else:
+        target.save(name, parts)
+
+
+def _take_npz(target: Target, file: Path) -> None:
+    timing = target.timing
+    try:
+        found = _members(file, ("feats", "fps", "feat_stride", "feat_num_frames", "duration"))
+        features, fps, duration = found["feats"], _number(found, "fps"), _number(found, "duration")
+        for key, wanted in (("feat_stride", timing.stride_frames), ("feat_num_frames", timing.snippet_frames)):
+            value = _number(found, key)
+            if value is not None and value != wanted:
+                option = "--stride-frames" if key == "feat_stride" else "--snippet-frames"
+                raise ValueError(f"{key} is {value:g}, not {wanted}; if it is so for all videos, give {option}")
+    except _DAMAGED as error:
+        target.fail(file.stem, _reason(error))
+    else:
+        target.save(file.stem, {JOINT: features}, fps=fps, duration=duration)
+
+
+def _members(file: Path, names: Sequence[str]) -> Mapping[str, Array]:
+    """Those of `names` that a ``.npz`` file holds."""
+    with zipfile.ZipFile(file) as packed:
+        for entry in packed.infolist():
+            if entry.file_size > _LARGEST_MEMBER:
+                raise ValueError(f"'{entry.filename}' unfolds to {entry.file_size / 1e9:.0f} GB")
+    with np.load(file, allow_pickle=False) as archive:
+        found = {name: archive[name] for name in names if name in archive.files}
+    for name, array in found.items():
+        if not isinstance(array, np.ndarray):  # numpy gives the bytes of what is no .npy
+            raise ValueError(f"'{name}' is no array")
+    return found
+
+
+def _number(found: Mapping[str, Array], key: str) -> float | None:
+    if key not in found:
+        return None
+    value = float(found[key].reshape(()) if found[key].size == 1 else np.nan)
+    if not (np.isfinite(value) and value > 0):
+        raise ValueError(f"{key} is not a positive number")
+    return value
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"holds no {error}"
+    return f"cannot be read: {error!s:.120}" if str(error) else f"cannot be read: {type(error).__name__}"
+
+
+def _folders(source: Path) -> list[Path]:
+    if not source.is_dir():
+        raise UntrimError("no such folder", where=source)
+    return [source, *(path for path in source.rglob("*") if path.is_dir())]
+
+
+def _stems(place: Path, streams: Sequence[str]) -> set[str]:
+    return {file.stem for stream in streams for file in (place / stream).glob("*.npy") if file.name[0] != "."}
+
+
+def _files(sources: Sequence[Path], endings: tuple[str, ...]) -> list[Path]:
+    """Files with such endings, at any depth below `sources`."""
+    folders = [folder for source in sources for folder in _folders(source)]
+    files = sorted({f for folder in folders for f in folder.iterdir() if f.suffix in endings and f.name[0] != "."})
+    if not files:
+        raise UntrimError(f"holds no {' or '.join(endings)}", where=sources[0])
+    return files

@@ -1,0 +1,116 @@
+"""W-TALC's layout (Paul et al., ECCV 2018), which most weakly-supervised code since then reads.
+
+``<Dataset>-I3D-JOINTFeatures.npy`` is a pickled array of arrays (T, 2048), one a video: RGB, then flow, of videos at 25
+frames a second, one snippet every 16 frames. Beside it, ``<Dataset>-Annotations/`` holds ``videoname.npy``,
+``subset.npy`` and ``duration.npy`` in the same order.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from untrim.errors import UntrimError
+from untrim.features.importers.target import JOINT, Array, Target
+from untrim.progress import progress
+from untrim.unpickle import OnArray, load_arrays
+
+
+def read_wtalc(sources: Sequence[Path], target: Target) -> tuple[str, ...]:
+    """Import the features of a file, a video at a time: `sources` are the file, and the folder of names if it does not
+    lie beside it; or one folder that holds both.
+
+    Returns:
+        What is worth knowing.
+
+    Raises:
+        UntrimError: A file is missing, holds more than arrays, or the names do not fit the features.
+    """
+    file, folder = _found(sources)
+    names = _texts(folder / "videoname.npy")
+    durations = _durations(folder / "duration.npy", len(names))
+    with open(file, "rb") as stream, progress("import", len(names)) as advance:
+        taken = 0
+
+        def take(array: Array) -> object:
+            nonlocal taken
+            if taken < len(names):
+                target.save(names[taken], {JOINT: array}, duration=durations[taken])
+                advance(names[taken])
+            taken += 1
+            return None
+
+        _each_array(stream, file, take)
+    if taken != len(names):
+        raise UntrimError(f"holds {taken} videos, {folder / 'videoname.npy'} names {len(names)}", where=file)
+    subsets = Counter(_texts(folder / "subset.npy", len(names)))
+    return (f"subsets of the layout: {', '.join(f'{count} {name}' for name, count in sorted(subsets.items()))}",)
+
+
+def _found(sources: Sequence[Path]) -> tuple[Path, Path]:
+    if len(sources) == 1 and sources[0].is_dir():
+        files = sorted(sources[0].glob("*JOINTFeatures.npy"))
+        if len(files) != 1:
+            raise UntrimError(f"holds {len(files)} *JOINTFeatures.npy", where=sources[0], fix="name the file itself")
+        sources = files
+    file = sources[0]
+    folder = sources[1] if len(sources) > 1 else file.with_name(f"{file.name.partition('-I3D')[0]}-Annotations")
+    if not file.is_file():
+        raise UntrimError("no such file", where=file)
+    if not (folder / "videoname.npy").is_file():
+        raise UntrimError("has no videoname.npy", where=folder, fix="name the layout's folder of annotations too")
+    return file, folder
+
+
+def _each_array(stream: BinaryIO, file: Path, take: OnArray) -> None:
+    """Call `take` with each array in the file; the memory holds one at a time."""
+    shape, dtype = _header(stream, file)
+    if dtype.hasobject:
+        outer = load_arrays(stream, file, take)
+        if not isinstance(outer, np.ndarray):
+            raise UntrimError("is not an array of arrays", where=file)
+        return
+    if len(shape) != 3:
+        raise UntrimError(f"holds {dtype} {shape}, wanted one array (T, D) a video", where=file)
+    for array in np.load(file, mmap_mode="r", allow_pickle=False):
+        take(array)
+
+
+def _header(stream: BinaryIO, file: Path) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+    try:
+        version = np.lib.format.read_magic(stream)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(stream)
+    except (ValueError, EOFError, SyntaxError) as error:
+        raise UntrimError(f"is not a .npy file: {error!s:.80}", where=file) from error
+    return shape, dtype
+
+
+def _texts(file: Path, count: int | None = None) -> list[str]:
+    """The texts in a file of the layout, bytes or not, as an array of texts or of objects."""
+    try:
+        with open(file, "rb") as stream:
+            shape, dtype = _header(stream, file)
+            rows = load_arrays(stream, file) if dtype.hasobject else np.load(file, allow_pickle=False)
+    except FileNotFoundError:
+        raise UntrimError("no such file", where=file) from None
+    except ValueError as error:
+        raise UntrimError(f"cannot be read: {error!s:.80}", where=file) from error
+    texts = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in np.ravel(rows)]  # type: ignore[arg-type]
+    if not all(isinstance(text, str) for text in texts) or len(texts) != (len(texts) if count is None else count):
+        raise UntrimError(f"holds {dtype} {shape}, wanted a text a video", where=file)
+    return [str(text) for text in texts]
+
+
+def _durations(file: Path, count: int) -> list[float | None]:
+    if not file.is_file():
+        return [None] * count
+    try:
+        values = np.load(file, allow_pickle=False).astype(np.float64).reshape(count, -1)[:, 0]
+    except ValueError as error:
+        raise UntrimError(f"does not hold a number a video: {error!s:.80}", where=file) from error
+    return [float(value) if np.isfinite(value) and value > 0 else None for value in values]

@@ -1,0 +1,83 @@
+"""The papers' result tables and ablation figures as data, each row with the config that makes it.
+
+One YAML file a paper, named after its method, and ``project.yaml`` for tables of this project. Figures are mAP in %.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from untrim.errors import UntrimError, nearest
+from untrim.validation import validate
+
+Percent = Annotated[float, Field(ge=0, le=100)]
+
+
+class Row(BaseModel):
+    """One row of a table: what makes it, and what the paper says of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    name: str
+    """As the table calls it."""
+    method: str | None = None
+    """Name of the method; null: random proposals."""
+    recipe: str | None = None
+    """Preset or recipe that this row stands for, whatever the others are run with."""
+    settings: dict[str, bool | int | float | str | None] = {}
+    """Values laid over those of the recipe."""
+    published: tuple[Percent | None, ...] = ()
+    """Published mAP along the table's `iou`; empty: none."""
+    average: Percent | None = None
+    """Published mean over the table's `iou`."""
+
+
+class Table(BaseModel):
+    """A table of a paper."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    title: str
+    """What is compared."""
+    dataset: str | None = None
+    """Dataset of the published figures."""
+    iou: tuple[float, ...]
+    """tIoU thresholds."""
+    rows: tuple[Row, ...]
+    """What can be run."""
+    others: dict[str, tuple[Percent | None, ...]] = {}
+    """Published mAP of systems that are not here."""
+
+
+@cache
+def tables() -> dict[str, Table]:
+    """All tables by name, ``paper:table``."""
+    found = {}
+    for file in sorted(files(__name__).iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".yaml"):
+            for name, values in yaml.safe_load(file.read_text(encoding="utf-8")).items():
+                found[f"{file.name.removesuffix('.yaml')}:{name}"] = validate(Table, values, file)
+    return found
+
+
+def find_table(name: str) -> Table:
+    """The table of that name.
+
+    Raises:
+        UntrimError: No such table; names the nearest.
+    """
+    if name not in tables():
+        raise UntrimError(f"unknown table '{name}'", fix=f"{nearest(name, tables())}; --list shows all")
+    return tables()[name]
+
+
+def describe_tables() -> str:
+    """All tables: name, title, rows."""
+    return "\n".join(
+        f"{name:20} {table.title} ({'; '.join(row.name for row in table.rows)})" for name, table in tables().items()
+    )

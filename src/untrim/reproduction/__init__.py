@@ -1,0 +1,1 @@
+"""Run the rows of a table, several seeds each, and set what is measured beside what was published."""

@@ -1,0 +1,193 @@
+"""One row of a table with one seed: train, localize, evaluate, in a process of its own, and keep the result."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import resource
+import sys
+from contextlib import redirect_stderr
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from untrim.annotations import Annotations, read_annotations
+from untrim.errors import UntrimError
+from untrim.files import read_json, write_json
+
+RESULT_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a table is measured on.
+
+    Args:
+        features: Feature folders to train on.
+        annotations: Annotations, one file a feature folder; the first pair is evaluated on too.
+        segments: Annotations with the training segments, for methods that need them, in place of the first.
+        training: Subset to train on.
+        validation: Subset to localize and evaluate.
+        protocol: Of the evaluation.
+    """
+
+    features: tuple[Path, ...]
+    annotations: tuple[Path, ...]
+    segments: Path | None = None
+    training: str = "training"
+    validation: str = "validation"
+    protocol: str = "activitynet"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one job gave; mAP as fractions.
+
+    Args:
+        seed: Of the job.
+        mean: mAP at each threshold.
+        average: Mean of it over the thresholds.
+        interval: 95% interval of `average` over the videos.
+        peak_memory_mb: Most memory of the process that trained and localized.
+        train_seconds: Wall time of the training; None where nothing is trained.
+    """
+
+    seed: int
+    mean: tuple[float, ...]
+    average: float
+    interval: tuple[float, float]
+    peak_memory_mb: float
+    train_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A row with a seed.
+
+    Args:
+        row: Name of the row.
+        method: Name of the method; None for random proposals.
+        recipe: Preset, recipe or None for the project's defaults.
+        settings: Values laid over them, as JSON, so that a job is hashable.
+        seed: Of everything random.
+        iou: tIoU thresholds.
+        folder: Where to keep run and result.
+        data: What it is measured on.
+    """
+
+    row: str
+    method: str | None
+    recipe: str | None
+    settings: str
+    seed: int
+    iou: tuple[float, ...]
+    folder: Path
+    data: Data
+
+    @property
+    def result(self) -> Path:
+        """File of the result."""
+        return self.folder / f"{self.seed}.json"
+
+    @property
+    def key(self) -> str:
+        """Changes with everything that the result depends on but the code."""
+        what = asdict(self) | {"folder": None, "schema": RESULT_SCHEMA}
+        files = [_stamp(path) for path in (*self.data.annotations, self.data.segments) if path is not None]
+        stamps = [_stamp(path / "features.json") for path in self.data.features]
+        return hashlib.sha256(json.dumps([what, files, stamps], sort_keys=True, default=str).encode()).hexdigest()
+
+    def measured(self) -> Result | None:
+        """The result, if it is there and was made of the same."""
+        found = read_json(self.result) if self.result.exists() else None
+        if not isinstance(found, dict) or found.get("key") != self.key:
+            return None
+        average = found["intervals"]["average_mAP"]
+        return Result(
+            seed=self.seed,
+            mean=tuple(found["evaluation"]["mAP"]),
+            average=found["evaluation"]["average_mAP"],
+            interval=(average["low"], average["high"]),
+            peak_memory_mb=found["peak_memory_mb"],
+            train_seconds=found["train_seconds"],
+        )
+
+
+def _stamp(path: Path) -> str:
+    if not path.exists():
+        raise UntrimError("is not there", where=path)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def measure(job: Job) -> str | None:
+    """Make the result of a job and write it; gives why it could not be made, or None."""
+    import torch
+
+    torch.set_num_threads(1)  # So that figures depend on the seed alone, not on how many jobs run at a time.
+    try:
+        with redirect_stderr(io.StringIO()):  # The progress that counts is that of the table.
+            write_json(job.result, _measure(job))
+    except UntrimError as error:
+        return str(error)
+    return None
+
+
+def _measure(job: Job) -> dict[str, object]:
+    from untrim.annotations import write_detections
+    from untrim.evaluation.detection import evaluate_detections
+    from untrim.evaluation.uncertainty import bootstrap
+    from untrim.features.store import FeatureFolder
+    from untrim.pipeline import localize
+    from untrim.reproduction.baselines import random_detections
+    from untrim.training.loop import train
+    from untrim.training.tracking import METRICS, read_metrics
+
+    folders = [FeatureFolder.open(path) for path in job.data.features]
+    annotations = [read_annotations(path) for path in job.data.annotations]
+    validation = annotations[0].subset(job.data.validation)
+    seconds, config = None, {}
+    if job.method is None:
+        found = random_detections(validation, folders[0], job.seed)
+    else:
+        sources = list(zip(folders, _with_segments(job, annotations), strict=True))
+        run = train(
+            job.method,
+            sources,
+            job.folder / f"{job.seed}",
+            recipe=job.recipe,
+            settings=json.loads(job.settings),
+            subset=job.data.training,
+            seed=job.seed,
+            resume=True,
+            device="cpu",
+        )
+        found = localize(run, folders[0], validation, device="cpu")
+        steps = read_metrics(run.path / METRICS)
+        seconds = steps[-1]["seconds"] if steps else 0.0
+        config = run.config.model_dump()
+    write_detections(found, job.folder / f"{job.seed}.detections.json")
+    protocol, subset = job.data.protocol, job.data.validation
+    result = evaluate_detections(found, annotations[0], job.iou, protocol, subset=subset)
+    spread = bootstrap(found, annotations[0], job.iou, protocol, subset=subset)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    return {
+        "key": job.key,
+        "row": job.row,
+        "seed": job.seed,
+        "method": job.method,
+        "config": config,
+        "evaluation": result.to_json(),
+        "intervals": spread.to_json(),
+        "peak_memory_mb": peak,
+        "train_seconds": seconds,
+    }
+
+
+def _with_segments(job: Job, annotations: list[Annotations]) -> list[Annotations]:
+    """The annotations to train on: for a method that needs segments, those that have them."""
+    from untrim.methods import load_method
+
+    assert job.method is not None
+    if load_method(job.method).supervision == "labels" or job.data.segments is None:
+        return annotations
+    return [read_annotations(job.data.segments), *annotations[1:]]

@@ -1,0 +1,189 @@
+"""Run the rows of a table with several seeds, as many at a time as there are cores; what is there is not run again."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean, stdev
+
+from untrim.errors import UntrimError, WorkFailed, nearest
+from untrim.files import make_folder
+from untrim.progress import progress
+from untrim.reports.published import Row, Table
+from untrim.reproduction.measuring import Data, Job, Result, measure
+from untrim.workers import Died, work_off
+
+_TRIAL_STEPS = 5
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the seeds of one row gave, in %.
+
+    Args:
+        row: The row.
+        results: One a seed.
+    """
+
+    row: Row
+    results: tuple[Result, ...]
+
+    def at(self, index: int) -> tuple[float, float]:
+        """Mean and standard deviation over the seeds of mAP at the threshold with that index."""
+        return _spread([result.mean[index] for result in self.results])
+
+    @property
+    def average(self) -> tuple[float, float]:
+        """Mean and standard deviation over the seeds of the mean over the thresholds."""
+        return _spread([result.average for result in self.results])
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95% interval over the videos of that mean: mean of the seeds' ends."""
+        low, high = zip(*(result.interval for result in self.results), strict=True)
+        return 100 * mean(low), 100 * mean(high)
+
+    @property
+    def train_seconds(self) -> float | None:
+        """Mean over the seeds; None where nothing is trained."""
+        values = [result.train_seconds for result in self.results if result.train_seconds is not None]
+        return mean(values) if values else None
+
+    @property
+    def peak_memory_mb(self) -> float:
+        """Largest of the seeds."""
+        return max(result.peak_memory_mb for result in self.results)
+
+
+def _spread(fractions: Sequence[float]) -> tuple[float, float]:
+    values = [100 * fraction for fraction in fractions]
+    return mean(values), stdev(values) if len(values) > 1 else 0.0
+
+
+def jobs_of(
+    rows: Sequence[Row],
+    table: Table,
+    data: Data,
+    output: Path,
+    seeds: int,
+    recipe: str | None,
+    settings: Mapping[str, object],
+) -> list[Job]:
+    """The jobs of some rows of a table, all seeds of the first row first.
+
+    Args:
+        rows: Rows of `table`.
+        table: Gives the thresholds.
+        data: What to measure on.
+        output: Folder of the results; each row has a folder of its own in it.
+        seeds: Seeds 0, 1, ….
+        recipe: Preset or recipe that rows are laid over which name none; None for the project's defaults.
+        settings: Values laid over everything.
+    """
+    return [
+        Job(
+            row=row.name,
+            method=row.method,
+            recipe=row.recipe or (recipe if row.method else None),
+            settings=json.dumps({**row.settings, **settings} if row.method else {}, sort_keys=True),
+            seed=seed,
+            iou=table.iou,
+            folder=output / "".join(c if c.isalnum() or c in "._-" else "-" for c in row.name),
+            data=data,
+        )
+        for row in rows
+        for seed in range(seeds)
+    ]
+
+
+def chosen_rows(table: Table, names: Sequence[str], data: Data) -> list[Row]:
+    """The rows of those names, or all that can be run on the data.
+
+    Raises:
+        UntrimError: No such row.
+    """
+    from untrim.methods import load_method
+
+    known = {row.name: row for row in table.rows}
+    for name in names:
+        if name not in known:
+            raise UntrimError(f"no row '{name}'", fix=nearest(name, known))
+    if names:
+        return [known[name] for name in names]
+    needs = {row.name for row in table.rows if row.method and load_method(row.method).supervision == "segments"}
+    return [row for row in table.rows if row.name not in needs or data.segments is not None]
+
+
+def run_jobs(jobs: Sequence[Job], at_a_time: int | None = None) -> None:
+    """Do the jobs that are not done, each in a process of its own with one thread.
+
+    Raises:
+        UntrimError: The first job that cannot be done: its input is wrong.
+        WorkFailed: The first job whose process died.
+    """
+    for job in jobs:
+        make_folder(job.folder)
+    missing = [job for job in jobs if job.measured() is None]
+    at_a_time = at_a_time or os.cpu_count() or 1
+    with progress("reproduce", len(jobs), len(jobs) - len(missing)) as advance, ThreadPoolExecutor(at_a_time) as pool:
+        futures = {pool.submit(_in_own_process, job): job for job in missing}
+        try:
+            for future in as_completed(futures):
+                future.result()
+                advance(f"{futures[future].row}, seed {futures[future].seed}")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _in_own_process(job: Job) -> None:
+    for outcome in work_off(measure, [job], 1):
+        if outcome is not None:
+            reason = outcome[1]
+            if isinstance(reason, Died):
+                raise WorkFailed(f"row '{job.row}', seed {job.seed}: {reason.reason}", where=job.folder)
+            if reason is not None:
+                raise UntrimError(f"row '{job.row}', seed {job.seed}: {reason}")
+
+
+def collect(rows: Sequence[Row], jobs: Sequence[Job]) -> list[Measured]:
+    """What the jobs of each row gave."""
+    found = []
+    for row in rows:
+        results = [job.measured() for job in jobs if job.row == row.name]
+        found.append(Measured(row, tuple(result for result in results if result is not None)))
+    return found
+
+
+def estimate(jobs: Sequence[Job], output: Path) -> dict[str, float]:
+    """Seconds that each row will take to train, all seeds together, from a few steps of each."""
+    seconds: dict[str, float] = {}
+    for job in {job.row: job for job in jobs if job.method is not None}.values():
+        seeds = sum(other.row == job.row and other.measured() is None for other in jobs)
+        short = json.dumps({**json.loads(job.settings), "iterations": _TRIAL_STEPS}, sort_keys=True)
+        trial = replace(job, settings=short, folder=output / "trial" / job.folder.name)
+        run_jobs([trial], 1)
+        result = trial.measured()
+        assert result is not None
+        assert result.train_seconds is not None
+        seconds[job.row] = seeds * result.train_seconds / _TRIAL_STEPS * _iterations(job)
+    return seconds
+
+
+def _iterations(job: Job) -> int:
+    from untrim.annotations import read_annotations
+    from untrim.data.dataset import TrainingVideos
+    from untrim.data.summary import summarize
+    from untrim.features.store import FeatureFolder
+    from untrim.methods import load_method
+    from untrim.training.settings import configure
+
+    assert job.method is not None
+    pairs = zip(job.data.features, job.data.annotations, strict=True)
+    sources = [(FeatureFolder.open(folder), read_annotations(file).subset(job.data.training)) for folder, file in pairs]
+    data = summarize(TrainingVideos(sources))
+    return configure(load_method(job.method), data, job.recipe, json.loads(job.settings)).iterations

@@ -1,0 +1,103 @@
+"""A measured table beside the published one: Markdown, CSV and a figure."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from untrim.files import atomic_path, write_text
+from untrim.reports.published import Table
+from untrim.reproduction.runner import Measured
+
+
+def markdown(name: str, table: Table, measured: Sequence[Measured], dataset: str | None) -> str:
+    """The table as Markdown: measured mean ± standard deviation over seeds; where the dataset is that of the paper,
+    published figures stand below."""
+    heads = ["", *(f"{iou:g}" for iou in table.iou), "average", "95% over videos", "seeds", "training s", "memory MB"]
+    lines = [f"{name}: {table.title}. mAP in % at each tIoU: mean ± standard deviation over seeds.", ""]
+    lines += [_line(heads), _line(["---", *["---:"] * (len(heads) - 1)])]
+    for row in measured:
+        figures = [_spread(*row.at(index)) for index in range(len(table.iou))]
+        low, high = row.interval
+        cost = [_number(row.train_seconds), _number(row.peak_memory_mb)]
+        lines.append(
+            _line(
+                [
+                    row.row.name,
+                    *figures,
+                    _spread(*row.average),
+                    f"{low:.1f} to {high:.1f}",
+                    str(len(row.results)),
+                    *cost,
+                ]
+            )
+        )
+    if dataset == table.dataset and dataset is not None:
+        lines += ["", "Published:", "", _line(["", *heads[1 : len(table.iou) + 2]])]
+        lines.append(_line(["---", *["---:"] * (len(table.iou) + 1)]))
+        said = {row.name: (row.published, row.average) for row in table.rows if row.published or row.average}
+        said |= {other: (figures, None) for other, figures in table.others.items()}
+        for row_name, (published, average) in said.items():
+            shown = published or (None,) * len(table.iou)
+            lines.append(_line([row_name, *(_number(figure, 1) for figure in (*shown, average))]))
+    return "\n".join(lines) + "\n"
+
+
+def write_table(name: str, table: Table, measured: Sequence[Measured], dataset: str | None, output: Path) -> list[Path]:
+    """Write ``<table>.md``, ``.csv`` and ``.svg`` into `output`; gives their paths."""
+    stem = name.replace(":", "-")
+    paths = [output / f"{stem}{suffix}" for suffix in (".md", ".csv", ".svg")]
+    write_text(paths[0], markdown(name, table, measured, dataset))
+    write_text(paths[1], _csv(table, measured))
+    with atomic_path(paths[2]) as temporary:
+        _figure(table, measured).savefig(temporary, format="svg", metadata={"Date": None})
+    return paths
+
+
+def _csv(table: Table, measured: Sequence[Measured]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["row", "seed", "iou", "mAP", "published"])
+    for row in measured:
+        for result in row.results:
+            for index, iou in enumerate(table.iou):
+                published = row.row.published[index] if row.row.published else None
+                value = 100 * result.mean[index]
+                writer.writerow([row.row.name, result.seed, f"{iou:g}", f"{value:.2f}", published])
+    return text.getvalue()
+
+
+def _figure(table: Table, measured: Sequence[Measured]) -> Figure:
+    """mAP over tIoU, or over rows where there is one threshold; bars are the standard deviation."""
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    if len(table.iou) > 1:
+        for row in measured:
+            means, spreads = zip(*(row.at(index) for index in range(len(table.iou))), strict=True)
+            axes.errorbar(table.iou, means, spreads, label=row.row.name, capsize=2, marker="o", markersize=3)
+        axes.set_xlabel("tIoU")
+        figure.legend(loc="outside right upper", fontsize=8)
+    else:
+        means, spreads = zip(*(row.at(0) for row in measured), strict=True)
+        axes.bar([row.row.name for row in measured], means, yerr=spreads, capsize=3)
+        axes.tick_params(axis="x", rotation=20)
+    axes.set_ylabel("mAP in %")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    return figure
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _spread(value: float, deviation: float) -> str:
+    return f"{value:.1f} ± {deviation:.1f}"
+
+
+def _number(value: float | None, digits: int = 0) -> str:
+    return "" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,285 @@
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from untrim.annotations import Annotations, Video, write_annotations
+from untrim.cli import main
+from untrim.doctor import Finding, check_up, describe
+from untrim.doctor.features import scan_features
+from untrim.doctor.matching import check_features_fit, check_labels
+from untrim.doctor.runs import check_run
+from untrim.features.store import FeatureFolder, VideoInfo
+from untrim.timeline import Instance, Segment
+from untrim.training.checkpoint import Run
+from untrim.training.loop import train
+
+Corpus = tuple[FeatureFolder, Annotations]
+
+
+def serious(findings: list[Finding]) -> dict[str, str]:
+    """Severity by check, of what is no note; each with a remedy."""
+    found = [finding for finding in findings if finding.severity != "note"]
+    assert all(finding.remedy for finding in found), found
+    return {finding.check: finding.severity for finding in found}
+
+
+def examined(corpus: Corpus, subset: str | None = None) -> dict[str, str]:
+    folder, annotations = corpus
+    scan = scan_features(folder)
+    fit = check_features_fit(folder, scan.snippets, annotations, subset)
+    return serious([*scan.findings, *check_labels(annotations, subset), *fit])
+
+
+def test_nothing_is_wrong_with_a_sound_corpus(corpus: Corpus) -> None:
+    assert examined(corpus) == {}
+
+
+def _nan(corpus: Corpus) -> Corpus:
+    folder, annotations = corpus
+    array = folder.load("video03")
+    array[5:7, 2] = np.nan
+    np.save(folder.file("video03"), array)
+    return folder, annotations
+
+
+def _constant(corpus: Corpus) -> Corpus:
+    folder, annotations = corpus
+    folder.save("video03", np.repeat(folder.load("video03")[:1], 40, axis=0))
+    return folder, Annotations([replace(v, duration=None) for v in annotations.values()])
+
+
+def _twin(corpus: Corpus) -> Corpus:
+    folder, annotations = corpus
+    shutil.copy(folder.file("video03"), folder.file("video15"))
+    return folder, Annotations([replace(v, duration=None) for v in annotations.values()])
+
+
+def _half_file(corpus: Corpus) -> Corpus:
+    folder, annotations = corpus
+    folder.file("video03").write_bytes(folder.file("video03").read_bytes()[:500])
+    return folder, annotations
+
+
+def _short(corpus: Corpus) -> Corpus:
+    folder, annotations = corpus
+    folder.save("video03", folder.load("video03")[:5])
+    return folder, Annotations([replace(v, duration=None) for v in annotations.values()])
+
+
+def _gone(corpus: Corpus) -> Corpus:
+    corpus[0].file("video03").unlink()
+    return corpus
+
+
+def _prefix(corpus: Corpus) -> Corpus:
+    folder, annotations = corpus
+    for name in folder.names():
+        folder.file(name).rename(folder.file(f"v_{name}"))
+    return folder, annotations
+
+
+def _stopped(corpus: Corpus) -> Corpus:
+    (corpus[0].path / ".video99.npy.host-1.tmp").touch()
+    return corpus
+
+
+def _lost(corpus: Corpus) -> Corpus:
+    folder, annotations = corpus
+    folder.info.videos = {name: VideoInfo() for name in [*folder.names()[1:], "video77"]}
+    return folder, annotations
+
+
+def _dead_stream(corpus: Corpus) -> Corpus:
+    folder, annotations = corpus
+    folder.info.streams = {"rgb": (0, 24), "flow": (24, 48)}
+    for name in folder.names():
+        array = folder.load(name)
+        array[:, 24:] = 0
+        folder.save(name, array)
+    return folder, annotations
+
+
+def _wrong_fps(corpus: Corpus) -> Corpus:
+    """Features of videos at 30 frames a second that claim 25."""
+    folder, annotations = corpus
+    return folder, Annotations([replace(v, duration=(v.duration or 0) * 25 / 30) for v in annotations.values()])
+
+
+def _one_other_length(corpus: Corpus) -> Corpus:
+    folder, annotations = corpus
+    changed = {name: replace(v, duration=100.0) if name == "video03" else v for name, v in annotations.items()}
+    return folder, Annotations(changed.values())
+
+
+def _own_fps(corpus: Corpus) -> Corpus:
+    folder, annotations = corpus
+    folder.info.videos = {name: VideoInfo(fps=24) if name == "video03" else VideoInfo() for name in folder.names()}
+    videos = [replace(v, fps=30.0 if v.name == "video03" else None, duration=None) for v in annotations.values()]
+    return folder, Annotations(videos)
+
+
+def _unlabelled(corpus: Corpus) -> Corpus:
+    folder, annotations = corpus
+    changed = {name: replace(v, labels=()) if name == "video03" else v for name, v in annotations.items()}
+    return folder, Annotations(changed.values())
+
+
+def _unseen(corpus: Corpus) -> Corpus:
+    folder, annotations = corpus
+    more = Instance("Jump", Segment(1, 2))
+    changed = {n: replace(v, instances=(*v.instances, more)) if n == "video15" else v for n, v in annotations.items()}
+    return folder, Annotations(changed.values())
+
+
+def _other_subset(corpus: Corpus) -> Corpus:
+    folder, annotations = corpus
+    return folder, Annotations([replace(v, subset="test") for v in annotations.values()])
+
+
+@pytest.mark.parametrize(
+    ("harm", "wanted"),
+    [
+        (_nan, {"nan": "error"}),
+        (_constant, {"constant": "warning"}),
+        (_twin, {"duplicates": "warning"}),
+        (_half_file, {"unreadable": "error", "missing": "error"}),
+        (_short, {"short": "warning"}),
+        (_gone, {"missing": "error"}),
+        (_prefix, {"missing": "warning"}),
+        (_stopped, {"leftovers": "warning"}),
+        (_lost, {"lost": "warning", "foreign": "warning"}),
+        (_dead_stream, {"stream": "error"}),
+        (_wrong_fps, {"timing": "error"}),
+        (_one_other_length, {"durations": "warning"}),
+        (_own_fps, {"fps": "warning"}),
+        (_unlabelled, {"unlabelled": "warning", "training": "error"}),
+        (_unseen, {"alike": "warning", "unseen": "warning"}),
+        (_other_subset, {"subset": "warning"}),
+    ],
+)
+def test_each_harm_is_found_and_nothing_else(
+    corpus: Corpus, harm: Callable[[Corpus], Corpus], wanted: dict[str, str]
+) -> None:
+    assert examined(harm(corpus)) == wanted
+
+
+def test_what_the_findings_say(corpus: Corpus) -> None:
+    folder, annotations = _wrong_fps(corpus)
+    scan = scan_features(folder)
+    (timing,) = check_features_fit(folder, scan.snippets, annotations, None)
+    assert "last 1.2 times as long as the videos; perhaps their fps is 30" in timing.what
+    assert "features.json says 25" in timing.remedy
+    assert len(timing.videos) == 18
+    folder, annotations = _prefix(corpus)
+    missing = next(iter(check_features_fit(folder, scan_features(folder).snippets, annotations, "training")))
+    assert missing.severity == "error"
+    assert "with or without `v_`" in missing.what
+
+
+def test_a_subset_that_is_asked_for_must_be_there(corpus: Corpus) -> None:
+    assert examined(corpus, "test") == {"subset": "error"}
+    _gone(corpus)
+    assert examined(corpus, "validation") == {}  # The video that is gone is one of training.
+    assert examined(corpus, "training") == {"missing": "error"}
+
+
+def test_reading_is_in_pieces(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = scan_features(_twin(corpus)[0])
+    monkeypatch.setattr("untrim.doctor.features._ROWS", 7)
+    pieces = scan_features(corpus[0])
+    assert pieces.findings == whole.findings
+    np.testing.assert_array_equal(pieces.low, whole.low)
+    np.testing.assert_array_equal(pieces.high, whole.high)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on features of the kind of `corpus`."""
+    rng, path = np.random.default_rng(0), tmp_path_factory.mktemp("run")
+    info = {"schema": 1, "snippet_frames": 16, "stride_frames": 16, "fps": 25, "first_center_seconds": 0.32, "dim": 48,
+            "streams": {"rgb": [0, 48]}, "backbone": "test"}  # fmt: skip
+    (path / "features.json").write_text(json.dumps(info))
+    folder = FeatureFolder.open(path)
+    videos = [Video(f"v{index}", "training", None, (("jump", "run", "throw")[index % 3],)) for index in range(6)]
+    for video in videos:
+        folder.save(video.name, rng.normal(size=(12, 48)))
+    train("wsad", [(folder, Annotations(videos))], path / "run", settings={"iterations": 1})
+    return path / "run"
+
+
+def test_a_run_that_fits(corpus: Corpus, trained: Path) -> None:
+    found = list(check_run(Run.open(trained), *corpus))
+    assert serious(found) == {}
+    assert "wsad, 3 classes" in found[0].what
+
+
+def test_a_run_that_does_not(corpus: Corpus, trained: Path, tmp_path: Path) -> None:
+    path = shutil.copytree(trained, tmp_path / "copy")
+    (path / "model.safetensors").unlink()
+    (path / ".config.yaml.host-1.tmp").touch()
+    folder, annotations = corpus
+    folder.info.fps = 30
+    annotations = Annotations([*annotations.values(), Video("new", "validation", None, ("swim",))])
+    found = list(check_run(Run.open(path), folder, annotations))
+    assert serious(found) == {
+        "unfinished": "error", "leftovers": "warning", "mismatch": "error", "unknown": "warning"
+    }  # fmt: skip
+    assert next(finding.videos for finding in found if finding.check == "unknown") == ("new",)
+
+
+def run(*arguments: object) -> int:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["untrim", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+    assert isinstance(stopped.value.code, int)
+    return stopped.value.code
+
+
+def test_the_verb(corpus: Corpus, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, annotations = corpus
+    write_annotations(annotations, tmp_path / "labels.json")
+    arguments = ["-f", folder.path, "-a", tmp_path / "labels.json", "--run", trained]
+    assert run("doctor", *arguments) == 0
+    assert "Python" in capsys.readouterr().out
+    folder.file("video03").unlink()
+    assert run("doctor", *arguments, "--json") == 1
+    content = json.loads(capsys.readouterr().out)
+    assert content["schema"] == 1
+    errors = [finding for finding in content["findings"] if finding["severity"] == "error"]
+    assert [(error["check"], error["videos"]) for error in errors] == [("missing", ["video03"])]
+    assert run("doctor", "-f", tmp_path / "nothing", "-a", tmp_path / "labels.csv", "--run", tmp_path) == 1
+    printed = capsys.readouterr().out
+    assert "nothing: has no features.json" in printed
+    assert "labels.csv: no such file" in printed
+    assert "is not a run folder" in printed
+
+
+def test_videos(shared_data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    clip = next((shared_data / "clips").glob("anet_v_GGSY1Qvo990*"))
+    shutil.copy(clip, folder)
+    (folder / "broken.mp4").write_bytes(b"not a video")
+    labels = Annotations(
+        [Video(clip.stem, "training", 18.16, ("x",), fps=12.0), Video("gone", "training", labels=("y",))]
+    )
+    write_annotations(labels, tmp_path / "labels.json")
+    found = [f for f in check_up(annotations=tmp_path / "labels.json", videos=folder) if f.check != "rare"]
+    assert serious(found) == {"video": "error", "fileless": "warning", "fps": "warning"}
+    assert "broken.mp4" in describe(found)
+
+
+def test_the_description_sums_up() -> None:
+    note, error = Finding("note", "a", "fine"), Finding("error", "b", "lost", "here", "look")
+    assert describe([note]).endswith("nothing is wrong")
+    lines = describe([note, error]).splitlines()
+    assert lines[0] == "error   here: lost"
+    assert lines[1].strip() == "-> look"
+    assert lines[-1] == "1 errors, 0 warnings"

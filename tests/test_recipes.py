@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from untrim import recipes
+from untrim.data.summary import DataSummary
+from untrim.errors import UntrimError
+from untrim.methods import METHODS, load_method
+from untrim.reports.published import Row, find_table, tables
+from untrim.training.settings import configure, recipe_names
+from untrim.validation import validate
+
+RECIPES = Path(str(recipes.__file__)).parent
+PAPERS = ("wsad", "wsbm", "lpat", "ecm")
+
+
+@pytest.fixture
+def summary() -> DataSummary:
+    return DataSummary(200, 20, 64, 1.1, np.arange(100, 300), np.zeros(64, np.float32), np.ones(64, np.float32))
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_is_a_config_of_its_method_and_cites_each_value(name: str, summary: DataSummary) -> None:
+    method = load_method(name.split("-")[0])
+    text = (RECIPES / f"{name}.yaml").read_text()
+    values = yaml.safe_load(text)
+    config = configure(method, summary, name, {})
+    assert {key: getattr(config, key) for key in values} == values
+    assert all(line.partition("#")[2].strip() for line in text.splitlines())
+
+
+def test_every_paper_has_a_recipe_for_each_of_its_datasets() -> None:
+    of_papers = {(name.split(":")[0], table.dataset) for name, table in tables().items() if table.dataset}
+    assert {paper for paper, _ in of_papers} == {*PAPERS}
+    assert {f"{paper}-{dataset}" for paper, dataset in of_papers} <= {*recipe_names()}
+
+
+def test_an_unknown_recipe_names_the_nearest(summary: DataSummary) -> None:
+    with pytest.raises(UntrimError, match="did you mean 'ecm-thumos14'"):
+        configure(load_method("ecm"), summary, "ecm-thumos", {})
+
+
+ROWS = [(name, row) for name, table in tables().items() for row in table.rows]
+
+
+@pytest.mark.parametrize(("table", "row"), ROWS, ids=[f"{name}-{row.name}" for name, row in ROWS])
+def test_a_row_can_be_run(table: str, row: Row, summary: DataSummary) -> None:
+    assert len(row.published) in (0, len(find_table(table).iou))
+    if row.method is not None:
+        assert row.method in METHODS
+        configure(load_method(row.method), summary, row.recipe, row.settings)
+
+
+def test_tables_hold_what_the_papers_say() -> None:
+    assert find_table("wsbm:table1").rows[-1].published[4] == 26.8
+    assert [row.published[2] for row in find_table("wsad:table3").rows] == [14.0, 28.4, 29.6]
+    assert [row.published for row in find_table("ecm:table4").rows] == [
+        (19.6,),
+        (17.1,),
+        (22.8,),
+        (24.2,),
+        (23.4,),
+        (29.1,),
+    ]
+    assert find_table("lpat:table3").rows[1].published == (46.7, 37.5, 27.9, 17.6, 10.0)
+    averages = find_table("lpat:table1")
+    for row in averages.rows:
+        if row.average and None not in row.published:
+            assert sum(figure or 0 for figure in row.published) / 5 == pytest.approx(row.average, abs=0.06)
+    assert all(len(figures) == len(table.iou) for table in tables().values() for figures in table.others.values())
+
+
+def test_a_table_that_is_not_there_names_the_nearest() -> None:
+    with pytest.raises(UntrimError, match="did you mean 'wsbm:table1'"):
+        find_table("wsbm:tabel1")
+    with pytest.raises(UntrimError, match="published"):
+        validate(Row, {"name": "x", "published": [120.0]}, "a table")

@@ -1,0 +1,117 @@
+import csv
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from untrim.annotations import Annotations, write_annotations
+from untrim.cli import main
+from untrim.features.store import FeatureFolder
+from untrim.reports.published import Row, Table
+from untrim.reproduction.measuring import Data, Job
+from untrim.reproduction.runner import collect, jobs_of, run_jobs
+from untrim.reproduction.writing import markdown
+
+ROWS = (Row(name="short", method="wsad", settings={"iterations": 2}, published=(50.0, 40.0)), Row(name="random"))
+TABLE = Table(title="Two rows", dataset="thumos14", iou=(0.3, 0.5), rows=ROWS, others={"Other": (60.0, None)})
+
+
+@pytest.fixture
+def data(corpus: tuple[FeatureFolder, Annotations], tmp_path: Path) -> Data:
+    folder, annotations = corpus
+    write_annotations(annotations, tmp_path / "annotations.json")
+    return Data((folder.path,), (tmp_path / "annotations.json",))
+
+
+@pytest.fixture
+def jobs(data: Data, tmp_path: Path) -> list[Job]:
+    return jobs_of(ROWS, TABLE, data, tmp_path / "out", 2, None, {})
+
+
+def times(jobs: list[Job]) -> list[int]:
+    return [job.result.stat().st_mtime_ns for job in jobs]
+
+
+def test_results_are_kept_and_set_beside_published_ones_where_they_apply(
+    jobs: list[Job], data: Data, tmp_path: Path
+) -> None:
+    run_jobs(jobs, 2)
+    short, random = first = collect(ROWS, jobs)
+    before = times(jobs)
+    jobs[3].result.unlink()
+    run_jobs(jobs, 1)
+    assert [old == new for old, new in zip(before, times(jobs), strict=True)] == [True, True, True, False]
+    assert [row.at(0) for row in collect(ROWS, jobs)] == [row.at(0) for row in first]
+
+    other = jobs_of(ROWS, TABLE.model_copy(update={"iou": (0.1, 0.5)}), data, tmp_path / "out", 2, None, {})
+    assert other[2].measured() is None
+
+    with_published, without = (markdown("t", TABLE, first, dataset) for dataset in ("thumos14", None))
+    assert "| short | 50.0 | 40.0 |  |" in with_published
+    assert "| Other | 60.0 |  |  |" in with_published
+    assert "Published" not in without
+    for row in short, random:
+        mean = 50 * (row.results[0].mean[1] + row.results[1].mean[1])
+        assert f" {mean:.1f} ± " in without
+    assert json.loads(jobs[0].result.read_text())["evaluation"]["mAP"] == list(short.results[0].mean)
+    assert random.train_seconds is None
+
+
+def test_the_command_writes_table_and_figure(
+    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["untrim", "reproduce", "ecm:table4", "-f", str(data.features[0]), "-a", str(data.annotations[0])]
+    command += [
+        "-o",
+        str(tmp_path / "out"),
+        "--seeds",
+        "1",
+        "--jobs",
+        "2",
+        "--row",
+        "pre",
+        "--row",
+        "all",
+        "--dataset",
+        "thumos14",
+    ]
+    command += ["--set", "iterations=2", "--set", "hidden=8"]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert "| all | 29.1 |  |" in capsys.readouterr().out
+    rows = list(csv.DictReader((tmp_path / "out" / "ecm-table4.csv").open()))
+    assert [(row["row"], row["iou"], row["published"]) for row in rows] == [
+        ("pre", "0.5", "19.6"),
+        ("all", "0.5", "29.1"),
+    ]
+    assert "<svg" in (tmp_path / "out" / "ecm-table4.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["wsbm:tabel1"], "did you mean 'wsbm:table1'"),
+        (["wsbm:table1", "--row", "al"], "did you mean 'all'"),
+        (["wsbm:table1", "--set", "sigmaa=1"], "did you mean 'sigma'"),
+        (["project:methods", "--row", "supervised upper bound"], "labels without segments"),
+    ],
+)
+def test_a_wrong_call_is_one_line(
+    arguments: list[str],
+    message: str,
+    data: Data,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    places = ["-f", str(data.features[0]), "-a", str(data.annotations[0]), "-o", str(tmp_path / "out"), "--seeds", "1"]
+    monkeypatch.setattr(sys, "argv", ["untrim", "reproduce", *arguments, *places])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("untrim:")]
+    assert len(lines) == 1
+    assert message in lines[0]
