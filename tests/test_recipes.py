@@ -18,7 +18,16 @@ PAPERS = ("wsad", "wsbm", "lpat", "ecm")
 
 @pytest.fixture
 def summary() -> DataSummary:
-    return DataSummary(200, 20, 64, 1.1, np.arange(100, 300), np.zeros(64, np.float32), np.ones(64, np.float32))
+    return DataSummary(
+        200,
+        20,
+        64,
+        1.1,
+        np.arange(100, 300),
+        np.zeros(64, np.float32),
+        np.ones(64, np.float32),
+        np.ones(64, np.float32),
+    )
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -40,6 +49,47 @@ def test_every_paper_has_a_recipe_for_each_of_its_datasets() -> None:
 def test_an_unknown_recipe_names_the_nearest(summary: DataSummary) -> None:
     with pytest.raises(UntrimError, match="did you mean 'ecm-thumos14'"):
         configure(load_method("ecm"), summary, "ecm-thumos", {})
+
+
+def test_a_recipe_of_another_method_is_refused(summary: DataSummary) -> None:
+    """STPN's config knows every value of WSBM's recipe, so that nothing else would tell."""
+    with pytest.raises(UntrimError, match=r"unknown recipe 'wsbm-thumos14'.*did you mean 'stpn-thumos14'"):
+        configure(load_method("stpn"), summary, "wsbm-thumos14", {})
+
+
+SAME = {
+    "ecm-activitynet12": "paper_activitynet12",
+    "ecm-activitynet13": "paper_activitynet13",
+    "ecm-thumos14": "paper",
+    "lpat-thumos14": "paper",
+    "lpat-activitynet12": "paper_activitynet",
+    "wsad-thumos14": "paper",
+    "wsad-thumos14-official": "official",
+    "wsbm-thumos14": "paper",
+    "wtalc-thumos14": "official",
+}
+
+
+@pytest.mark.parametrize(("recipe", "preset"), SAME.items())
+def test_a_recipe_says_the_same_as_the_preset(recipe: str, preset: str, summary: DataSummary) -> None:
+    """But for LPAT's w_b, which the recipe gives as the number that the preset's 1 / C is on that dataset."""
+    method = load_method(recipe.split("-")[0])
+    of_recipe, of_preset = (configure(method, summary, name, {}).model_dump() for name in (recipe, preset))
+    classes = {"thumos14": 20, "activitynet12": 100}
+    if method is load_method("lpat"):
+        assert of_recipe.pop("background_weight") == 1 / classes[recipe.split("-")[1]]
+        assert of_preset.pop("background_weight") is None
+    assert of_recipe == of_preset
+
+
+@pytest.mark.parametrize("name", [name for name, table in tables().items() if table.dataset])
+def test_rows_differ_under_the_recipe_of_the_dataset_too(name: str, summary: DataSummary) -> None:
+    """A row that leaves to the defaults what makes it that row would be another one's twin under a recipe."""
+    paper, table = name.split(":")[0], find_table(name)
+    rows = [row for row in table.rows if row.method == paper]
+    for recipe in (None, f"{paper}-{table.dataset}"):
+        configs = [configure(load_method(paper), summary, recipe, row.settings).model_dump_json() for row in rows]
+        assert len({*configs}) == len(rows)
 
 
 ROWS = [(name, row) for name, table in tables().items() for row in table.rows]
@@ -65,6 +115,7 @@ def test_tables_hold_what_the_papers_say() -> None:
         (29.1,),
     ]
     assert find_table("lpat:table3").rows[1].published == (46.7, 37.5, 27.9, 17.6, 10.0)
+    assert find_table("ecm:class_agnostic").rows[0].published == (27.6,)
     averages = find_table("lpat:table1")
     for row in averages.rows:
         if row.average and None not in row.published:

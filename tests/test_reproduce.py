@@ -7,6 +7,7 @@ import pytest
 
 from untrim.annotations import Annotations, write_annotations
 from untrim.cli import main
+from untrim.errors import UntrimError
 from untrim.features.store import FeatureFolder
 from untrim.reports.published import Row, Table
 from untrim.reproduction.measuring import Data, Job
@@ -56,6 +57,14 @@ def test_results_are_kept_and_set_beside_published_ones_where_they_apply(
         assert f" {mean:.1f} ± " in without
     assert json.loads(jobs[0].result.read_text())["evaluation"]["mAP"] == list(short.results[0].mean)
     assert random.train_seconds is None
+
+
+def test_what_makes_a_row_stands_and_what_one_row_does_not_know_is_said_at_once(data: Data, tmp_path: Path) -> None:
+    rows = (Row(name="untrained", method="wsad", settings={"iterations": 0}), Row(name="wsbm", method="wsbm"))
+    jobs = jobs_of(rows, TABLE, data, tmp_path / "out", 1, None, {"iterations": 9})
+    assert [json.loads(job.settings)["iterations"] for job in jobs] == [0, 9]
+    with pytest.raises(UntrimError, match=r"row 'wsbm'.*unknown key 'kappa'"):
+        jobs_of(rows, TABLE, data, tmp_path / "out", 1, None, {"kappa": 3})
 
 
 def test_the_command_writes_table_and_figure(

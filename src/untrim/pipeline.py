@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +10,15 @@ import numpy as np
 import torch
 
 from untrim.annotations import Annotations
+from untrim.device import choose_device
 from untrim.errors import UntrimError
+from untrim.features.backbones import load_backbone
+from untrim.features.extract import extract
 from untrim.features.store import FeatureFolder
 from untrim.files import atomic_path
 from untrim.progress import progress
 from untrim.timeline import Detection
-from untrim.training.checkpoint import Run
-from untrim.training.loop import choose_device
+from untrim.training.checkpoint import FEATURES, Run
 
 
 def localize(
@@ -34,7 +36,8 @@ def localize(
         features: Features of the kind the run was trained on.
         videos: The videos to look at, by name; None for all in `features`. From annotations, known durations are
             taken too, and nothing else.
-        activations: Folder for ``<video>.npz`` with the activation sequences; None to write none.
+        activations: Folder for ``<video>.npz`` with the activation sequences and, as ``centers``, the seconds that they
+            lie at; None to write none.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Returns:
@@ -60,10 +63,70 @@ def localize(
             duration = features.duration(name, len(array)) if known is None else known
             detections[name] = _tidy(model.localize(found, features.info.grid(name)), duration)
             if activations is not None:
+                grid = features.info.grid(name)
+                centers = np.array([grid.center(index) for index in range(len(array))])
                 with atomic_path(activations / f"{name}.npz") as temporary, open(temporary, "wb") as stream:
-                    np.savez(stream, **found.arrays())
+                    np.savez(stream, centers=centers, **found.arrays())
             advance("")
     return detections
+
+
+def localize_videos(
+    run: Run,
+    videos: Sequence[Path],
+    features: Path,
+    *,
+    options: Mapping[str, object] | None = None,
+    activations: Path | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+) -> tuple[dict[str, list[Detection]], Mapping[str, str]]:
+    """Find the actions of a run in video files, whose features are extracted by the recipe that the run knows.
+
+    Args:
+        run: A finished run, trained on features that `untrim extract` made.
+        videos: Video files, and folders that hold some.
+        features: Folder to keep the features in; what is there of them already is not extracted again.
+        options: Values of the backbone's config that the recipe does not hold, since they change no features: a
+            device, the place of weights.
+        activations: As in `localize`.
+        device: As in `localize`.
+        workers: Processes that extract; None for one a core.
+
+    Returns:
+        Detections by video, as `localize` gives them, and for each video that could not be done the reason.
+
+    Raises:
+        UntrimError: The run is not finished, or its features cannot be extracted here; or as in `extract`.
+        WorkFailed: As in `extract`.
+    """
+    if not run.finished:
+        raise UntrimError("is not trained to the end", where=run.path, fix="run `untrim train` with --resume")
+    recipe = {**run.features.recipe, **(options or {})}
+    _check_recipe(run, recipe)
+    report = extract(videos, features, run.features.backbone, recipe, workers)
+    names = sorted([*report.done, *report.skipped])
+    if not names:
+        return {}, report.failed
+    found = localize(run, FeatureFolder.open(features), names, activations=activations, device=device)
+    return found, report.failed
+
+
+def _check_recipe(run: Run, recipe: Mapping[str, object]) -> None:
+    """Check that `recipe` makes features like those of the run, before long work starts."""
+    remedy = "extract the features as the run's were made, and name their folder with -f alone"
+    try:
+        info = load_backbone(run.features.backbone, recipe).info(run.features.backbone)
+    except UntrimError as error:
+        raise UntrimError(
+            f"features like those of the run cannot be extracted: {error}", where=run.path / FEATURES, fix=remedy
+        ) from error
+    if difference := run.features.disagreement(info):
+        raise UntrimError(
+            f"other features would be extracted than the run was trained on: {difference}",
+            where=run.path / FEATURES,
+            fix=remedy,
+        )
 
 
 def _tidy(detections: Sequence[Detection], duration: float) -> list[Detection]:

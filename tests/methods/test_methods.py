@@ -14,7 +14,14 @@ from untrim.training.settings import configure
 
 def make_summary(dim: int) -> DataSummary:
     return DataSummary(
-        40, 5, dim, 1.2, np.arange(20, 60), np.zeros(dim, dtype=np.float32), np.ones(dim, dtype=np.float32)
+        40,
+        5,
+        dim,
+        1.2,
+        np.arange(20, 60),
+        np.zeros(dim, dtype=np.float32),
+        np.ones(dim, dtype=np.float32),
+        np.ones(dim, dtype=np.float32),
     )
 
 
@@ -45,7 +52,7 @@ def test_presets_and_defaults_are_valid_configs(name: str, summary: DataSummary)
     method = load_method(name)
     for preset in method.presets:
         configure(method, summary, preset, {})
-    assert configure(method, summary, None, {}).input_scaling == "standard"
+    assert configure(method, summary, None, {}).input_scaling != "none"
 
 
 def test_unknown_methods_and_values_are_refused(summary: DataSummary) -> None:

@@ -69,6 +69,10 @@ def test_sequences_are_read_without_what_is_not_drawn(tmp_path: Path):
             {"cas": np.zeros((3, 2), np.float32), "background": np.zeros(4)},
             "'background' is float64 (4,), wanted float (3,)",
         ),
+        (
+            {"cas": np.zeros((3, 2), np.float32), "centers": np.zeros((3, 1))},
+            "'centers' is float64 (3, 1), wanted float (3,)",
+        ),
         ({"cas": np.array([{"a": 1}], dtype=object)}, "holds no readable arrays"),
     ],
 )

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from untrim.annotations import Annotations, Video
 from untrim.reports.inputs import Sequences
+from untrim.reports.plots import BOX
 from untrim.reports.timelines import MOST_BARS, TOP, Stage, choose, own_maps, score_range, timeline
 from untrim.timeline import Detection, Instance, Segment, SnippetGrid
 
@@ -62,6 +63,16 @@ def test_curves_of_one_video_share_a_scale():
     assert tops[1] == [100.0] * 6 + [50.0] + [100.0] * 3
     attention = [float(point.split()[1]) for point in drawn.overall["attention"][1:].split("L")]
     assert attention == pytest.approx(np.linspace(100, 0, 10), abs=0.06)
+
+
+def test_a_curve_lies_at_its_own_seconds():
+    """Videos may have a frame rate, and so a grid, of their own."""
+    centers = 0.4 + 0.8 * np.arange(10)
+    cas = np.zeros((10, 8))
+    assert draw(Video("v"), [], Sequences(cas, {}, centers)).duration == pytest.approx(8.0)
+    drawn = draw(Video("v", duration=16.0), [Detection("a", Segment(0, 1), 1.0)], Sequences(cas, {}, centers))
+    x = [float(point.split()[0]) for point in drawn.rows[0].path[1:].split("L")]
+    assert x == pytest.approx(BOX[0] * centers / 16, abs=0.06)
 
 
 def test_a_class_that_the_run_does_not_know_has_no_curve():

@@ -1,9 +1,7 @@
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +14,10 @@ from untrim.features.store import FeatureFolder
 from untrim.methods.wsad import WSAD
 from untrim.pipeline import localize
 from untrim.settings import parse_settings
+from untrim.training import steps
 from untrim.training.checkpoint import Run
 from untrim.training.loop import train
+from untrim.training.tracking import describe_outcome
 
 CLASSES = ("jump", "run", "throw")
 
@@ -52,38 +52,55 @@ def test_same_seed_same_weights(corpus: tuple[FeatureFolder, Annotations], tmp_p
     assert weights[0] != weights[2]
 
 
-def test_killed_training_goes_on_as_if_undisturbed(corpus: tuple[FeatureFolder, Annotations], tmp_path: Path) -> None:
-    """SIGKILL while training; --resume ends with the same bytes as a run that was left alone."""
-    labels = tmp_path / "annotations.json"
-    write_annotations(corpus[1], labels)
-    code = """
-import sys
+ENDED = """
+import os, sys
 from untrim.cli import main
-from untrim.training import loop
-loop._SECONDS_BETWEEN_STATES = 0.0
+from untrim.training import steps
+name = sys.argv.pop()
+steps._SECONDS_BETWEEN_STATES = 0.0 if name == "SIGKILL" else 1e9
+steps._LINES_A_RUN = 15
+losses = steps.Trainer.losses
+def ended(trainer, batch):
+    if trainer.step == 33:
+        os.kill(os.getpid(), getattr(steps.signal, name))
+    return losses(trainer, batch)
+steps.Trainer.losses = ended
 main()
 """
-    values = [f"--set={key}={value}" for key, value in {**SETTINGS, "iterations": 200}.items()]
-    command = [sys.executable, "-c", code, "train", "-m", "wsad", "-f", str(corpus[0].path), "-a", str(labels), *values]
-    process = subprocess.Popen([*command, "-o", str(tmp_path / "killed")], start_new_session=True)
-    state = tmp_path / "killed" / "state" / "training.pt"
-    while not state.exists() and process.poll() is None:
-        time.sleep(0.01)
-    time.sleep(0.2)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "killed" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_ended_training_goes_on_as_if_undisturbed(
+    corpus: tuple[FeatureFolder, Annotations], tmp_path: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However it was ended, between two lines of metrics too: the same bytes as a run that was left alone."""
+    labels, settings = tmp_path / "annotations.json", {**SETTINGS, "iterations": 60}
+    write_annotations(corpus[1], labels)
+    command = ["train", "-m", "wsad", "-f", str(corpus[0].path), "-a", str(labels), "-o", str(tmp_path / "ended")]
+    values = [f"--set={key}={value}" for key, value in settings.items()]
+    arguments = [sys.executable, "-c", ENDED, *command, *values]
+    done = subprocess.run([*arguments, number.name], capture_output=True, text=True)
+    assert not (tmp_path / "ended" / "model.safetensors").exists()
     with pytest.raises(UntrimError, match="not trained to the end"):
-        localize(Run.open(tmp_path / "killed"), corpus[0])
-    subprocess.run([*command, "--resume", "-o", str(tmp_path / "killed")], check=True)
-    subprocess.run([*command, "-o", str(tmp_path / "undisturbed")], check=True)
+        localize(Run.open(tmp_path / "ended"), corpus[0])
+    step = torch.load(tmp_path / "ended" / "state" / "training.pt", weights_only=True)["step"]
+    if number == signal.SIGKILL:
+        assert (done.returncode, step) == (-9, 33)
+    else:
+        assert (done.returncode, step) == (130, 35)  # asked in a step, heard at the start of the next
+        assert done.stderr.splitlines()[-1] == "untrim: stopped after 35 of 60 iterations; --resume goes on"
+        assert "Traceback" not in done.stderr
+    monkeypatch.setattr(steps, "_LINES_A_RUN", 15)
+    for name in ("ended", "undisturbed"):
+        train("wsad", [(corpus[0], read_annotations(labels))], tmp_path / name, settings=settings, resume=True)
     for name in ("model.safetensors", "config.yaml", "labels.json"):
-        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
-    iterations = [
-        [json.loads(line)["iteration"] for line in (tmp_path / run / "metrics.jsonl").read_text().splitlines()]
-        for run in ("killed", "undisturbed")
+        assert (tmp_path / "ended" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
+    lines = [
+        [{**json.loads(line), "seconds": 0} for line in (tmp_path / run / "metrics.jsonl").read_text().splitlines()]
+        for run in ("ended", "undisturbed")
     ]
-    assert iterations[0] == iterations[1] == list(range(1, 201))
+    assert lines[0] == lines[1]
+    assert [line["iteration"] for line in lines[0]] == list(range(4, 61, 4))
 
 
 def test_a_run_is_not_overwritten(corpus: tuple[FeatureFolder, Annotations], tmp_path: Path) -> None:
@@ -104,6 +121,21 @@ def test_several_training_sets_are_merged(corpus: tuple[FeatureFolder, Annotatio
     run = train("wsad", [(folder, half) for half in halves], tmp_path / "run", settings={**SETTINGS, "iterations": 2})
     assert run.labels == CLASSES
     assert "12 videos" in (tmp_path / "run" / "README.md").read_text()
+
+
+def test_each_training_set_is_counted(corpus: tuple[FeatureFolder, Annotations], tmp_path: Path) -> None:
+    info = corpus[0].info
+    other = FeatureFolder(tmp_path / "other", info)
+    other.path.mkdir()
+    other.save_info()
+    for name in ("clip0", "clip1"):
+        other.save(name, corpus[0].load("video00"))
+    clips = Annotations([Video(name, "training", labels=("wave",)) for name in ("clip0", "clip1")])
+    run = train("wsad", [corpus, (other, clips)], tmp_path / "run", settings={**SETTINGS, "iterations": 2})
+    assert describe_outcome(run)[0] == (
+        f"training videos: 12 from {corpus[0].path}, 2 from {other.path}; {len(CLASSES) + 1} classes"
+    )
+    assert "12 from `features`, 2 from `other`" in (run.path / "README.md").read_text()
 
 
 class TestBadInput:
@@ -181,6 +213,64 @@ class TestBadInput:
             Run.open(run.path)
         with pytest.raises(UntrimError, match="not a run folder"):
             Run.open(tmp_path)
+
+
+def test_a_gradient_is_clipped_to_its_norm(corpus: tuple[FeatureFolder, Annotations], tmp_path: Path) -> None:
+    norms = []
+    step = torch.optim.Adam.step
+
+    def seen(optimizer: torch.optim.Adam) -> None:
+        gradients = [parameter.grad.flatten() for group in optimizer.param_groups for parameter in group["params"]]
+        norms.append(float(torch.cat(gradients).norm()))
+        step(optimizer)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps.Adam, "step", seen)
+        for name, most in (("free", None), ("clipped", 0.01)):
+            settings = {**SETTINGS, "iterations": 3, "clip_gradient": most}
+            train("wsad", [corpus], tmp_path / name, settings=settings)
+    assert min(norms[:3]) > 0.02
+    assert norms[3:] == pytest.approx([0.01] * 3, rel=1e-3)
+
+
+def test_half_precision_trains_to_nearly_the_same(corpus: tuple[FeatureFolder, Annotations], tmp_path: Path) -> None:
+    losses, settings = [], {**SETTINGS, "iterations": 40, "dropout": 0.0}
+    for precision in ("fp32", "bf16"):
+        run = train("wsad", [corpus], tmp_path / precision, settings=settings, precision=precision)
+        losses.append([json.loads(line)["loss"] for line in (run.path / "metrics.jsonl").read_text().splitlines()])
+        assert Run.open(run.path).precision == precision
+    assert losses[0][0] != losses[1][0]
+    assert losses[0][0] == pytest.approx(losses[1][0], rel=0.02)
+    assert losses[1][-1] < 0.8 * losses[1][0]
+    with pytest.raises(UntrimError, match="different precision"):
+        train("wsad", [corpus], tmp_path / "bf16", settings=settings, resume=True)
+
+
+def test_tensorboard_shows_the_lines_of_metrics(corpus: tuple[FeatureFolder, Annotations], tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run = train("wsad", [corpus], tmp_path / "run", settings={**SETTINGS, "iterations": 4}, tensorboard=True)
+    events = accumulator.EventAccumulator(str(run.path / "tensorboard")).Reload()
+    lines = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
+    for name in ("loss", "classification", "metric"):
+        assert [event.step for event in events.Scalars(name)] == [1, 2, 3, 4]
+        assert [event.value for event in events.Scalars(name)] == pytest.approx([line[name] for line in lines])
+
+
+def test_batches_are_made_ahead_in_order_and_errors_come_through() -> None:
+    made = []
+
+    def make(step: int) -> int:
+        made.append(step)
+        if step == 5:
+            raise UntrimError("unreadable")
+        return 10 * step
+
+    batches = steps.ahead(make, range(2, 9))  # type: ignore[arg-type]
+    assert [next(batches) for _ in range(3)] == [20, 30, 40]
+    with pytest.raises(UntrimError, match="unreadable"):
+        next(batches)
+    assert made == [2, 3, 4, 5]
+    assert list(steps.ahead(make, range(3, 3))) == []  # type: ignore[arg-type]
 
 
 def test_settings_are_read_as_a_person_means_them() -> None:

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from untrim.cli import about, judge, learn  # noqa: F401
+from untrim.cli import about, imports, judge, learn, reproduce, tune, weights  # noqa: F401
 from untrim.cli.app import app
 from untrim.errors import UntrimError
 
@@ -21,8 +21,8 @@ def main() -> None:
         code = _complain(str(error), error.exit_code)
     except typer.TyperException as error:
         code = _complain(f"{error.format_message()} (see untrim --help)", 2)
-    except (KeyboardInterrupt, typer.Abort):
-        code = _complain("stopped; the same command goes on from here", 130)
+    except (KeyboardInterrupt, typer.Abort) as stopped:
+        code = _complain(str(stopped) or "stopped; the same command goes on from here", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from untrim.errors import UntrimError
+
+if TYPE_CHECKING:
+    from untrim.annotations import Annotations
+    from untrim.features.store import FeatureFolder
 
 app = typer.Typer(
     help="Find when actions happen in untrimmed videos, told only which actions happen.",
@@ -35,3 +41,21 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Protocol = Annotated[str, typer.Option(help="Protocol; `list` explains them.", callback=_list_protocols, is_eager=True)]
 Settings = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Set one value; repeatable.")]
 Subset = Annotated[str, typer.Option(help="Subset of the annotations.")]
+
+
+def read_sources(features: list[Path], annotations: list[Path]) -> list[tuple[FeatureFolder, Annotations]]:
+    """Feature folders, each with its annotations, as given by repeated -f and -a.
+
+    Raises:
+        UntrimError: Not as many of one as of the other, or one cannot be read.
+    """
+    from untrim.annotations import read_annotations
+    from untrim.features.store import FeatureFolder
+
+    if len(features) != len(annotations):
+        raise UntrimError(
+            f"{len(features)} feature folders and {len(annotations)} annotation files", fix="give one -a for each -f"
+        )
+    return [
+        (FeatureFolder.open(folder), read_annotations(file)) for folder, file in zip(features, annotations, strict=True)
+    ]

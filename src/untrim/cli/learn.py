@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from untrim.cli.app import AnnotationFiles, Device, FeatureFolders, Settings, Subset, app
-from untrim.errors import UntrimError
+from untrim.cli.app import AnnotationFiles, Device, FeatureFolders, Settings, Subset, app, read_sources
+from untrim.errors import UntrimError, WorkFailed
+
+EngineName = Literal["local", "ray"]
+Precision = Literal["fp32", "bf16"]
+Select = Literal["last", "weak"]
+
+_BEST = 5
 
 
 @app.command()
@@ -45,21 +51,29 @@ The same with your own videos (labels.csv holds rows of video,label):
 def extract(
     videos: Annotated[list[Path], typer.Argument(help="Video files, or folders of them.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Feature folder to write.")],
-    backbone: Annotated[str, typer.Option(help="hoghof, …")] = "hoghof",
+    backbone: Annotated[str, typer.Option(help="hoghof, i3d, hf:NAME_OR_PATH, …")] = "hoghof",
     set_: Settings = [],  # noqa: B006
-    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")] = None,
+    engine: Annotated[EngineName, typer.Option(help="Where they run: this machine, or a Ray cluster.")] = "local",
+    address: Annotated[str | None, typer.Option(help="Ray cluster to join, host:port or auto.")] = None,
+    gpus: Annotated[float, typer.Option(min=0, help="Ray: GPUs of each process; 0.25 lets four share one.")] = 0,
 ) -> None:
     """Extract snippet features from videos; resumes by itself."""
-    from untrim.errors import WorkFailed
-    from untrim.features.extract import FAILURES_NAME, extract
+    from untrim.features.extract import extract
     from untrim.settings import parse_settings
 
-    report = extract(videos, output, backbone, parse_settings(set_), workers)
+    settings = parse_settings(set_)
+    if engine == "ray":
+        from untrim.ray_workers import ray_engine
+
+        with ray_engine(address, gpus) as cluster:
+            report = extract(videos, output, backbone, settings, workers, cluster)
+    elif address is not None or gpus:
+        raise UntrimError("--address and --gpus are of a Ray cluster", fix="add --engine ray")
+    else:
+        report = extract(videos, output, backbone, settings, workers)
     print(f"{len(report.done)} extracted, {len(report.skipped)} were there: {output}")
-    for reason in report.failed.values():
-        print(f"failed: {reason}", file=sys.stderr)
-    if report.failed:
-        raise WorkFailed(f"{len(report.failed)} videos failed, listed in {output / FAILURES_NAME}")
+    _complain_of(report.failed, output)
 
 
 @app.command()
@@ -68,28 +82,29 @@ def train(
     features: FeatureFolders,
     annotations: AnnotationFiles,
     output: Annotated[Path, typer.Option("--output", "-o", help="Run folder to write.")],
-    recipe: Annotated[str | None, typer.Option(help="Preset or YAML file; none: the project's defaults.")] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Preset, recipe or YAML file; none: the project's defaults.")
+    ] = None,
     set_: Settings = [],  # noqa: B006
     subset: Subset = "training",
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the output folder.")] = False,
     device: Device = "auto",
+    precision: Annotated[Precision, typer.Option(help="In which the network computes.")] = "fp32",
+    select: Annotated[
+        Select, typer.Option(help="The last checkpoint, or one chosen on a held-out fifth by its labels.")
+    ] = "last",
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard events too.")] = False,
 ) -> None:
     """Train a method on video-level labels."""
-    from untrim.annotations import read_annotations
-    from untrim.features.store import FeatureFolder
     from untrim.settings import parse_settings
     from untrim.training.loop import train
+    from untrim.training.parallel import is_first
+    from untrim.training.tracking import describe_outcome
 
-    if len(features) != len(annotations):
-        raise UntrimError(
-            f"{len(features)} feature folders and {len(annotations)} annotation files", fix="give one -a for each -f"
-        )
-    sources = [
-        (FeatureFolder.open(folder), read_annotations(file)) for folder, file in zip(features, annotations, strict=True)
-    ]
+    sources = read_sources(features, annotations)
     settings = parse_settings(set_)
-    train(
+    run = train(
         method,
         sources,
         output,
@@ -99,15 +114,25 @@ def train(
         seed=seed,
         resume=resume,
         device=device,
+        precision=precision,
+        select=select,
+        tensorboard=tensorboard,
     )
-    print(f"trained: {output}")
+    if is_first():
+        print("\n".join([*describe_outcome(run), f"trained: {output}"]))
 
 
 @app.command()
 def localize(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
-    features: Annotated[Path, typer.Option("--features", "-f", help="Feature folder.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Detections to write, .json or .csv.")],
+    videos: Annotated[
+        list[Path] | None, typer.Argument(help="Video files, or folders of them, to extract features of.")
+    ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option("--features", "-f", help="Feature folder; with VIDEOS, where to keep theirs."),
+    ] = None,
     annotations: Annotated[
         Path | None, typer.Option("--annotations", "-a", help="Look only at the videos of a subset of these.")
     ] = None,
@@ -115,16 +140,47 @@ def localize(
     save_activations: Annotated[
         bool, typer.Option("--save-activations", help="Write activations/ beside the detections, for the report.")
     ] = False,
+    set_: Annotated[
+        list[str], typer.Option("--set", metavar="KEY=VALUE", help="With VIDEOS: a value for the backbone; repeatable.")
+    ] = [],  # noqa: B006
     device: Device = "auto",
 ) -> None:
-    """Find the actions of a run in videos."""
+    """Find the actions of a run in videos: in feature folders, or in video files."""
     from untrim.annotations import read_annotations, write_detections
     from untrim.features.store import FeatureFolder
-    from untrim.pipeline import localize
+    from untrim.pipeline import localize, localize_videos
+    from untrim.settings import parse_settings
     from untrim.training.checkpoint import Run
 
-    videos = None if annotations is None else read_annotations(annotations).subset(subset)
     activations = output.parent / "activations" if save_activations else None
-    found = localize(Run.open(run), FeatureFolder.open(features), videos, activations=activations, device=device)
+    failed: Mapping[str, str] = {}
+    if videos:
+        if annotations is not None:
+            raise UntrimError("-a chooses among the videos of a feature folder", fix="name the video files alone")
+        kept = features or output.with_name(f"{output.stem}-features")
+        options = parse_settings(set_)
+        found, failed = localize_videos(
+            Run.open(run), videos, kept, options=options, activations=activations, device=device
+        )
+    elif features is not None:
+        kept = features
+        names = None if annotations is None else read_annotations(annotations).subset(subset)
+        found = localize(Run.open(run), FeatureFolder.open(features), names, activations=activations, device=device)
+    else:
+        raise UntrimError("nothing to look at", fix="name video files, or a feature folder with -f")
     write_detections(found, output)
+    if len(found) == 1:
+        for best in next(iter(found.values()))[:_BEST]:
+            print(f"{best.segment.start:8.2f} - {best.segment.end:8.2f} s  {best.score:7.3f}  {best.label}")
     print(f"{sum(map(len, found.values()))} detections in {len(found)} videos: {output}")
+    _complain_of(failed, kept)
+
+
+def _complain_of(failed: Mapping[str, str], features: Path) -> None:
+    """Say which videos could not be extracted, if any, and end with exit code 1."""
+    from untrim.features.extract import FAILURES_NAME
+
+    for reason in failed.values():
+        print(f"failed: {reason}", file=sys.stderr)
+    if failed:
+        raise WorkFailed(f"{len(failed)} videos failed, listed in {features / FAILURES_NAME}")

@@ -14,8 +14,7 @@ from untrim.annotations import Annotations
 from untrim.data.sampling import Crop, crop_snippets
 from untrim.errors import UntrimError, listing
 from untrim.features.store import FeatureFolder
-
-_MEMORY_BYTES = 2 << 30
+from untrim.timeline import SnippetGrid
 
 
 @dataclass(frozen=True)
@@ -50,28 +49,40 @@ class Batch:
         )
 
 
-def pad(arrays: Sequence[npt.NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
-    """Videos of different lengths as one (B, T, D) tensor and its (B, T) mask."""
+def pad(arrays: Sequence[npt.NDArray[np.floating]]) -> tuple[Tensor, Tensor]:
+    """Videos of different lengths as one float32 (B, T, D) tensor and its (B, T) mask."""
     lengths = torch.tensor([len(array) for array in arrays])
     features = torch.zeros(len(arrays), int(lengths.max()), arrays[0].shape[1])
     for row, array in zip(features, arrays, strict=True):
-        row[: len(array)] = torch.from_numpy(array)
+        # torch makes float32 of float16 several times as fast as numpy does.
+        native = array.dtype.isnative and array.dtype.itemsize <= 8
+        row[: len(array)] = torch.from_numpy(array if native else array.astype(np.float32))
     return features, torch.arange(features.shape[1]) < lengths.unsqueeze(-1)
 
 
 class TrainingVideos:
-    """Videos with features (read once, and kept while all fit in memory) and labels, from one or several sources.
+    """Videos with features and labels, from one or several sources.
+
+    Features stay on disk, memory-mapped: a batch reads the snippets that it takes, and what fits into memory is there
+    when it is wanted again.
 
     Args:
         sources: Feature folders, each with the annotations of the videos to take from it.
         segments: Whether batches tell of each snippet what happens in it, which the annotations' segments say.
+        class_names: The classes, in order; None for all that the videos have, by name.
 
     Raises:
         UntrimError: Folders that disagree, no labels at all, a video without labels, features missing, or, where
             wanted, a label without a segment.
     """
 
-    def __init__(self, sources: Sequence[tuple[FeatureFolder, Annotations]], *, segments: bool = False) -> None:
+    def __init__(
+        self,
+        sources: Sequence[tuple[FeatureFolder, Annotations]],
+        *,
+        segments: bool = False,
+        class_names: Sequence[str] | None = None,
+    ) -> None:
         self.segments = segments
         self.info = sources[0][0].info
         for folder, labelled in sources:
@@ -91,25 +102,41 @@ class TrainingVideos:
                     where=labelled.source,
                     fix="train this method on annotations with segments",
                 )
-        self.class_names = tuple(sorted({label for _, labelled in sources for label in labelled.labels}))
+        every = sorted({label for _, labelled in sources for label in labelled.labels})
+        self.class_names = tuple(every if class_names is None else class_names)
+        self.counts = {str(folder.path): 0 for folder, _ in sources}
+        for folder, labelled in sources:
+            self.counts[str(folder.path)] += len(labelled)
         self._videos = [(folder, video) for folder, labelled in sources for video in labelled.values()]
         self.labels = np.array(
             [[label in video.labels for label in self.class_names] for _, video in self._videos], dtype=np.float32
         )  # (V, C)
-        size = sum(2 * folder.file(video.name).stat().st_size for folder, video in self._videos)
-        self._kept: dict[int, npt.NDArray[np.float32]] | None = {} if size <= _MEMORY_BYTES else None
+        self._stored: dict[int, npt.NDArray[np.floating]] = {}
 
     def __len__(self) -> int:
         return len(self._videos)
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the videos, in order."""
+        return [video.name for _, video in self._videos]
+
     def features(self, index: int) -> npt.NDArray[np.float32]:
-        """Features of one video, (T, D)."""
+        """All features of one video, (T, D), checked."""
         folder, video = self._videos[index]
-        if self._kept is None:
-            return folder.load(video.name)
-        if index not in self._kept:
-            self._kept[index] = folder.load(video.name)
-        return self._kept[index]
+        return folder.load(video.name)
+
+    def grid(self, index: int) -> SnippetGrid:
+        """When the snippets of one video are."""
+        folder, video = self._videos[index]
+        return folder.info.grid(video.name)
+
+    def stored(self, index: int) -> npt.NDArray[np.floating]:
+        """Features of one video as they lie on disk, (T, D), memory-mapped."""
+        if index not in self._stored:
+            folder, video = self._videos[index]
+            self._stored[index] = folder.stored(video.name)
+        return self._stored[index]
 
     def batch(
         self,
@@ -120,7 +147,7 @@ class TrainingVideos:
         rng: np.random.Generator,
     ) -> Batch:
         """The batch of `videos`, each cropped to at most `most` snippets."""
-        arrays = [self.features(int(video)) for video in videos]
+        arrays = [self.stored(int(video)) for video in videos]
         kept = [crop_snippets(len(array), most, crop, rng) for array in arrays]
         features, mask = pad([array[snippets] for array, snippets in zip(arrays, kept, strict=True)])
         batch = Batch(features, mask, torch.from_numpy(self.labels[videos]), torch.from_numpy(groups))
@@ -132,9 +159,8 @@ class TrainingVideos:
 
     def _snippet_labels(self, index: int, count: int) -> npt.NDArray[np.float32]:
         """Which classes happen in each of the `count` snippets of a video, (T, C) in {0, 1}."""
-        folder, video = self._videos[index]
-        grid, labels = folder.info.grid(video.name), np.zeros((count, len(self.class_names)), dtype=np.float32)
-        for instance in video.instances:
+        grid, labels = self.grid(index), np.zeros((count, len(self.class_names)), dtype=np.float32)
+        for instance in self._videos[index][1].instances:
             snippets = grid.snippets(instance.segment, count)
             labels[snippets.start : snippets.stop, self.class_names.index(instance.label)] = 1
         return labels

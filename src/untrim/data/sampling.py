@@ -49,6 +49,9 @@ class Sampler:
         self.groups = groups if self.members else 0
         self.group_videos, self.videos, self.seed = group_videos, len(labels), seed
         self.singles = max(batch_size - self.groups * group_videos, 0)
+        fewest = min((len(members) for members in self.members), default=0)
+        self.smallest = self.groups * min(group_videos, fewest) + self.singles
+        """Videos of the smallest batch that a step may get."""
 
     def draw(self, step: int) -> tuple[Indices, Indices]:
         """Videos (B,) of one step and the group of each, (B,); -1 for those in none."""

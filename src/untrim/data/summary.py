@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from untrim.data.dataset import TrainingVideos
+from untrim.features.store import FeatureInfo
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class DataSummary:
         labels_per_video: Mean number of labels a video.
         snippets: Snippets of each video, ascending, (V,).
         column_means: Mean of each column over all snippets, (D,).
-        stream_deviations: Standard deviation of the stream that each column belongs to, (D,): root mean square of its
-            columns less their means; never 0.
+        stream_rms: Root mean square of the stream that each column belongs to, (D,); never 0.
+        stream_deviations: The same of its columns less their means.
     """
 
     videos: int
@@ -31,16 +32,17 @@ class DataSummary:
     labels_per_video: float
     snippets: npt.NDArray[np.int64]
     column_means: npt.NDArray[np.float32]
+    stream_rms: npt.NDArray[np.float32]
     stream_deviations: npt.NDArray[np.float32]
 
     def training_defaults(self) -> dict[str, object]:
         """How long to train and with which step size, by rules that hold for every method.
 
         Columns are centred and streams brought to unit variance: what non-negative features have in common tells
-        nothing, and would be learned first. A step of Adam then moves an output by about step size times
-        width, so the step size falls with the width: 1e-3 up to 256 columns, 1.25e-4 at 2,048 (the papers' 1e-4).
-        Ten steps a video, but at least 1,000 (a few videos still need the weights to grow) and at most 10,000. The first
-        fifth is a warm-up: what a video's snippets have in common is learned before single ones are picked.
+        nothing, and would be learned first. A step of Adam then moves an output by about step size times width, so the
+        step size falls with the width: 1e-3 up to 256 columns, 1.25e-4 at 2,048 (the papers' 1e-4). Ten steps a video,
+        but at least 1,000 (a few videos still need the weights to grow) and at most 10,000. The first fifth is a
+        warm-up: what a video's snippets have in common is learned before single ones are picked.
         """
         return {
             "input_scaling": "standard",
@@ -59,11 +61,8 @@ def summarize(videos: TrainingVideos) -> DataSummary:
         sums += features.sum(axis=0, dtype=np.float64)
         squares += np.square(features, dtype=np.float64).sum(axis=0)
         lengths.append(len(features))
-    means = sums / sum(lengths)
-    variances = (squares / sum(lengths) - np.square(means)).clip(min=0)
-    deviations = np.ones(info.dim, dtype=np.float32)
-    for first, stop in info.streams.values():
-        deviations[first:stop] = np.sqrt(variances[first:stop].mean()) or 1.0
+    means, powers = sums / sum(lengths), squares / sum(lengths)
+    variances = (powers - np.square(means)).clip(min=0)
     return DataSummary(
         videos=len(videos),
         classes=videos.labels.shape[1],
@@ -71,5 +70,14 @@ def summarize(videos: TrainingVideos) -> DataSummary:
         labels_per_video=float(videos.labels.sum() / len(videos)),
         snippets=np.sort(np.array(lengths)),
         column_means=means.astype(np.float32),
-        stream_deviations=deviations,
+        stream_rms=_of_streams(powers, info),
+        stream_deviations=_of_streams(variances, info),
     )
+
+
+def _of_streams(squares: npt.NDArray[np.float64], info: FeatureInfo) -> npt.NDArray[np.float32]:
+    """Root of the mean of `squares` (D,) in the stream of each column, (D,); 1 for a stream of zeros."""
+    roots = np.ones(info.dim, dtype=np.float32)
+    for first, stop in info.streams.values():
+        roots[first:stop] = np.sqrt(squares[first:stop].mean()) or 1.0
+    return roots

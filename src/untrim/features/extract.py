@@ -6,29 +6,34 @@ was made from. A file that has changed its size since is extracted again.
 
 from __future__ import annotations
 
+import errno
 import json
-import os
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import cv2
 
-from untrim.errors import UntrimError
+from untrim.errors import UntrimError, WorkFailed
 from untrim.features.backbones import Backbone, BackboneConfig, load_backbone
 from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoInfo
-from untrim.features.workers import Died, work_off
 from untrim.files import make_folder, remove_leftovers, write_text
+from untrim.locks import locked
 from untrim.progress import progress
 from untrim.video.decode import VideoFile, find_videos
+from untrim.workers import Died, Engine, Local, work_off
 
 FAILURES_NAME = "failures.jsonl"
 
 _SECONDS_BETWEEN_SAVES = 1.0
+_PAUSES = 20  # Times as long as it takes to write features.json it is left alone.
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, None)  # NumPy does not say why it could write only a part of an array.
+
+Outcomes = Generator[tuple[Path, VideoInfo | str | WorkFailed | Died] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,39 +57,52 @@ def extract(
     backbone: str = "hoghof",
     options: Mapping[str, object] | None = None,
     workers: int | None = None,
+    engine: Engine | None = None,
 ) -> ExtractionReport:
     """Extract features of video files into a feature folder; what is there already is left as it is.
 
     A video that cannot be done stops no other: it is reported, and listed in ``failures.jsonl`` in `output` until a
     run has no failures. Works in processes that start afresh, so that a script which calls this needs the usual
-    ``if __name__ == "__main__":``.
+    ``if __name__ == "__main__":``. One run at a time works in a folder.
 
     Args:
         videos: Video files, and folders that hold some.
         output: Feature folder, new or of the same recipe.
         backbone: Name of a backbone (`untrim.features.backbones`).
         options: Values of its config that differ from the defaults.
-        workers: Processes, each with one thread; None for one a core.
+        workers: Processes, each with one thread; None for as many as the engine has room for.
+        engine: Where they run; None for this machine.
 
     Raises:
-        UntrimError: No videos, two with the same name, unknown backbone or option, or `output` cannot be written
-            or holds features of another recipe.
-        WorkFailed: Worker processes cannot be started.
+        UntrimError: No videos, two with the same name, unknown backbone or option, or `output` cannot be written,
+            holds features of another recipe, or is worked in by another run.
+        WorkFailed: No space left, or processes cannot be started. What is done is kept.
     """
     found = find_videos([Path(video) for video in videos])
     if workers is not None and workers < 1:
         raise UntrimError(f"{workers} workers", fix="use at least 1")
-    folder = _open(Path(output), load_backbone(backbone, options).info(backbone))
+    info = load_backbone(backbone, options).info(backbone)
+    output, engine = Path(output), engine or Local()
+    with _full_disk_is_no_mistake():
+        make_folder(output)
+        with locked(output):
+            folder = _open(output, info)
+            return _complete(folder, found, _Extractor(output, backbone, options), workers or engine.room, engine)
+
+
+def _complete(
+    folder: FeatureFolder, found: Sequence[Path], task: _Extractor, workers: int, engine: Engine
+) -> ExtractionReport:
+    """Extract those of the videos `found` whose features are not in `folder`, which no other run works in."""
     remove_leftovers(folder.path)
-    failed = _refused(found, folder)
-    candidates = [video for video in found if video.stem not in failed]
-    missing = [video for video in candidates if not _is_done(video, folder)]
+    sizes, failed = _looked_at(found, folder)
+    missing = [video for video, size in sizes.items() if not _is_done(video, size, folder)]
     _forget(missing, folder)
-    missing.sort(key=_bytes, reverse=True)  # So that no worker is left alone with a long one at the end.
+    missing.sort(key=sizes.__getitem__, reverse=True)  # So that no worker is left alone with a long one at the end.
     done: list[str] = []
-    outcomes = work_off(_Extractor(folder.path, backbone, options), missing, workers or _cores())
+    outcomes = work_off(task, missing, workers, engine)
     try:
-        with closing(outcomes), progress("extract", len(candidates), len(candidates) - len(missing)) as advance:
+        with closing(outcomes), progress("extract", len(sizes), len(sizes) - len(missing)) as advance:
             for video, result in _recorded(outcomes, folder):
                 if isinstance(result, VideoInfo):
                     done.append(video.stem)
@@ -92,10 +110,10 @@ def extract(
                     failed[video.stem] = result
                 advance(video.stem)
     finally:
+        remove_leftovers(folder.path)
         folder.save_info()
         _write_failures(folder.path, {video: failed[video.stem] for video in found if video.stem in failed})
-        remove_leftovers(folder.path)
-    skipped = sorted({video.stem for video in candidates} - {video.stem for video in missing})
+    skipped = sorted({video.stem for video in sizes} - {video.stem for video in missing})
     return ExtractionReport(tuple(sorted(done)), tuple(skipped), dict(sorted(failed.items())))
 
 
@@ -108,34 +126,53 @@ class _Extractor:
     @cached_property
     def _backbone(self) -> Backbone[BackboneConfig]:
         cv2.setNumThreads(1)
-        return load_backbone(self._name, self._options)
+        try:
+            return load_backbone(self._name, self._options)
+        except UntrimError as error:  # It could be loaded where the run was started: this machine lacks something.
+            raise WorkFailed(f"in a worker: {error.what}", where=error.where, fix=error.fix) from error
 
-    def __call__(self, video: Path) -> VideoInfo | str:
-        """Write the features of `video`; gives what is known of it, or why it cannot be done."""
+    def __call__(self, video: Path) -> VideoInfo | str | WorkFailed:
+        """Write the features of `video`; gives what is known of it, why it cannot be done, or why no video can."""
         try:
             return self._extract(video)
+        except WorkFailed as error:
+            return error
         except UntrimError as error:
             return str(error)
         except Exception as error:  # A file may be broken in a way that no library foresees: it must stop no other.
             place = traceback.extract_tb(error.__traceback__)[-1]
-            what = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
+            what = f"{video}: {type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
             return " ".join(what.split())
 
     def _extract(self, video: Path) -> VideoInfo:
-        config, size = self._backbone.config, _bytes(video)
+        config = self._backbone.config
         with VideoFile(video) as file:
+            size = video.stat().st_size
             features = self._backbone.features(
                 frame.image for frame in file.frames(fps=config.fps, size=config.short_side)
             )
             notes = [f"{file.broken_packets} broken packets"] if file.broken_packets else []
             info = VideoInfo(duration=file.duration, source=video.name, source_bytes=size, notes=notes)
-        FeatureFolder(self._output, self._backbone.info(self._name)).save(video.stem, features)
+        with _full_disk_is_no_mistake():
+            FeatureFolder(self._output, self._backbone.info(self._name)).save(video.stem, features)
         return info
 
 
+@contextmanager
+def _full_disk_is_no_mistake() -> Iterator[None]:
+    """Where no space is left to write, the call was right, but no video can be done."""
+    try:
+        yield
+    except UntrimError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno in _NO_SPACE:
+            remedy = "make some; the same command goes on from here"
+            raise WorkFailed("no space is left to write it", where=error.where, fix=remedy) from error
+        raise
+
+
 def _open(path: Path, info: FeatureInfo) -> FeatureFolder:
-    """The folder at `path`, made if need be, for features of the recipe `info`."""
-    make_folder(path)
+    """The folder at `path`, an empty one or one of features of the recipe `info`."""
     if not (path / INFO_NAME).exists():
         if any(path.glob("*.npy")):
             raise UntrimError(f"holds .npy files without {INFO_NAME}", where=path, fix="name a new or empty folder")
@@ -151,24 +188,27 @@ def _open(path: Path, info: FeatureInfo) -> FeatureFolder:
     return folder
 
 
-def _refused(videos: Sequence[Path], folder: FeatureFolder) -> dict[str, str]:
-    """Videos whose names cannot name features, with the reason."""
-    refused = {}
+def _looked_at(videos: Sequence[Path], folder: FeatureFolder) -> tuple[dict[Path, int], dict[str, str]]:
+    """Bytes of each video; without those that are gone or whose names cannot name features, with the reason by name."""
+    sizes, refused = {}, {}
     for video in videos:
         try:
             folder.file(video.stem)
+            sizes[video] = video.stat().st_size
         except UntrimError as error:
             refused[video.stem] = str(error)
-    return refused
+        except OSError as error:
+            refused[video.stem] = f"{video}: {error.strerror}"
+    return sizes, refused
 
 
-def _is_done(video: Path, folder: FeatureFolder) -> bool:
+def _is_done(video: Path, size: int, folder: FeatureFolder) -> bool:
     known = folder.info.videos.get(video.stem)
     return (
         known is not None
         and folder.file(video.stem).is_file()
         and known.source in (None, video.name)
-        and known.source_bytes in (None, _bytes(video))
+        and known.source_bytes in (None, size)
     )
 
 
@@ -181,21 +221,23 @@ def _forget(videos: Sequence[Path], folder: FeatureFolder) -> None:
         folder.file(video.stem).unlink(missing_ok=True)
 
 
-def _recorded(
-    outcomes: Iterable[tuple[Path, VideoInfo | str | Died] | None], folder: FeatureFolder
-) -> Iterator[tuple[Path, VideoInfo | str]]:
-    """Pass outcomes on, and keep ``features.json`` no more than about a second behind them."""
-    saved, pending = time.monotonic(), False
+def _recorded(outcomes: Outcomes, folder: FeatureFolder) -> Iterator[tuple[Path, VideoInfo | str]]:
+    """Pass outcomes on, and keep ``features.json`` about a second behind them; more where it is long."""
+    saved, interval, pending = time.monotonic(), _SECONDS_BETWEEN_SAVES, False
     for outcome in outcomes:
         if outcome is not None:
             video, result = outcome
+            if isinstance(result, WorkFailed):
+                raise result
             if isinstance(result, VideoInfo):
                 folder.info.videos[video.stem] = result
                 pending = True
-            yield video, result.reason if isinstance(result, Died) else result
-        if pending and time.monotonic() - saved >= _SECONDS_BETWEEN_SAVES:
+            yield video, f"{video}: {result.reason}" if isinstance(result, Died) else result
+        began = time.monotonic()
+        if pending and began - saved >= interval:
             folder.save_info()
             saved, pending = time.monotonic(), False
+            interval = max(_SECONDS_BETWEEN_SAVES, _PAUSES * (saved - began))
 
 
 def _write_failures(folder: Path, failed: Mapping[Path, str]) -> None:
@@ -207,11 +249,3 @@ def _write_failures(folder: Path, failed: Mapping[Path, str]) -> None:
         write_text(folder / FAILURES_NAME, "\n".join(lines) + "\n")
     else:
         (folder / FAILURES_NAME).unlink(missing_ok=True)
-
-
-def _bytes(video: Path) -> int:
-    return video.stat().st_size
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

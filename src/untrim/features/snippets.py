@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TypeVar
 
 import cv2
@@ -47,17 +48,19 @@ def windows(items: Iterable[T], grid: SnippetGrid) -> Iterator[list[T]]:
 def with_flow(images: Iterable[Image], flow: OpticalFlow) -> Iterator[tuple[Image, Flow]]:
     """Each image (H, W, 3) with the flow (H, W, 2) from it to the next, in pixels per frame.
 
-    The last image, from which nothing moves on, has the flow of the one before it; an only image has none: zeros.
+    The last image, from which nothing moves on, has the flow of the one before it; an only image has none: zeros. Looks
+    ahead by `flow.batch` images.
     """
-    previous, grey, motion = None, None, None
-    for image in images:
-        following = to_grey(image)
-        if previous is not None and grey is not None:
-            motion = flow(grey, following)
-            yield previous, motion
-        previous, grey = image, following
-    if previous is not None:
-        yield previous, np.zeros((*previous.shape[:2], 2), np.float32) if motion is None else motion
+    rest = iter(images)
+    held: list[Image] = list(islice(rest, 1))
+    greys = [to_grey(image) for image in held]
+    motion: Flow | None = None
+    while following := list(islice(rest, flow.batch)):
+        held, greys = held[-1:] + following, greys[-1:] + [to_grey(image) for image in following]
+        for image, motion in zip(held, flow.between(greys), strict=False):  # The last image's flow is not known yet.
+            yield image, motion
+    for image in held[-1:]:
+        yield image, np.zeros((*image.shape[:2], 2), np.float32) if motion is None else motion
 
 
 def to_grey(image: Image) -> Grey:

@@ -151,15 +151,15 @@ class FeatureFolder:
                 fix="run `untrim extract` on them, or take them out of the annotations",
             )
 
-    def load(self, name: str) -> npt.NDArray[np.float32]:
-        """Features of one video, float32 (T, D), checked.
+    def stored(self, name: str) -> npt.NDArray[np.floating]:
+        """Features of one video as they are stored, (T, D), memory-mapped: a part is read when it is looked at.
 
         Raises:
-            UntrimError: Missing, not a plain array, of another dimension, empty, or with NaN or infinity in it.
+            UntrimError: Missing, not a plain array, of another dimension, or empty.
         """
         file = self.file(name)
         try:
-            array: npt.NDArray[np.floating] = np.load(file, allow_pickle=False)
+            array: npt.NDArray[np.floating] = np.load(file, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError:
             raise UntrimError("features missing", where=file, fix="run `untrim extract` on the video") from None
         except (OSError, ValueError, EOFError) as error:
@@ -172,9 +172,19 @@ class FeatureFolder:
             )
         if len(array) == 0:
             raise UntrimError("holds no snippets", where=file, fix="extract it again")
+        return array
+
+    def load(self, name: str) -> npt.NDArray[np.float32]:
+        """Features of one video, float32 (T, D), checked.
+
+        Raises:
+            UntrimError: As for `stored`, or with NaN or infinity in it.
+        """
+        array = np.asarray(self.stored(name))
         if not np.isfinite(array).all():
             bad = int((~np.isfinite(array)).any(axis=1).sum())
-            raise UntrimError(f"NaN or infinity in {bad} of {len(array)} snippets", where=file, fix="extract it again")
+            where = self.file(name)
+            raise UntrimError(f"NaN or infinity in {bad} of {len(array)} snippets", where=where, fix="extract it again")
         return array.astype(np.float32)
 
     def save(self, name: str, features: npt.NDArray[np.floating]) -> None:

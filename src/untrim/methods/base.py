@@ -20,7 +20,7 @@ from untrim.features.store import FeatureInfo
 from untrim.localization.grouping import Runs
 from untrim.timeline import Detection, SnippetGrid
 
-InputScaling = Literal["none", "standard"]
+InputScaling = Literal["none", "unit", "standard"]
 Supervision = Literal["labels", "segments"]
 
 
@@ -53,8 +53,8 @@ class MethodConfig(BaseModel):
     of their snippets, and over which losses other than the classification come in; 0: none. Without it a class whose
     action starts out with low scores or little attention is never looked for where it is."""
     input_scaling: InputScaling = "none"
-    """`none`: features as they are; `standard`: each column less its mean over the training videos, and each stream
-    divided by the root mean square of what is left."""
+    """`none`: features as they are; `unit`: each stream divided by its root mean square over the training videos;
+    `standard`: each column less its mean first."""
     add_coactivity: float = Field(default=0.0, ge=0)
     """Weight of W-TALC's co-activity similarity loss, added to the method's own; 0: none."""
     add_metric: float = Field(default=0.0, ge=0)
@@ -110,6 +110,8 @@ class InputScale(nn.Module):
         if scaling == "standard":
             self.mean.copy_(torch.from_numpy(data.column_means))
             self.gain.copy_(torch.from_numpy(1.0 / data.stream_deviations))
+        elif scaling == "unit":
+            self.gain.copy_(torch.from_numpy(1.0 / data.stream_rms))
 
     def forward(self, features: Tensor) -> Tensor:
         """Scaled features, (B, T, D)."""

@@ -192,7 +192,6 @@ class ECM(Method):
             "class_threshold": 0.05,
         },
     }
-    provides = frozenset({"embedded", "class_weights"})
 
     def __init__(self, config: ECMConfig, dim: int, labels: Sequence[str]) -> None:
         super().__init__(config, dim, labels)

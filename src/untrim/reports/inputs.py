@@ -98,10 +98,12 @@ class Sequences:
     Args:
         cas: Class activation sequence, raw logits, (T, C), classes in the order of the run.
         overall: Sequences without a class, each (T,): ``attention`` and ``background``, where the method has them.
+        centers: Seconds that the snippets lie at, (T,); None if they lie on the grid of the run.
     """
 
     cas: Floats
     overall: Mapping[str, Floats]
+    centers: Floats | None = None
 
 
 def read_sequences(path: Path, classes: int) -> Sequences:
@@ -115,7 +117,7 @@ def read_sequences(path: Path, classes: int) -> Sequences:
         if not isinstance(file, NpzFile):
             raise ValueError("a single array, not an archive of them")
         with file:
-            arrays = {key: file[key] for key in ("cas", "attention", "background") if key in file}
+            arrays = {key: file[key] for key in _ARRAYS if key in file}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, MemoryError) as error:
         raise UntrimError(f"holds no readable arrays: {error!s:.80}", where=path, fix=_AGAIN) from error
     cas = arrays.pop("cas", np.empty(0))
@@ -128,7 +130,10 @@ def read_sequences(path: Path, classes: int) -> Sequences:
             )
         if not np.isfinite(array).all():
             raise UntrimError(f"'{key}' holds NaN or infinity", where=path, fix=_AGAIN)
-    return Sequences(cas.astype(np.float64), {key: array.astype(np.float64) for key, array in arrays.items()})
+    doubles = {key: array.astype(np.float64) for key, array in arrays.items()}
+    centers = doubles.pop("centers", None)
+    return Sequences(cas.astype(np.float64), doubles, centers)
 
 
+_ARRAYS = ("cas", "attention", "background", "centers")
 _AGAIN = "run `untrim localize --save-activations` with this run again"

@@ -35,7 +35,7 @@ class Stage:
     Args:
         labels: Classes of the run, in its order.
         colors: Class -> colour, for every class that occurs.
-        grid: Where the snippets lie.
+        grid: Where the snippets lie of a video whose sequences do not say it.
         scores: Scores that are drawn with the least and with the full height.
     """
 
@@ -190,7 +190,10 @@ def timeline(
 
 def _duration(grid: SnippetGrid, video: Video, detections: Sequence[Detection], sequences: Sequences | None) -> float:
     """Seconds that the axis spans: the video's, or as far as anything is known; nothing drawn lies beyond."""
-    known = grid.boundary(len(sequences.cas)) if sequences else 0.0
+    known = 0.0
+    if sequences:  # Up to the end of the last cell, whose half width is that of the one before.
+        centers = _centers(grid, sequences)
+        known = centers[-1] + (centers[-1] - centers[-2]) / 2 if len(centers) > 1 else grid.boundary(1)
     segments = [*video.ambiguous, *(entry.segment for entry in video.instances), *(d.segment for d in detections)]
     return max(video.duration or known, *(segment.end for segment in segments), 0.0) or 1.0
 
@@ -233,13 +236,20 @@ def _paths(
     """Paths of the classes, all on one scale, and of the sequences without a class, each on its own."""
     if sequences is None:
         return {}, {}
-    x = np.array([stage.grid.center(i) / duration for i in range(len(sequences.cas))])
+    x = _centers(stage.grid, sequences) / duration
     columns = {label: sequences.cas[:, stage.labels.index(label)] for label in labels if label in stage.labels}
     low, high = np.quantile(list(columns.values()), (_CURVE_LOW, 1.0)) if columns else (0.0, 1.0)
     return (
         {label: curve(x, _scaled(values, low, high)) for label, values in columns.items()},
         {name: curve(x, _scaled(values, values.min(), values.max())) for name, values in sequences.overall.items()},
     )
+
+
+def _centers(grid: SnippetGrid, sequences: Sequences) -> Floats:
+    """Seconds that the snippets of `sequences` lie at, (T,)."""
+    if sequences.centers is not None:
+        return sequences.centers
+    return np.array([grid.center(index) for index in range(len(sequences.cas))])
 
 
 def _scaled(values: Floats, low: float, high: float) -> Floats:

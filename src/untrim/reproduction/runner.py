@@ -15,6 +15,7 @@ from untrim.files import make_folder
 from untrim.progress import progress
 from untrim.reports.published import Row, Table
 from untrim.reproduction.measuring import Data, Job, Result, measure
+from untrim.validation import validate
 from untrim.workers import Died, work_off
 
 _TRIAL_STEPS = 5
@@ -82,14 +83,22 @@ def jobs_of(
         output: Folder of the results; each row has a folder of its own in it.
         seeds: Seeds 0, 1, ….
         recipe: Preset or recipe that rows are laid over which name none; None for the project's defaults.
-        settings: Values laid over everything.
+        settings: Values laid over the recipe's; a row's own values stand, for they are what makes it that row.
+
+    Raises:
+        UntrimError: A row's method knows no such value.
     """
+    from untrim.methods import load_method
+
+    for row in rows:
+        if row.method is not None:
+            validate(load_method(row.method).Config, {**settings, **row.settings}, f"--set, row '{row.name}'")
     return [
         Job(
             row=row.name,
             method=row.method,
             recipe=row.recipe or (recipe if row.method else None),
-            settings=json.dumps({**row.settings, **settings} if row.method else {}, sort_keys=True),
+            settings=json.dumps({**settings, **row.settings} if row.method else {}, sort_keys=True),
             seed=seed,
             iou=table.iou,
             folder=output / "".join(c if c.isalnum() or c in "._-" else "-" for c in row.name),

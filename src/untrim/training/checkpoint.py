@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal, cast, get_args
 
 import torch
 import yaml
@@ -19,14 +20,18 @@ from untrim.methods.base import Method, MethodConfig
 from untrim.settings import read_flat_yaml
 from untrim.validation import validate
 
-MODEL, CONFIG, LABELS, FEATURES, STATE = (
+Precision = Literal["fp32", "bf16"]
+Select = Literal["last", "weak"]
+
+MODEL, CONFIG, LABELS, FEATURES, STATE, SELECTION = (
     "model.safetensors",
     "config.yaml",
     "labels.json",
     "features.json",
     "state/training.pt",
+    "selection.json",
 )
-_ORIGIN = ("method", "recipe", "seed", "subset")
+_ORIGIN = ("method", "recipe", "seed", "subset", "precision", "select")
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class Run:
         config: The complete config.
         labels: Class names in the order of the class dimension.
         features: Grid and backbone of the training features, without their videos.
+        precision: In which the network computed in training.
+        select: How the result is chosen: the last checkpoint, or one chosen by video-level labels.
     """
 
     path: Path
@@ -52,6 +59,8 @@ class Run:
     config: MethodConfig
     labels: tuple[str, ...]
     features: FeatureInfo
+    precision: Precision = "fp32"
+    select: Select = "last"
 
     @classmethod
     def open(cls, path: Path | str) -> Run:
@@ -67,6 +76,9 @@ class Run:
         origin = {key: values.pop(key, None) for key in _ORIGIN}
         if not isinstance(origin["method"], str) or not isinstance(origin["seed"], int):
             raise UntrimError("lacks 'method' or 'seed'", where=path / CONFIG)
+        precision, select = origin["precision"] or "fp32", origin["select"] or "last"
+        if precision not in get_args(Precision) or select not in get_args(Select):
+            raise UntrimError("has an unknown 'precision' or 'select'", where=path / CONFIG)
         labels = read_json(path / LABELS)
         if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
             raise UntrimError("should be a list of class names", where=path / LABELS)
@@ -79,6 +91,8 @@ class Run:
             config=validate(load_method(origin["method"]).Config, values, path / CONFIG),
             labels=tuple(labels),
             features=validate(FeatureInfo, read_json(path / FEATURES), path / FEATURES),
+            precision=cast(Precision, precision),
+            select=cast(Select, select),
         )
 
     @property
@@ -101,9 +115,15 @@ class Run:
 
     def save_model(self, model: Method) -> None:
         """Write the weights, which makes the run finished."""
-        tensors = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
-        with atomic_path(self.path / MODEL) as temporary:
-            save_file(tensors, temporary)
+        _save_weights(model, self.path / MODEL)
+
+    def checkpoint(self, step: int) -> Path:
+        """Where the weights after so many iterations are kept."""
+        return self.path / "checkpoints" / f"{step:07d}.safetensors"
+
+    def save_checkpoint(self, model: Method, step: int) -> None:
+        """Keep the weights after so many iterations."""
+        _save_weights(model, self.checkpoint(step))
 
     def load_model(self, device: torch.device) -> Method:
         """The trained network in evaluation mode.
@@ -113,12 +133,35 @@ class Run:
         """
         if not self.finished:
             raise UntrimError("is not trained to the end", where=self.path, fix="run `untrim train` with --resume")
+        return self._load_weights(self.path / MODEL, device)
+
+    def load_checkpoint(self, step: int, device: torch.device) -> Method:
+        """The network as it was after so many iterations, in evaluation mode.
+
+        Raises:
+            UntrimError: Not kept, or the weights do not fit the config.
+        """
+        return self._load_weights(self.checkpoint(step), device)
+
+    def _load_weights(self, path: Path, device: torch.device) -> Method:
         model = self.build()
         try:
-            model.load_state_dict(load_file(self.path / MODEL))
-        except (SafetensorError, RuntimeError) as error:
-            raise UntrimError(f"does not fit the run's config: {error!s:.120}", where=self.path / MODEL) from error
+            model.load_state_dict(load_file(path))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise UntrimError(f"does not fit the run's config: {error!s:.120}", where=path) from error
         return model.to(device).eval()
+
+    def before_selection(self) -> Run:
+        """The run with the thresholds that it had before others were chosen, as ``selection.json`` tells."""
+        if not (self.path / SELECTION).exists():
+            return self
+        selection = read_json(self.path / SELECTION)
+        changed = selection.get("thresholds") if isinstance(selection, dict) else None
+        if not isinstance(changed, dict):
+            raise UntrimError("lacks 'thresholds'", where=self.path / SELECTION)
+        before = {key: value["before"] for key, value in changed.items()}
+        values = {**self.config.model_dump(), **before}
+        return replace(self, config=validate(type(self.config), values, self.path / SELECTION))
 
     def check_features(self, folder: FeatureFolder) -> None:
         """Check that features are of the kind the run was trained on.
@@ -132,3 +175,9 @@ class Run:
                 where=folder.path,
                 fix="extract them with the run's own recipe, or train on these",
             )
+
+
+def _save_weights(model: Method, path: Path) -> None:
+    tensors = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary)

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from untrim.data.summary import DataSummary
 from untrim.errors import UntrimError, nearest
+from untrim.methods import load_method
 from untrim.methods.base import Method, MethodConfig
 from untrim.settings import read_flat_yaml
 from untrim.validation import validate
+
+_RECIPES = Path(__file__).parent.parent / "recipes"
 
 
 def configure(
@@ -20,8 +23,8 @@ def configure(
     Args:
         method: The method.
         data: Facts of the training data, for the project's defaults.
-        recipe: None for the project's defaults, else the name of a preset or a flat YAML file; a file's values are
-            laid over the paper's.
+        recipe: None for the project's defaults, else the name of a preset, of a recipe (`untrim.recipes`), or a flat
+            YAML file; a recipe's values are laid over the paper's.
         settings: The user's own values, laid over everything.
 
     Raises:
@@ -31,9 +34,22 @@ def configure(
         values = method.defaults(data)
     elif recipe in method.presets:
         values = dict(method.presets[recipe])
-    elif Path(recipe).suffix in (".yaml", ".yml"):
-        values = read_flat_yaml(Path(recipe))
-        validate(method.Config, values, recipe)
     else:
-        raise UntrimError(f"unknown recipe '{recipe}'", fix=f"{nearest(recipe, method.presets)} or name a .yaml file")
+        values = read_flat_yaml(_recipe_file(method, recipe))
+        validate(method.Config, values, recipe)
     return validate(method.Config, {**values, **settings}, "--set")
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(file.stem for file in _RECIPES.glob("*.yaml"))
+
+
+def _recipe_file(method: type[Method], recipe: str) -> Path:
+    if Path(recipe).suffix in (".yaml", ".yml"):
+        return Path(recipe)
+    own = [name for name in recipe_names() if load_method(name.partition("-")[0]) is method]
+    if recipe not in own:
+        known = [*method.presets, *own]
+        raise UntrimError(f"unknown recipe '{recipe}'", fix=f"{nearest(recipe, known)} or name a .yaml file")
+    return _RECIPES / f"{recipe}.yaml"

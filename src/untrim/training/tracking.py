@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
-from untrim.files import write_json, write_text
+from untrim.errors import UntrimError
+from untrim.files import read_json, write_json, write_text
 from untrim.methods import load_method
 from untrim.training.checkpoint import Run
+from untrim.training.health import Health
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard.writer import SummaryWriter
 
 METRICS = "metrics.jsonl"
+OUTCOME = "outcome.json"
 
 
 class Metrics:
@@ -23,19 +31,28 @@ class Metrics:
     Args:
         path: The file.
         iteration: Where training goes on; later lines, of a run that was killed, are dropped.
+        tensorboard: Whether to write the same as TensorBoard events, into a folder ``tensorboard`` beside it.
+
+    Raises:
+        UntrimError: TensorBoard is wanted and not installed.
     """
 
-    def __init__(self, path: Path, iteration: int) -> None:
+    def __init__(self, path: Path, iteration: int, *, tensorboard: bool = False) -> None:
         kept = [line for line in _lines(path) if json.loads(line)["iteration"] <= iteration] if iteration else []
         write_text(path, "".join(kept))
         self.path = path
         self.seconds = float(json.loads(kept[-1])["seconds"]) if kept else 0.0
+        self._events = _event_writer(path.parent / "tensorboard", iteration) if tensorboard else None
 
     def write(self, iteration: int, seconds: float, terms: Mapping[str, float]) -> None:
         """Append one line; `seconds` count from where training went on."""
         values = {"iteration": iteration, "seconds": round(self.seconds + seconds, 3), "loss": sum(terms.values())}
         with open(self.path, "a", encoding="utf-8") as stream:
             stream.write(json.dumps({**values, **terms}) + "\n")
+        if self._events is not None:
+            for name, value in {"loss": values["loss"], **terms}.items():
+                self._events.add_scalar(name, value, iteration)
+            self._events.flush()
 
 
 def _lines(path: Path) -> list[str]:
@@ -44,7 +61,20 @@ def _lines(path: Path) -> list[str]:
     return [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
-def write_environment(run: Run, device: torch.device) -> None:
+def read_metrics(path: Path) -> list[dict[str, float]]:
+    """The complete lines of a ``metrics.jsonl``; none where there is no file."""
+    return [json.loads(line) for line in _lines(path)]
+
+
+def _event_writer(folder: Path, iteration: int) -> SummaryWriter:
+    try:
+        from torch.utils.tensorboard.writer import SummaryWriter
+    except ImportError as error:
+        raise UntrimError("TensorBoard is not installed", fix="pip install 'untrim[tensorboard]'") from error
+    return SummaryWriter(folder, purge_step=iteration + 1)
+
+
+def write_environment(run: Run, device: torch.device, processes: int) -> None:
     """Write ``environment.json``: the versions and the machine that numbers depend on."""
     packages = {name: version(name) for name in ("untrim", "torch", "numpy", "opencv-contrib-python-headless", "av")}
     accelerator = torch.cuda.get_device_name(device) if device.type == "cuda" else None
@@ -57,29 +87,77 @@ def write_environment(run: Run, device: torch.device) -> None:
             "threads": torch.get_num_threads(),
             "device": str(device),
             "accelerator": accelerator,
+            "processes": processes,
             "packages": packages,
         },
     )
 
 
-def write_model_card(run: Run, videos: int) -> None:
+@dataclass(frozen=True)
+class Outcome:
+    """What is to say of a run at its end.
+
+    Args:
+        counts: Videos that each feature folder gave to train on.
+        held_out: Training videos that were held out to choose the checkpoint.
+        health: Whether anything was learned.
+    """
+
+    counts: Mapping[str, int]
+    held_out: int
+    health: Health
+
+    def write(self, run: Run) -> None:
+        """Write ``outcome.json``."""
+        sources = [{"features": folder, "videos": videos} for folder, videos in self.counts.items()]
+        content = {"schema": 1, "sources": sources, "held_out": self.held_out, **self.health.to_json()}
+        write_json(run.path / OUTCOME, content)
+
+
+def describe_outcome(run: Run) -> list[str]:
+    """What a finished run has to say: how many videos it saw, and a warning for each sign that it did not learn.
+
+    Raises:
+        UntrimError: Its ``outcome.json`` is missing or wrong.
+    """
+    where = run.path / OUTCOME
+    content = read_json(where)
+    try:
+        assert isinstance(content, dict)
+        counts = [f"{source['videos']} from {source['features']}" for source in content["sources"]]
+        held_out, warnings = int(content["held_out"]), [str(warning) for warning in content["warnings"]]
+    except (AssertionError, KeyError, TypeError, ValueError) as error:
+        raise UntrimError("lacks 'sources', 'held_out' or 'warnings'", where=where, fix="train again") from error
+    kept = f", {held_out} more held out" if held_out else ""
+    return [
+        f"training videos: {', '.join(counts)}{kept}; {len(run.labels)} classes",
+        *(f"warning: {text}" for text in warnings),
+    ]
+
+
+def write_model_card(run: Run, outcome: Outcome) -> None:
     """Write the run's ``README.md``."""
-    grid = run.features.grid()
+    grid, videos = run.features.grid(), sum(outcome.counts.values())
     labels_alone = load_method(run.method).supervision == "labels"
     told = "video-level labels alone" if labels_alone else "the segments of every instance: a supervised upper bound"
     streams = ", ".join(f"{name} {stop - first}" for name, (first, stop) in run.features.streams.items())
+    checkpoint = "last checkpoint" if run.select == "last" else "checkpoint chosen by labels (`selection.json`)"
+    given = ", ".join(f"{count} from `{Path(folder).name}`" for folder, count in outcome.counts.items())
+    held_out = f", {outcome.held_out} more held out" if outcome.held_out else ""
+    warnings = "".join(f"- **Warning**: {text}\n" for text in outcome.health.warnings)
     write_text(
         run.path / "README.md",
         f"""# {run.method.upper()} for {len(run.labels)} actions
 
 Finds when these actions happen in untrimmed videos; trained on {videos} videos (subset `{run.subset}`) with
-{told}, {run.recipe or "the project's defaults"}, seed {run.seed}, last checkpoint.
+{told}, {run.recipe or "the project's defaults"}, seed {run.seed}, {checkpoint}.
 
 - Actions: {", ".join(run.labels)}
+- Videos: {given}{held_out}
 - Features: `{run.features.backbone}` ({streams}), {grid.snippet_frames} frames a snippet every {grid.stride_frames}
   at {grid.fps:g} fps
 - Values: `config.yaml`; losses: `metrics.jsonl`; made with: `environment.json`
-
+{warnings}
 ```
 untrim localize {run.path.name} -f FEATURES -o detections.json
 ```

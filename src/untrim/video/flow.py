@@ -1,11 +1,13 @@
-"""Dense optical flow by OpenCV, in pixels per frame.
+"""Dense optical flow, by OpenCV or, for ``tvl1``, in torch; in pixels per frame.
 
-How many threads work on a pair is OpenCV's one setting for the whole process (``cv2.setNumThreads``); the flow does not
-depend on it.
+How many threads work on a pair is one setting for the whole process (``cv2.setNumThreads``, ``torch.set_num_threads``);
+OpenCV's flow does not depend on it, torch's not beyond rounding.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, get_args
 
 import cv2
@@ -14,27 +16,38 @@ import numpy.typing as npt
 
 from untrim.errors import UntrimError, nearest
 
-FlowAlgorithm = Literal["tvl1", "farneback", "dis"]
+FlowAlgorithm = Literal["tvl1", "tvl1-opencv", "farneback", "dis"]
 Flow = npt.NDArray[np.float32]
 Grey = npt.NDArray[np.uint8]
+
+_PAIRS_ON_GPU = 32
 
 
 class OpticalFlow:
     """Dense flow between two grey images; keeps OpenCV's working memory from one pair to the next.
 
     Args:
-        algorithm: ``tvl1`` (Zach, Pock, Bischof 2007; slow, what flow networks were trained on), ``farneback``
-            (Farnebäck 2003) or ``dis`` (Kroeger et al. 2016, medium preset); all with OpenCV's settings. ``tvl1``
-            loses motion of more than about 8 pixels.
+        algorithm: ``tvl1`` (Zach, Pock, Bischof 2007, in `untrim.video.tvl1`; what flow networks were trained on),
+            ``farneback`` (Farnebäck 2003), ``dis`` (Kroeger et al. 2016, medium preset), the last two with OpenCV's
+            settings, or ``tvl1-opencv``, OpenCV's TV-L1 with its settings: many times slower, and lost in motion of
+            more than about 8 pixels.
+        device: Where ``tvl1`` computes: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; the others know only the CPU.
 
     Raises:
-        UntrimError: No such algorithm.
+        UntrimError: No such algorithm or device.
     """
 
-    def __init__(self, algorithm: FlowAlgorithm = "dis") -> None:
+    def __init__(self, algorithm: FlowAlgorithm = "dis", device: str = "cpu") -> None:
         self.algorithm = algorithm
-        self._engine: cv2.DenseOpticalFlow
+        self.batch = 1
+        """Pairs that are best given at once."""
+        self._engine: cv2.DenseOpticalFlow | None = None
         if algorithm == "tvl1":
+            from untrim.device import choose_device  # Only here, so that the others do not wait for torch.
+
+            self._device = choose_device(device)
+            self.batch = 1 if self._device.type == "cpu" else _PAIRS_ON_GPU
+        elif algorithm == "tvl1-opencv":
             self._engine = cv2.optflow.createOptFlow_DualTVL1()
         elif algorithm == "farneback":
             self._engine = cv2.FarnebackOpticalFlow.create()
@@ -58,12 +71,9 @@ class OpticalFlow:
         Raises:
             UntrimError: The images are not grey uint8 of one size, or too small (``dis`` needs 12 pixels).
         """
-        for image in previous, following:
-            if image.ndim != 2 or image.dtype != np.uint8 or image.shape != previous.shape:
-                raise UntrimError(
-                    f"optical flow between {previous.dtype} {previous.shape} and {following.dtype} {following.shape}, "
-                    "wanted two grey images uint8 (H, W) of one size"
-                )
+        _check([previous, following])
+        if self._engine is None:
+            return self._tvl1([previous, following])[0]
         try:
             # Without a flow to start from, so that a pair's flow does not depend on the pairs before it.
             flow = self._engine.calc(np.ascontiguousarray(previous), np.ascontiguousarray(following), None)  # type: ignore[call-overload]
@@ -71,6 +81,41 @@ class OpticalFlow:
             height, width = previous.shape
             raise UntrimError(f"{self.algorithm} flow of {width} x {height} images: {error.err}") from error
         return np.asarray(flow, dtype=np.float32)
+
+    def between(self, images: Sequence[Grey]) -> list[Flow]:
+        """The flow from each of some consecutive images to the next, at once where `batch` is more than one.
+
+        Args:
+            images: Grey, uint8 (H, W), of one size.
+
+        Raises:
+            UntrimError: As for a pair.
+        """
+        if self.batch > 1 and len(images) > 1:
+            _check(images)
+            return self._tvl1(images)
+        return [self(previous, following) for previous, following in pairwise(images)]
+
+    def _tvl1(self, images: Sequence[Grey]) -> list[Flow]:
+        import torch
+
+        from untrim.video.tvl1 import tvl1
+
+        if not images[0].size:
+            raise UntrimError("tvl1 flow of images without a pixel")
+        frames = torch.from_numpy(np.stack(images)).to(self._device)
+        flow = tvl1(frames[:-1], frames[1:]).permute(0, 2, 3, 1)  # (N, H, W, 2)
+        return list(np.ascontiguousarray(flow.cpu().numpy()))
+
+
+def _check(images: Sequence[Grey]) -> None:
+    first = images[0]
+    for image in images:
+        if image.ndim != 2 or image.dtype != np.uint8 or image.shape != first.shape:
+            raise UntrimError(
+                f"optical flow between {first.dtype} {first.shape} and {image.dtype} {image.shape}, "
+                "wanted two grey images uint8 (H, W) of one size"
+            )
 
 
 def optical_flow(previous: Grey, following: Grey, algorithm: FlowAlgorithm = "dis") -> Flow:

@@ -7,12 +7,9 @@ from well before until well after, and turns up without it too. The instances of
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,12 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from untrim.annotations import Annotations
-from untrim.errors import UntrimError
+from untrim.errors import UntrimError, WorkFailed
 from untrim.files import atomic_path, make_folder, read_json, remove_leftovers, write_json
 from untrim.progress import progress
 from untrim.video.choreography import wave
 from untrim.video.screenplay import CorpusSpec, generators, write_script
 from untrim.video.stage import Stage
+from untrim.workers import Died, work_off
 
 __all__ = ["CorpusSpec", "render_corpus", "render_frames"]
 
@@ -39,8 +37,8 @@ _RENDERER = 1  # Raise it when the same specification gives other videos.
 def render_corpus(folder: Path, spec: CorpusSpec, workers: int = os.cpu_count() or 1) -> Annotations:
     """Render the videos of a corpus that are not there yet to ``folder/videos/<name>.mp4``.
 
-    The result does not depend on `workers`. More than one starts processes afresh, so that a script needs the usual
-    ``if __name__ == "__main__":``.
+    The result does not depend on `workers`. Works in processes that start afresh, so that a script which calls this
+    needs the usual ``if __name__ == "__main__":``.
 
     Args:
         folder: Where to write; ``corpus.json`` in it records the specification.
@@ -52,6 +50,7 @@ def render_corpus(folder: Path, spec: CorpusSpec, workers: int = os.cpu_count() 
 
     Raises:
         UntrimError: `folder` cannot be written or holds another corpus, or `workers` is less than 1.
+        WorkFailed: Processes cannot be started, or end at their work.
     """
     if workers < 1:
         raise UntrimError(f"{workers} workers", fix="use at least 1")
@@ -61,8 +60,13 @@ def render_corpus(folder: Path, spec: CorpusSpec, workers: int = os.cpu_count() 
     remove_leftovers(videos)
     scripts = [write_script(spec, index) for index in range(spec.videos)]
     missing = [i for i, script in enumerate(scripts) if not (videos / f"{script.name}.mp4").exists()]
-    with progress("render", spec.videos, start=spec.videos - len(missing)) as advance:
-        for name in _render_all(videos, spec, missing, min(workers, len(missing))):
+    outcomes = work_off(_Renderer(videos, spec), missing, workers)
+    with closing(outcomes), progress("render", spec.videos, start=spec.videos - len(missing)) as advance:
+        for index, name in filter(None, outcomes):
+            if isinstance(name, UntrimError):
+                raise name
+            if isinstance(name, Died):
+                raise WorkFailed(f"{scripts[index].name} cannot be rendered: {name.reason}", where=videos)
             advance(name)
     return Annotations([script.annotation() for script in scripts], source=folder)
 
@@ -102,47 +106,29 @@ def _claim(path: Path, spec: CorpusSpec) -> None:
         raise UntrimError("describes another corpus than the one asked for", where=path, fix="use an empty folder")
 
 
-def _render_all(videos: Path, spec: CorpusSpec, indices: list[int], workers: int) -> Iterator[str]:
-    """Render the videos of `indices`, and give the name of each when it is written."""
-    if workers <= 1:
-        threads = cv2.getNumThreads()
+class _Renderer:
+    """What a process does with the index of a video; gives its name, or why it cannot be written."""
+
+    def __init__(self, videos: Path, spec: CorpusSpec) -> None:
+        self._videos, self._spec = videos, spec
+
+    def __call__(self, index: int) -> str | UntrimError:
+        cv2.setNumThreads(1)
+        name = write_script(self._spec, index).name
         try:
-            cv2.setNumThreads(1)
-            for index in indices:
-                yield _render_video(videos, spec, index)
-        finally:
-            cv2.setNumThreads(threads)
-        return
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
-    try:
-        for task in as_completed([pool.submit(_render_video, videos, spec, index) for index in indices]):
-            yield task.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+            with atomic_path(self._videos / f"{name}.mp4") as temporary:
+                _encode(temporary, self._spec, render_frames(self._spec, index))
+        except UntrimError as error:
+            return error
+        return name
 
 
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent hears Ctrl-C too, and ends its workers in order.
-    cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A killed parent cannot tell its workers: they would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _render_video(videos: Path, spec: CorpusSpec, index: int) -> str:
-    name = write_script(spec, index).name
-    with atomic_path(videos / f"{name}.mp4") as temporary, av.open(str(temporary), "w", format="mp4") as container:
+def _encode(path: Path, spec: CorpusSpec, pictures: Iterator[Image]) -> None:
+    with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=spec.fps, options={"preset": "superfast", "crf": "23"})
         stream.width, stream.height, stream.pix_fmt = spec.width, spec.height, "yuv420p"
         stream.codec_context.thread_count = 1
         stream.codec_context.gop_size = 2 * spec.fps
-        for picture in render_frames(spec, index):
+        for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
-    return name

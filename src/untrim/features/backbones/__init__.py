@@ -25,6 +25,8 @@ from untrim.video.flow import FlowAlgorithm
 
 BACKBONES = {
     "hoghof": "untrim.features.backbones.hoghof:HogHof",
+    "i3d": "untrim.features.backbones.i3d:I3D",
+    "hf": "untrim.features.backbones.hf:HuggingFace",
 }
 
 Features = npt.NDArray[np.float32]
@@ -136,16 +138,18 @@ def load_backbone(name: str, options: Mapping[str, object] | None = None) -> Bac
     """A backbone, ready to work.
 
     Args:
-        name: One of `backbone_names`.
+        name: One of `backbone_names`, or ``NAME:CHECKPOINT`` of one that runs checkpoints: its option `checkpoint`.
         options: Values of its config that differ from the defaults; the `recipe` in ``features.json`` has all.
 
     Raises:
         UntrimError: No such backbone, or the first option that is unknown or out of bounds.
     """
     plugins = {point.name: point.value for point in entry_points(group="untrim.backbones")}
-    place = BACKBONES.get(name) or plugins.get(name)
+    family, colon, checkpoint = name.partition(":")
+    place = BACKBONES.get(family) or plugins.get(family)
     if place is None:
         raise UntrimError(f"unknown backbone '{name}'", fix=nearest(name, [*BACKBONES, *plugins]))
     module, _, attribute = place.partition(":")
     backbone: type[Backbone[BackboneConfig]] = getattr(import_module(module), attribute)
-    return backbone(validate(backbone.Config, dict(options or {}), f"options of {name}"))
+    chosen = {**(options or {}), **({"checkpoint": checkpoint} if colon else {})}
+    return backbone(validate(backbone.Config, chosen, f"options of {name}"))

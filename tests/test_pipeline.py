@@ -1,0 +1,116 @@
+"""From a run and video files to detections."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from untrim.annotations import Annotations, Video, read_detections
+from untrim.cli import main
+from untrim.errors import UntrimError
+from untrim.features.extract import extract
+from untrim.features.store import FeatureFolder, VideoInfo
+from untrim.pipeline import localize, localize_videos
+from untrim.training.checkpoint import Run
+from untrim.training.loop import train
+
+SMALL = {"short_side": 48, "streams": "flow", "stride_frames": 4}
+
+
+def untrim(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["untrim", *map(str, arguments)])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    return int(exit_.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, write_video: Callable[..., Path]) -> Path:
+    """A folder with videos/, features/ of another recipe than the default, and a run on them."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "videos").mkdir()
+    for index in range(4):
+        write_video(folder / "videos" / f"video{index}.mp4", 60, seed=3 * (index % 2))
+    extract([folder / "videos"], folder / "features", options=SMALL, workers=1)
+    labels = Annotations([Video(f"video{i}", "training", labels=("slow", "fast")[i % 2 :][:1]) for i in range(4)])
+    train("wsad", [(FeatureFolder.open(folder / "features"), labels)], folder / "run", settings={"iterations": 5})
+    return folder
+
+
+def test_videos_are_localized_by_the_recipe_of_the_run(trained: Path, tmp_path: Path) -> None:
+    run, features = Run.open(trained / "run"), tmp_path / "features"
+    found, failed = localize_videos(run, [trained / "videos"], features, activations=tmp_path / "activations")
+    assert failed == {}
+    assert found == localize(run, FeatureFolder.open(trained / "features"))
+    for file in features.iterdir():
+        assert file.read_bytes() == (trained / "features" / file.name).read_bytes()
+    with np.load(tmp_path / "activations" / "video0.npz") as arrays:
+        assert arrays["centers"].shape == arrays["cas"].shape[:1]
+        np.testing.assert_allclose(np.diff(arrays["centers"]), 4 / 25)
+        assert arrays["centers"][0] == pytest.approx(12 / 25)
+
+
+def test_centers_are_those_of_the_video(trained: Path, tmp_path: Path) -> None:
+    folder = FeatureFolder.open(trained / "features")
+    folder.info.videos["video1"] = VideoInfo(fps=50)
+    localize(Run.open(trained / "run"), folder, ["video0", "video1"], activations=tmp_path)
+    with np.load(tmp_path / "video0.npz") as own, np.load(tmp_path / "video1.npz") as twice:
+        np.testing.assert_allclose(twice["centers"], own["centers"] / 2)
+
+
+def test_the_command_keeps_features_and_goes_on(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video, found = trained / "videos" / "video1.mp4", tmp_path / "found.json"
+    assert untrim(monkeypatch, "localize", trained / "run", video, "-o", found) == 0
+    assert "1 videos" in capsys.readouterr().out.splitlines()[-1]
+    assert read_detections(found).keys() == {"video1"}
+    kept = tmp_path / "found-features" / "video1.npy"
+    made = kept.stat().st_mtime_ns
+    (tmp_path / "bad.mp4").touch()
+    more = (video, tmp_path / "bad.mp4", "-f", tmp_path / "found-features")
+    assert untrim(monkeypatch, "localize", trained / "run", *more, "-o", found) == 1
+    assert "1 videos failed" in capsys.readouterr().err
+    assert kept.stat().st_mtime_ns == made
+    assert read_detections(found).keys() == {"video1"}
+
+
+def test_wrong_calls_are_one_line(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video, out = trained / "videos" / "video1.mp4", ("-o", tmp_path / "found.json")
+    wrong = {
+        "nothing to look at": (trained / "run", *out),
+        "name the video files alone": (trained / "run", video, "-a", "labels.csv", *out),
+        "recipe.short_side: 48 against 64": (trained / "run", video, "--set", "short_side=64", *out),
+    }
+    for words, arguments in wrong.items():
+        assert untrim(monkeypatch, "localize", *arguments) == 2
+        assert words in capsys.readouterr().err
+    assert untrim(monkeypatch, "extract", video, *out, "--address", "host:1") == 2
+    assert "--engine ray" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"backbone": "imported"}, "unknown backbone 'imported'"),
+        ({"recipe": {}}, "other features would be extracted than the run was trained on"),
+        ({"weights_sha256": "0" * 64}, "weights_sha256"),
+    ],
+)
+def test_features_that_cannot_be_extracted_are_refused_before_work(
+    trained: Path, tmp_path: Path, changed: dict[str, object], words: str
+) -> None:
+    run = Run.open(trained / "run")
+    imported = replace(run, features=run.features.model_copy(update=changed))
+    with pytest.raises(UntrimError, match="-f alone") as caught:
+        localize_videos(imported, [trained / "videos"], tmp_path / "features")
+    assert words in str(caught.value)
+    assert not (tmp_path / "features").exists()
+    with pytest.raises(UntrimError, match="not trained"):
+        localize_videos(replace(run, path=tmp_path), [trained / "videos"], tmp_path / "features")
