@@ -88,7 +88,9 @@ def test_ended_training_goes_on_as_if_undisturbed(
         assert (done.returncode, step) == (-9, 33)
     else:
         assert (done.returncode, step) == (130, 35)  # asked in a step, heard at the start of the next
-        assert done.stderr.splitlines()[-1] == "untrim: stopped after 35 of 60 iterations; --resume goes on"
+        assert done.stderr.splitlines()[-1] == (
+            "untrim: stopped; the same command goes on from here (train: with --resume)"
+        )
         assert "Traceback" not in done.stderr
     monkeypatch.setattr(steps, "_LINES_A_RUN", 15)
     for name in ("ended", "undisturbed"):

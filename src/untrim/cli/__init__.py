@@ -11,6 +11,8 @@ from untrim.cli import about, imports, judge, learn, reproduce, tune, weights  #
 from untrim.cli.app import app
 from untrim.errors import UntrimError
 
+_STOPPED = 130
+
 
 def main() -> None:
     """Run the command line: a wrong call or input is one line and exit code 2, work that failed is 1."""
@@ -21,11 +23,13 @@ def main() -> None:
         code = _complain(str(error), error.exit_code)
     except typer.TyperException as error:
         code = _complain(f"{error.format_message()} (see untrim --help)", 2)
-    except (KeyboardInterrupt, typer.Abort) as stopped:
-        code = _complain(str(stopped) or "stopped; the same command goes on from here", 130)
+    except typer.Abort:
+        code = _STOPPED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    if code == _STOPPED:  # How typer ends a command on Ctrl-C.
+        _complain("stopped; the same command goes on from here (train: with --resume)", code)
     sys.exit(code)
 
 

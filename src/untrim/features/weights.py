@@ -29,6 +29,7 @@ from torch import Tensor
 
 from untrim.errors import UntrimError, WorkFailed, nearest
 from untrim.files import atomic_path
+from untrim.unpickle import load_arrays
 
 Floats = npt.NDArray[np.float32]
 
@@ -161,36 +162,15 @@ def file_sha256(path: Path) -> str:
 
 
 def unpickle_arrays(content: bytes, where: object) -> Mapping[str, object]:
-    """The nested dicts of arrays in a pickle; nothing in it is called but what builds a numpy array.
+    """The nested dicts of arrays in a pickle, as `untrim.unpickle.load_arrays` reads them.
 
     Raises:
         UntrimError: There is anything else in it, or it is damaged.
     """
-    try:
-        tree = _ArrayUnpickler(io.BytesIO(content)).load()
-    except UntrimError as error:
-        raise UntrimError(error.what, where=where, fix="do not trust this file") from None
-    except Exception as error:  # A damaged pickle can raise anything.
-        raise UntrimError(f"is not a readable pickle: {type(error).__name__}", where=where) from error
+    tree = load_arrays(io.BytesIO(content), where)
     if not isinstance(tree, dict):
         raise UntrimError(f"holds a {type(tree).__name__}, wanted a dict of arrays", where=where)
     return tree
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Builds numbers, texts, plain containers and numpy arrays."""
-
-    _BUILDERS = {
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
-        ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
-        ("numpy._core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
-    }
-
-    def find_class(self, module: str, name: str) -> object:
-        if (module, name) not in self._BUILDERS:
-            raise UntrimError(f"asks for {module}.{name}, which is no array")
-        return self._BUILDERS[module, name]
 
 
 def from_flax(tree: Mapping[str, object]) -> dict[str, Tensor]:
