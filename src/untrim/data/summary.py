@@ -38,14 +38,13 @@ class DataSummary:
     def training_defaults(self) -> dict[str, object]:
         """How long to train and with which step size, by rules that hold for every method.
 
-        Columns are centred and streams brought to unit variance: what non-negative features have in common tells
-        nothing, and would be learned first. A step of Adam then moves an output by about step size times width, so the
-        step size falls with the width: 1e-3 up to 256 columns, 1.25e-4 at 2,048 (the papers' 1e-4). Ten steps a video,
-        but at least 1,000 (a few videos still need the weights to grow) and at most 10,000. The first fifth is a
-        warm-up: what a video's snippets have in common is learned before single ones are picked.
+        Streams are brought to unit root mean square. A step of Adam then moves an output by about step size times
+        width, so the step size falls with the width: 1e-3 up to 256 columns, 1.25e-4 at 2,048 (the papers' 1e-4). Ten
+        steps a video, but at least 1,000 (a few videos still need the weights to grow) and at most 10,000. The first
+        fifth is a warm-up: what a video's snippets have in common is learned before single ones are picked.
         """
         return {
-            "input_scaling": "standard",
+            "input_scaling": "unit",
             "learning_rate": float(f"{min(1e-3, 0.256 / self.dim):.3g}"),
             "iterations": int(np.clip(10 * self.videos, 1000, 10000)),
             "warmup": 0.2,

@@ -210,12 +210,14 @@ class ECM(Method):
     def defaults(cls, data: DataSummary) -> dict[str, object]:
         """The paper's values, with what training needs on this data.
 
-        As many snippets as half of the videos have at least, and no more than the paper's 750, so that few are made up.
-        The classifier is as wide as the features, up to 512: a step costs the square of it. The weights decay, without
-        which the convolutions, once they tell the training videos apart, go on to learn them by heart.
+        Features are centred: the convolutions see zeros beyond a video's ends. As many snippets as half of the videos
+        have at least, and no more than the paper's 750, so that few are made up. The classifier is as wide as the
+        features, up to 512: a step costs the square of it. The weights decay, without which the convolutions, once
+        they tell the training videos apart, go on to learn them by heart.
         """
         return {
             **data.training_defaults(),
+            "input_scaling": "standard",
             "max_snippets": min(int(np.median(data.snippets)), 750),
             "hidden": min(data.dim, 512),
             "weight_decay": 2e-2,

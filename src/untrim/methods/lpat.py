@@ -102,10 +102,13 @@ class LPAT(Method):
         """The paper's values for data that it does not speak of, with what training needs on this data.
 
         The weights decay, without which the classification, once learnt, goes on to narrow the instances to a few
-        telling snippets. The embedding is as wide as the features, as in the paper, but no wider than its 2,048.
+        telling snippets. Features are centred, for action and background scores are to have opposite signs: what
+        non-negative features have in common would push both the same way. The embedding is as wide as the features, as
+        in the paper, but no wider than its 2,048.
         """
         return {
             **data.training_defaults(),
+            "input_scaling": "standard",
             "weight_decay": 5e-3,
             "hidden": min(data.dim, 2048),
             "lambda_clas": 0.5,

@@ -77,8 +77,8 @@ class Oracle(Method):
 
     @classmethod
     def defaults(cls, data: DataSummary) -> dict[str, object]:
-        """A step size and a length of training that fit the data."""
-        return {**data.training_defaults()}
+        """A step size and a length of training that fit the data, on centred features."""
+        return {**data.training_defaults(), "input_scaling": "standard"}
 
     def forward(self, features: Tensor, mask: Tensor) -> Activations:
         """Activations of (B, T, D) features with their (B, T) mask."""

@@ -172,14 +172,12 @@ class WSBM(Method):
 
         Pooled features are learned by heart within an epoch or two, after which attention shrinks to what tells the
         training videos apart. Dropout of each snippet's features makes an average over many snippets worth more than
-        the best few. Features are scaled, not centred: class scores of snippets have no bias, and what the features
-        have in common stands in for it. The weight decay is that of a Gaussian prior on the weights under which class
+        the best few. The weight decay is that of a Gaussian prior on the weights under which class
         scores of features of unit mean square have a standard deviation of 10: it falls with the number of videos, and
         rises with the width, over which a score is spread.
         """
         return {
             **data.training_defaults(),
-            "input_scaling": "unit",
             "batch_size": 8,
             "weight_decay": float(f"{data.dim / (100 * data.videos):.3g}"),
             "dropout": 0.5,
