@@ -11,7 +11,7 @@ from untrim.errors import UntrimError
 from untrim.features.store import FeatureFolder
 from untrim.reports.published import Row, Table
 from untrim.reproduction.measuring import Data, Job
-from untrim.reproduction.runner import collect, jobs_of, run_jobs
+from untrim.reproduction.runner import collect, estimate, jobs_of, run_jobs
 from untrim.reproduction.writing import markdown
 
 ROWS = (Row(name="short", method="wsad", settings={"iterations": 2}, published=(50.0, 40.0)), Row(name="random"))
@@ -57,6 +57,15 @@ def test_results_are_kept_and_set_beside_published_ones_where_they_apply(
         assert f" {mean:.1f} ± " in without
     assert json.loads(jobs[0].result.read_text())["evaluation"]["mAP"] == list(short.results[0].mean)
     assert random.train_seconds is None
+
+
+def test_an_estimate_keeps_nothing_and_counts_only_what_is_missing(jobs: list[Job], tmp_path: Path) -> None:
+    whole = estimate(jobs)
+    assert list(whole) == ["short"]
+    assert whole["short"] > 0
+    assert not (tmp_path / "out").exists()
+    run_jobs(jobs)
+    assert estimate(jobs) == {"short": 0}
 
 
 def test_what_makes_a_row_stands_and_what_one_row_does_not_know_is_said_at_once(data: Data, tmp_path: Path) -> None:

@@ -17,15 +17,20 @@ if TYPE_CHECKING:
         write_annotations,
         write_detections,
     )
+    from untrim.annotations.importing import import_labels
+    from untrim.doctor import check_up
     from untrim.errors import UntrimError, WorkFailed
     from untrim.evaluation.detection import evaluate_detections, iou_thresholds
+    from untrim.features.combining import combine
     from untrim.features.extract import extract
+    from untrim.features.importers import import_features
     from untrim.features.store import FeatureFolder
     from untrim.pipeline import localize
     from untrim.reports.html import write_report
     from untrim.timeline import Detection, Instance, Segment, SnippetGrid
     from untrim.training.checkpoint import Run
     from untrim.training.loop import train
+    from untrim.training.tuning import tune
 
 _HOMES = {
     "untrim.annotations": (
@@ -36,15 +41,20 @@ _HOMES = {
         "write_annotations",
         "write_detections",
     ),
+    "untrim.annotations.importing": ("import_labels",),
+    "untrim.doctor": ("check_up",),
     "untrim.errors": ("UntrimError", "WorkFailed"),
     "untrim.evaluation.detection": ("evaluate_detections", "iou_thresholds"),
+    "untrim.features.combining": ("combine",),
     "untrim.features.extract": ("extract",),
+    "untrim.features.importers": ("import_features",),
     "untrim.features.store": ("FeatureFolder",),
     "untrim.pipeline": ("localize",),
     "untrim.reports.html": ("write_report",),
     "untrim.timeline": ("Detection", "Instance", "Segment", "SnippetGrid"),
     "untrim.training.checkpoint": ("Run",),
     "untrim.training.loop": ("train",),
+    "untrim.training.tuning": ("tune",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -59,13 +69,18 @@ __all__ = [
     "UntrimError",
     "Video",
     "WorkFailed",
+    "check_up",
+    "combine",
     "evaluate_detections",
     "extract",
+    "import_features",
+    "import_labels",
     "iou_thresholds",
     "localize",
     "read_annotations",
     "read_detections",
     "train",
+    "tune",
     "write_annotations",
     "write_detections",
     "write_report",

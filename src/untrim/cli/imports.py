@@ -1,15 +1,18 @@
-"""Verbs that read what others published: import labels, import features."""
+"""Verbs that make annotations and feature folders of what is there: import labels, import features, combine."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from untrim.cli.app import app
 from untrim.errors import UntrimError, WorkFailed
+
+if TYPE_CHECKING:
+    from untrim.features.importers import ImportReport
 
 imports = typer.Typer(help="Read labels and features of other projects.", no_args_is_help=True)
 app.add_typer(imports, name="import")
@@ -80,11 +83,26 @@ def features(
         streams=None if streams is None else _columns(streams),
         backbone=backbone,
     )
+    _show(report, output)
+
+
+@app.command()
+def combine(
+    sources: Annotated[list[str], typer.Argument(metavar="FOLDER[:STREAM]...", help="Feature folders, in order.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Feature folder to write.")],
+) -> None:
+    """Put the streams of several feature folders side by side, as RGB of one backbone and flow of another."""
+    from untrim.features.combining import combine
+
+    _show(combine(sources, output), output)
+
+
+def _show(report: ImportReport, output: Path) -> None:
     print("\n".join([*report.lines(), f"features: {output}"]))
     for reason in report.failed.values():
         print(f"failed: {reason}", file=sys.stderr)
     if report.failed:
-        raise WorkFailed(f"{len(report.failed)} videos could not be imported", where=output)
+        raise WorkFailed(f"{len(report.failed)} videos could not be taken over", where=output)
 
 
 def _columns(text: str) -> dict[str, int]:

@@ -62,7 +62,7 @@ def reproduce(
     chosen = chosen_rows(found, rows, data)
     todo = jobs_of(chosen, found, data, output / table.replace(":", "-"), seeds, recipe, parse_settings(set_))
     if dry_run:
-        seconds = estimate(todo, output)
+        seconds = estimate(todo)
         for name, cost in seconds.items():
             print(f"{name}: {cost:.0f} s")
         print(f"together {sum(seconds.values()):.0f} s on one core")

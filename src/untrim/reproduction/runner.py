@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -168,15 +169,16 @@ def collect(rows: Sequence[Row], jobs: Sequence[Job]) -> list[Measured]:
     return found
 
 
-def estimate(jobs: Sequence[Job], output: Path) -> dict[str, float]:
-    """Seconds that each row will take to train, all seeds together, from a few steps of each."""
+def estimate(jobs: Sequence[Job]) -> dict[str, float]:
+    """Seconds that each row will take to train, all seeds together, from a few steps of each; nothing is kept."""
     seconds: dict[str, float] = {}
     for job in {job.row: job for job in jobs if job.method is not None}.values():
         seeds = sum(other.row == job.row and other.measured() is None for other in jobs)
         short = json.dumps({**json.loads(job.settings), "iterations": _TRIAL_STEPS}, sort_keys=True)
-        trial = replace(job, settings=short, folder=output / "trial" / job.folder.name)
-        run_jobs([trial], 1)
-        result = trial.measured()
+        with tempfile.TemporaryDirectory() as folder:
+            trial = replace(job, settings=short, folder=Path(folder))
+            run_jobs([trial], 1)
+            result = trial.measured()
         assert result is not None
         assert result.train_seconds is not None
         seconds[job.row] = seeds * result.train_seconds / _TRIAL_STEPS * _iterations(job)

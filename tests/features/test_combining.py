@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from untrim.annotations import Annotations
+from untrim.errors import UntrimError
+from untrim.features.combining import combine
+from untrim.features.store import FeatureFolder, VideoInfo
+
+NAMES = ["video00", "video01", "video02"]
+
+
+@pytest.fixture
+def rgb(corpus: tuple[FeatureFolder, Annotations]) -> FeatureFolder:
+    return corpus[0]
+
+
+@pytest.fixture
+def both(rgb: FeatureFolder, tmp_path: Path) -> FeatureFolder:
+    """Two streams of three of the videos; a snippet less, and the duration known."""
+    other = FeatureFolder(
+        tmp_path / "both",
+        rgb.info.model_copy(
+            update={
+                "dim": 5,
+                "streams": {"flow": (2, 5), "rgb": (0, 2)},
+                "flow_algorithm": "dis",
+                "videos": {name: VideoInfo(duration=30.0) for name in NAMES},
+            }
+        ),
+    )
+    other.path.mkdir()
+    other.save_info()
+    for name in NAMES:
+        other.save(name, np.random.default_rng(0).normal(size=(len(rgb.load(name)) - 1, 5)))
+    return other
+
+
+def test_streams_stand_side_by_side_and_nothing_is_written_twice(
+    rgb: FeatureFolder, both: FeatureFolder, tmp_path: Path
+) -> None:
+    sources = [str(rgb.path), f"{both.path}:flow"]
+    report = combine(sources, tmp_path / "out")
+    assert report.done == tuple(NAMES)
+    assert "15 videos are not in all folders" in report.notes[0]
+    out = FeatureFolder.open(tmp_path / "out")
+    assert out.info.streams == {"rgb": (0, 48), "flow": (48, 51)}
+    assert out.info.grid() == rgb.info.grid()
+    assert out.info.backbone == "test rgb + test flow dis"
+    for name in NAMES:
+        wanted = np.concatenate([rgb.load(name)[:-1], both.load(name)[:, 2:]], axis=1)
+        assert np.array_equal(out.load(name), wanted)
+        assert out.duration(name, len(wanted)) == 30.0
+    assert combine(sources, tmp_path / "out").skipped == tuple(NAMES)
+    with pytest.raises(UntrimError, match="holds other features"):
+        combine([f"{both.path}:rgb"], tmp_path / "out")
+
+
+def test_what_does_not_fit_is_said_before_anything_is_written(
+    rgb: FeatureFolder, both: FeatureFolder, tmp_path: Path
+) -> None:
+    for sources, message in (
+        ([str(rgb.path), str(both.path)], "stream 'rgb' comes from two folders"),
+        ([f"{both.path}:flwo"], "flow"),
+        ([str(tmp_path / "nowhere")], "has no features.json"),
+    ):
+        with pytest.raises(UntrimError, match=message):
+            combine(sources, tmp_path / "out")
+    both.info = both.info.model_copy(update={"stride_frames": 8})
+    both.save_info()
+    with pytest.raises(UntrimError, match="elsewhere in time"):
+        combine([str(rgb.path), f"{both.path}:flow"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_broken_file_stops_no_other(both: FeatureFolder, tmp_path: Path) -> None:
+    both.file(NAMES[1]).write_bytes(b"no array")
+    report = combine([f"{both.path}:flow"], tmp_path / "out")
+    assert report.done == (NAMES[0], NAMES[2])
+    assert "not a readable" in report.failed[NAMES[1]]
