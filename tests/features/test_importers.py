@@ -295,7 +295,7 @@ def test_from_published_features_to_detections(tmp_path: Path, wtalc: Path, caps
     out = tmp_path / "features"
     assert run("import", "features", wtalc, "-o", out, "--layout", "wtalc", "-a", tmp_path / "labels.json",
                "--streams", "rgb=24,flow=24") == 0  # fmt: skip
-    assert "3 imported" in capsys.readouterr().out
+    assert "3 written" in capsys.readouterr().out
     assert json.loads((out / "features.json").read_text())["streams"] == {"rgb": [0, 24], "flow": [24, 48]}
     assert run("train", "-m", "wsad", "-f", out, "-a", tmp_path / "labels.json", "-o", tmp_path / "run",
                "--set", "iterations=3") == 0  # fmt: skip
