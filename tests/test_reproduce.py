@@ -57,6 +57,14 @@ def test_results_are_kept_and_set_beside_published_ones_where_they_apply(
         assert f" {mean:.1f} ± " in without
     assert json.loads(jobs[0].result.read_text())["evaluation"]["mAP"] == list(short.results[0].mean)
     assert random.train_seconds is None
+    assert "frame accuracy" not in without
+    accuracy = [result.frame_accuracy for result in short.results]
+    assert all(value is not None and 0 < value <= 1 for value in accuracy)
+    assert random.frame_accuracy is None
+    rows = (ROWS[0].model_copy(update={"frame_accuracy": 42.7}), ROWS[1])
+    with_frames = markdown("t", TABLE.model_copy(update={"rows": rows}), first, "thumos14")
+    assert f" | {50 * sum(value or 0 for value in accuracy):.1f} ± " in with_frames
+    assert "| short | 50.0 | 40.0 |  | 42.7 |" in with_frames
 
 
 def test_an_estimate_keeps_nothing_and_counts_only_what_is_missing(jobs: list[Job], tmp_path: Path) -> None:

@@ -10,10 +10,18 @@ import sys
 from contextlib import redirect_stderr
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from untrim.annotations import Annotations, read_annotations
 from untrim.errors import UntrimError
 from untrim.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from untrim.features.store import FeatureFolder
+    from untrim.training.checkpoint import Run
 
 RESULT_SCHEMA = 1
 
@@ -50,6 +58,7 @@ class Result:
         interval: 95% interval of `average` over the videos.
         peak_memory_mb: Most memory of the process that trained and localized.
         train_seconds: Wall time of the training; None where nothing is trained.
+        frame_accuracy: Of the activations (ECM, Table 6), as a fraction; None where there are none.
     """
 
     seed: int
@@ -58,6 +67,7 @@ class Result:
     interval: tuple[float, float]
     peak_memory_mb: float
     train_seconds: float | None
+    frame_accuracy: float | None
 
 
 @dataclass(frozen=True)
@@ -110,6 +120,7 @@ class Job:
             interval=(average["low"], average["high"]),
             peak_memory_mb=found["peak_memory_mb"],
             train_seconds=found["train_seconds"],
+            frame_accuracy=found.get("frame_accuracy"),
         )
 
 
@@ -145,7 +156,7 @@ def _measure(job: Job) -> dict[str, object]:
     folders = [FeatureFolder.open(path) for path in job.data.features]
     annotations = [read_annotations(path) for path in job.data.annotations]
     validation = annotations[0].subset(job.data.validation)
-    seconds, config = None, {}
+    seconds, accuracy, config = None, None, {}
     if job.method is None:
         found = random_detections(validation, folders[0], job.seed)
     else:
@@ -161,7 +172,9 @@ def _measure(job: Job) -> dict[str, object]:
             resume=True,
             device="cpu",
         )
-        found = localize(run, folders[0], validation, device="cpu")
+        with TemporaryDirectory() as activations:
+            found = localize(run, folders[0], validation, activations=Path(activations), device="cpu")
+            accuracy = _frame_accuracy(Path(activations), run, folders[0], annotations[0], job)
         steps = read_metrics(run.path / METRICS)
         seconds = steps[-1]["seconds"] if steps else 0.0
         config = run.config.model_dump()
@@ -180,7 +193,19 @@ def _measure(job: Job) -> dict[str, object]:
         "intervals": spread.to_json(),
         "peak_memory_mb": peak,
         "train_seconds": seconds,
+        "frame_accuracy": accuracy,
     }
+
+
+def _frame_accuracy(activations: Path, run: Run, features: FeatureFolder, annotations: Annotations, job: Job) -> float:
+    from untrim.evaluation.frames import activation_detections, frame_accuracy
+
+    strongest = {}
+    for file in activations.glob("*.npz"):
+        with np.load(file) as arrays:
+            cas, scores = arrays["cas"], arrays["video_scores"]
+        strongest[file.stem] = activation_detections(cas, scores, run.labels, features.info.grid(file.stem))
+    return frame_accuracy(strongest, annotations, job.data.protocol, subset=job.data.validation)
 
 
 def _with_segments(job: Job, annotations: list[Annotations]) -> list[Annotations]:

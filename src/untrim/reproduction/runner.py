@@ -56,6 +56,12 @@ class Measured:
         return mean(values) if values else None
 
     @property
+    def frame_accuracy(self) -> tuple[float, float] | None:
+        """Mean and standard deviation over the seeds; None where there are no activations."""
+        values = [result.frame_accuracy for result in self.results if result.frame_accuracy is not None]
+        return _spread(values) if values else None
+
+    @property
     def peak_memory_mb(self) -> float:
         """Largest of the seeds."""
         return max(result.peak_memory_mb for result in self.results)

@@ -17,33 +17,27 @@ from untrim.reproduction.runner import Measured
 def markdown(name: str, table: Table, measured: Sequence[Measured], dataset: str | None) -> str:
     """The table as Markdown: measured mean ± standard deviation over seeds; where the dataset is that of the paper,
     published figures stand below."""
-    heads = ["", *(f"{iou:g}" for iou in table.iou), "average", "95% over videos", "seeds", "training s", "memory MB"]
+    frames = any(row.frame_accuracy is not None for row in table.rows)
+    figures = [*(f"{iou:g}" for iou in table.iou), "average", *(["frame accuracy"] if frames else [])]
     lines = [f"{name}: {table.title}. mAP in % at each tIoU: mean ± standard deviation over seeds.", ""]
-    lines += [_line(heads), _line(["---", *["---:"] * (len(heads) - 1)])]
+    lines += _head([*figures, "95% over videos", "seeds", "training s", "memory MB"])
     for row in measured:
-        figures = [_spread(*row.at(index)) for index in range(len(table.iou))]
+        shown = [_spread(*row.at(index)) for index in range(len(table.iou))] + [_spread(*row.average)]
+        if frames:
+            shown.append(_spread(*row.frame_accuracy) if row.frame_accuracy else "")
         low, high = row.interval
-        cost = [_number(row.train_seconds), _number(row.peak_memory_mb)]
-        lines.append(
-            _line(
-                [
-                    row.row.name,
-                    *figures,
-                    _spread(*row.average),
-                    f"{low:.1f} to {high:.1f}",
-                    str(len(row.results)),
-                    *cost,
-                ]
-            )
-        )
+        cost = [str(len(row.results)), _number(row.train_seconds), _number(row.peak_memory_mb)]
+        lines.append(_line([row.row.name, *shown, f"{low:.1f} to {high:.1f}", *cost]))
     if dataset == table.dataset and dataset is not None:
-        lines += ["", "Published:", "", _line(["", *heads[1 : len(table.iou) + 2]])]
-        lines.append(_line(["---", *["---:"] * (len(table.iou) + 1)]))
-        said = {row.name: (row.published, row.average) for row in table.rows if row.published or row.average}
-        said |= {other: (figures, None) for other, figures in table.others.items()}
-        for row_name, (published, average) in said.items():
-            shown = published or (None,) * len(table.iou)
-            lines.append(_line([row_name, *(_number(figure, 1) for figure in (*shown, average))]))
+        lines += ["", "Published:", "", *_head(figures)]
+        nothing = (None,) * len(table.iou)
+        said = {
+            row.name: (*(row.published or nothing), row.average, *([row.frame_accuracy] if frames else []))
+            for row in table.rows
+            if row.published or row.average
+        }
+        said |= {other: (*published, None) for other, published in table.others.items()}
+        lines += [_line([name, *(_number(figure, 1) for figure in published)]) for name, published in said.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -89,6 +83,10 @@ def _figure(table: Table, measured: Sequence[Measured]) -> Figure:
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     return figure
+
+
+def _head(figures: Sequence[str]) -> list[str]:
+    return [_line(["", *figures]), _line(["---", *["---:"] * len(figures)])]
 
 
 def _line(cells: Sequence[str]) -> str:

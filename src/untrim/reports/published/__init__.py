@@ -35,6 +35,8 @@ class Row(BaseModel):
     """Published mAP along the table's `iou`; empty: none."""
     average: Percent | None = None
     """Published mean over the table's `iou`."""
+    frame_accuracy: Percent | None = None
+    """Published frame accuracy."""
 
 
 class Table(BaseModel):
