@@ -35,18 +35,18 @@ class DataSummary:
     stream_rms: npt.NDArray[np.float32]
     stream_deviations: npt.NDArray[np.float32]
 
-    def training_defaults(self) -> dict[str, object]:
+    def training_defaults(self, least_iterations: int = 1000) -> dict[str, object]:
         """How long to train and with which step size, by rules that hold for every method.
 
         Streams are brought to unit root mean square. A step of Adam then moves an output by about step size times
         width, so the step size falls with the width: 1e-3 up to 256 columns, 1.25e-4 at 2,048 (the papers' 1e-4). Ten
-        steps a video, but at least 1,000 (a few videos still need the weights to grow) and at most 10,000. The first
-        fifth is a warm-up: what a video's snippets have in common is learned before single ones are picked.
+        steps a video, but at least `least_iterations` (a few videos still need the weights to grow) and at most 10,000.
+        The first fifth is a warm-up: what a video's snippets have in common is learned before single ones are picked.
         """
         return {
             "input_scaling": "unit",
             "learning_rate": float(f"{min(1e-3, 0.256 / self.dim):.3g}"),
-            "iterations": int(np.clip(10 * self.videos, 1000, 10000)),
+            "iterations": int(np.clip(10 * self.videos, least_iterations, 10000)),
             "warmup": 0.2,
         }
 
