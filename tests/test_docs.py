@@ -159,7 +159,7 @@ def full_video(line: str) -> untrim.Video:
 def train_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     """The project's defaults with two training steps."""
     rules = DataSummary.training_defaults
-    monkeypatch.setattr(DataSummary, "training_defaults", lambda data: {**rules(data), "iterations": 2})
+    monkeypatch.setattr(DataSummary, "training_defaults", lambda data, **_: {**rules(data), "iterations": 2})
 
 
 @pytest.fixture
@@ -283,7 +283,7 @@ def test_marked_blocks_run(
     page: Path, workspace: Path, plugin: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(workspace)
-    monkeypatch.setattr(DataSummary, "training_defaults", lambda data: {"iterations": 2, "input_scaling": "standard"})
+    train_briefly(monkeypatch)
     names: dict[str, object] = {}
     for block in filter(lambda block: block.runs, blocks(page)):
         if block.language == "python":
