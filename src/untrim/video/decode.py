@@ -237,7 +237,7 @@ class VideoFile:
 
     def _resampled(self, fps: float) -> Iterator[tuple[float, av.VideoFrame]]:
         for moment, frame in self._nearest(step / fps for step in itertools.count()):
-            if moment > self._clock.end - min(1 / fps, self._clock.length) / 2:
+            if moment > self._clock.end - min(1 / fps, self._clock.length) / 2 + _TIE:
                 return
             yield moment, frame
 
