@@ -6,13 +6,12 @@ import av
 import numpy as np
 import pytest
 
+from support import WriteVideo, new_folder
 from untrim.annotations import Annotations, Video
-from untrim.features.store import FeatureFolder, FeatureInfo
+from untrim.features.store import FeatureFolder
 from untrim.timeline import Instance
 
 CLASSES = ("jump", "run", "throw")
-
-WriteVideo = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
@@ -45,17 +44,24 @@ def write_video() -> WriteVideo:
     return write
 
 
+@pytest.fixture(scope="module")
+def numbered_videos(tmp_path_factory: pytest.TempPathFactory, write_video: WriteVideo) -> Callable[[int], Path]:
+    """Writes so many videos, ``video0.mp4`` and so on, of 30, 40, 50, … frames; gives their folder."""
+
+    def write(count: int) -> Path:
+        folder = tmp_path_factory.mktemp("videos")
+        for index in range(count):
+            write_video(folder / f"video{index}.mp4", 30 + 10 * index, seed=index)
+        return folder
+
+    return write
+
+
 @pytest.fixture
 def corpus(tmp_path: Path) -> tuple[FeatureFolder, Annotations]:
     """Twelve training and six validation videos whose actions stand out from noise; D = 48."""
     rng = np.random.default_rng(0)
-    info = FeatureInfo(
-        snippet_frames=16, stride_frames=16, fps=25, first_center_seconds=0.32, dim=48, streams={"rgb": (0, 48)},
-        backbone="test",
-    )  # fmt: skip
-    folder = FeatureFolder(tmp_path / "features", info)
-    folder.path.mkdir()
-    folder.save_info()
+    folder = new_folder(tmp_path / "features", rgb=48)
     videos = []
     for index in range(18):
         label, count = CLASSES[index % 3], int(rng.integers(30, 60))
@@ -64,7 +70,7 @@ def corpus(tmp_path: Path) -> tuple[FeatureFolder, Annotations]:
         features[first : first + 8, 16 * (index % 3) : 16 * (index % 3) + 16] += 1
         name = f"video{index:02d}"
         folder.save(name, features)
-        segment = info.grid().segment(first, first + 8)
+        segment = folder.info.grid().segment(first, first + 8)
         trained = index < 12
         instances = () if trained else (Instance(label, segment),)
         videos.append(Video(name, "training" if trained else "validation", count * 0.64, (label,), instances))

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support import WriteVideo
 from untrim.errors import UntrimError
 from untrim.features.backbones import load_backbone
 from untrim.features.extract import ExtractionReport, extract
 from untrim.features.store import FeatureFolder
 from untrim.video.decode import VideoFile
 
-WriteVideo = Callable[..., Path]
 SMALL = {"short_side": 48}
 
 
@@ -41,12 +41,9 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.fixture(scope="module")
-def videos(tmp_path_factory: pytest.TempPathFactory, write_video: WriteVideo) -> Path:
+def videos(numbered_videos: Callable[[int], Path]) -> Path:
     """Eight videos of 30 to 100 frames."""
-    folder = tmp_path_factory.mktemp("videos")
-    for index in range(8):
-        write_video(folder / f"video{index}.mp4", 30 + 10 * index, seed=index)
-    return folder
+    return numbered_videos(8)
 
 
 @pytest.fixture(scope="module")

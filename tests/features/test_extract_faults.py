@@ -18,7 +18,6 @@ from untrim.features.extract import extract
 from untrim.features.store import FeatureFolder
 from untrim.locks import locked
 
-WriteVideo = Callable[..., Path]
 SMALL = {"short_side": 48}
 PLUGIN = '''
 import multiprocessing, os, signal
@@ -65,12 +64,9 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture(scope="module")
-def videos(tmp_path_factory: pytest.TempPathFactory, write_video: WriteVideo) -> Path:
+def videos(numbered_videos: Callable[[int], Path]) -> Path:
     """Three videos of 30, 40 and 50 frames."""
-    folder = tmp_path_factory.mktemp("videos")
-    for index in range(3):
-        write_video(folder / f"video{index}.mp4", 30 + 10 * index, seed=index)
-    return folder
+    return numbered_videos(3)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

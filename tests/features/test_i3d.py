@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import untrim.features.backbones.i3d as i3d
+from support import WriteVideo
 from untrim.errors import UntrimError
 from untrim.features.backbones import load_backbone
 from untrim.features.backbones.i3d import RGB_WEIGHTS, I3DConfig, clips
@@ -25,7 +26,6 @@ from untrim.timeline import SnippetGrid
 from untrim.video.decode import VideoFile
 from untrim.video.flow import OpticalFlow
 
-WriteVideo = Callable[..., Path]
 TINY = {"short_side": 40, "crop": 32, "flow": "dis"}
 
 

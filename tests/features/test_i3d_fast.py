@@ -1,12 +1,12 @@
 """OpenVINO and int8; only where the extra `fast` is installed."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from support import WriteVideo
 from untrim.errors import UntrimError
 from untrim.features.backbones import load_backbone
 from untrim.features.backbones.i3d import RGB_WEIGHTS
@@ -14,7 +14,6 @@ from untrim.features.backbones.i3d_int8 import quantize_i3d
 from untrim.features.backbones.i3d_network import InceptionI3D
 from untrim.features.weights import weights_path
 
-WriteVideo = Callable[..., Path]
 TINY = {"short_side": 40, "crop": 32, "flow": "dis"}
 
 

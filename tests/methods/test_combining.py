@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from support import new_folder
 from untrim.annotations import Annotations, Video
 from untrim.data.dataset import Batch
 from untrim.errors import UntrimError
-from untrim.features.store import FeatureFolder, FeatureInfo
 from untrim.methods import load_method, method_names
 from untrim.methods.base import Activations, Method, MethodConfig
 from untrim.methods.combining import ADDITIONS, added_losses, check_additions
@@ -152,12 +152,7 @@ def test_every_weight_is_a_value_of_every_method() -> None:
 
 
 def test_refused_before_training(tmp_path: Path) -> None:
-    info = FeatureInfo(
-        snippet_frames=16, stride_frames=16, fps=25, first_center_seconds=0.32, dim=6, streams={"rgb": (0, 6)},
-        backbone="test",
-    )  # fmt: skip
-    folder = FeatureFolder(tmp_path, info)
-    folder.save_info()
+    folder = new_folder(tmp_path, rgb=6)
     for name in ("one", "two"):
         folder.save(name, np.random.default_rng(0).normal(size=(9, 6)))
     videos = Annotations([Video(name, "training", 5.8, ("jump",)) for name in ("one", "two")])

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from support import new_folder
 from untrim.annotations import Annotations, Video
 from untrim.data.dataset import Batch, TrainingVideos
 from untrim.errors import UntrimError
-from untrim.features.store import FeatureFolder, FeatureInfo
+from untrim.features.store import FeatureFolder
 from untrim.methods.base import Activations
 from untrim.methods.oracle import Oracle, OracleConfig
 from untrim.pipeline import localize
@@ -36,13 +37,7 @@ def batch(lengths: list[int], classes: int, dim: int, dtype: torch.dtype = torch
 def corpus(tmp_path: Path) -> tuple[FeatureFolder, Annotations]:
     """Eight videos of two classes that differ only in what happens when: labels alone would not do. D = 4."""
     rng = np.random.default_rng(0)
-    info = FeatureInfo(
-        snippet_frames=16, stride_frames=16, fps=25, first_center_seconds=0.32, dim=4, streams={"rgb": (0, 4)},
-        backbone="test",
-    )  # fmt: skip
-    folder = FeatureFolder(tmp_path / "features", info)
-    folder.path.mkdir()
-    folder.save_info()
+    folder = new_folder(tmp_path / "features", rgb=4)
     videos = []
     for index in range(8):
         features = rng.normal(0, 0.2, (40, 4))
@@ -50,8 +45,8 @@ def corpus(tmp_path: Path) -> tuple[FeatureFolder, Annotations]:
         features[20 + index : 30 + index, 1] += 2
         folder.save(f"video{index}", features)
         instances = (
-            Instance("jump", info.grid().segment(5, 15)),
-            Instance("run", info.grid().segment(20 + index, 30 + index)),
+            Instance("jump", folder.info.grid().segment(5, 15)),
+            Instance("run", folder.info.grid().segment(20 + index, 30 + index)),
         )
         subset = "training" if index < 6 else "validation"
         videos.append(Video(f"video{index}", subset, 25.6, ("jump", "run"), instances))

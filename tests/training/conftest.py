@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support import new_folder
 from untrim.annotations import Annotations, Video, write_annotations
-from untrim.features.store import FeatureFolder, FeatureInfo
+from untrim.features.store import FeatureFolder
 
 Corpus = tuple[FeatureFolder, Annotations]
 
@@ -13,13 +14,7 @@ Corpus = tuple[FeatureFolder, Annotations]
 def mixed(tmp_path: Path) -> Corpus:
     """Sixteen training videos of four classes, every third with two of them, between 6 and 40 snippets; D = 12."""
     rng = np.random.default_rng(3)
-    info = FeatureInfo(
-        snippet_frames=16, stride_frames=16, fps=25, first_center_seconds=0.32, dim=12,
-        streams={"rgb": (0, 8), "flow": (8, 12)}, backbone="test",
-    )  # fmt: skip
-    folder = FeatureFolder(tmp_path / "mixed", info)
-    folder.path.mkdir()
-    folder.save_info()
+    folder = new_folder(tmp_path / "mixed", rgb=8, flow=4)
     videos = []
     for index in range(16):
         classes = {index % 4, (index + 1) % 4} if index % 3 == 0 else {index % 4}

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support import waves
 from untrim.errors import UntrimError
 from untrim.video.flow import Flow, FlowAlgorithm, Grey, OpticalFlow, clip_flow, optical_flow
 
@@ -17,14 +18,7 @@ TOLERANCE = {"tvl1": 0.05, "tvl1-opencv": 0.1, "farneback": 0.15, "dis": 0.05}
 
 
 def texture(dx: float, dy: float, seed: int = 0) -> Grey:
-    """Forty sine waves of 18 to 120 pixels; moved by exactly (dx, dy), since they are not sampled twice."""
-    random = np.random.default_rng(seed)
-    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(float)
-    waves = np.zeros((HEIGHT, WIDTH))
-    for _ in range(40):
-        k, angle, phase = random.uniform(0.05, 0.35), random.uniform(0, 2 * np.pi), random.uniform(0, 2 * np.pi)
-        waves += np.sin(k * (np.cos(angle) * (x - dx) + np.sin(angle) * (y - dy)) + phase)
-    return np.clip(128 + 9 * waves, 0, 255).round().astype(np.uint8)
+    return waves(HEIGHT, WIDTH, dx, dy, seed).round().astype(np.uint8)
 
 
 def mean_error(flow: Flow, dx: float, dy: float) -> float:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from support import waves
 from untrim.video.decode import VideoFile
 from untrim.video.tvl1 import _minimise, central_gradient, median3x3, pyramid, smooth, tvl1, warp
 
@@ -15,14 +16,7 @@ BORDER = 16
 
 
 def texture(height: int, width: int, dx: float = 0, dy: float = 0, seed: int = 0) -> Tensor:
-    """Forty sine waves of 18 to 120 pixels, (1, H, W), moved by exactly (dx, dy); not rounded."""
-    random = np.random.default_rng(seed)
-    y, x = np.mgrid[:height, :width].astype(float)
-    waves = np.zeros((height, width))
-    for _ in range(40):
-        k, angle, phase = random.uniform(0.05, 0.35), random.uniform(0, 2 * np.pi), random.uniform(0, 2 * np.pi)
-        waves += np.sin(k * (np.cos(angle) * (x - dx) + np.sin(angle) * (y - dy)) + phase)
-    return torch.from_numpy((128 + 9 * waves).clip(0, 255)).float().unsqueeze(0)
+    return torch.from_numpy(waves(height, width, dx, dy, seed)).float().unsqueeze(0)
 
 
 def mean_error(flow: Tensor, dx: float, dy: float) -> float:

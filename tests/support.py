@@ -1,0 +1,36 @@
+"""What tests of several folders make: feature folders, pictures whose motion is known."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from untrim.features.store import FeatureFolder, FeatureInfo
+
+WriteVideo = Callable[..., Path]
+
+
+def new_folder(path: Path, **streams: int) -> FeatureFolder:
+    """An empty feature folder with so many columns a stream: 16 frames a snippet, one after the other, at 25 fps."""
+    stops = np.cumsum(list(streams.values())).tolist()
+    columns = {name: (stop - width, stop) for (name, width), stop in zip(streams.items(), stops, strict=True)}
+    info = FeatureInfo(
+        snippet_frames=16, stride_frames=16, fps=25, first_center_seconds=0.32, dim=stops[-1], streams=columns,
+        backbone="test",
+    )  # fmt: skip
+    folder = FeatureFolder(path, info)
+    path.mkdir(exist_ok=True)
+    folder.save_info()
+    return folder
+
+
+def waves(height: int, width: int, dx: float = 0, dy: float = 0, seed: int = 0) -> npt.NDArray[np.float64]:
+    """Forty sine waves of 18 to 120 pixels, (H, W) in 0..255; moved by exactly (dx, dy), since not sampled twice."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width].astype(float)
+    total = np.zeros((height, width))
+    for _ in range(40):
+        k, angle, phase = random.uniform(0.05, 0.35), random.uniform(0, 2 * np.pi), random.uniform(0, 2 * np.pi)
+        total += np.sin(k * (np.cos(angle) * (x - dx) + np.sin(angle) * (y - dy)) + phase)
+    return (128 + 9 * total).clip(0, 255)
