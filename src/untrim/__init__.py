@@ -17,7 +17,6 @@ if TYPE_CHECKING:
         write_annotations,
         write_detections,
     )
-    from untrim.annotations.importing import import_labels
     from untrim.doctor import check_up
     from untrim.errors import UntrimError, WorkFailed
     from untrim.evaluation.detection import evaluate_detections, iou_thresholds
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from untrim.features.extract import extract
     from untrim.features.importers import import_features
     from untrim.features.store import FeatureFolder
+    from untrim.label_import import import_labels
     from untrim.pipeline import localize
     from untrim.reports.html import write_report
     from untrim.timeline import Detection, Instance, Segment, SnippetGrid
@@ -41,7 +41,6 @@ _HOMES = {
         "write_annotations",
         "write_detections",
     ),
-    "untrim.annotations.importing": ("import_labels",),
     "untrim.doctor": ("check_up",),
     "untrim.errors": ("UntrimError", "WorkFailed"),
     "untrim.evaluation.detection": ("evaluate_detections", "iou_thresholds"),
@@ -49,6 +48,7 @@ _HOMES = {
     "untrim.features.extract": ("extract",),
     "untrim.features.importers": ("import_features",),
     "untrim.features.store": ("FeatureFolder",),
+    "untrim.label_import": ("import_labels",),
     "untrim.pipeline": ("localize",),
     "untrim.reports.html": ("write_report",),
     "untrim.timeline": ("Detection", "Instance", "Segment", "SnippetGrid"),

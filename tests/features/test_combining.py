@@ -79,3 +79,20 @@ def test_a_broken_file_stops_no_other(both: FeatureFolder, tmp_path: Path) -> No
     report = combine([f"{both.path}:flow"], tmp_path / "out")
     assert report.done == (NAMES[0], NAMES[2])
     assert "not a readable" in report.failed[NAMES[1]]
+
+
+def test_a_video_of_another_fps_is_not_put_beside(rgb: FeatureFolder, both: FeatureFolder, tmp_path: Path) -> None:
+    both.info.videos[NAMES[0]] = VideoInfo(duration=30.0, fps=30.0)
+    both.save_info()
+    report = combine([str(rgb.path), f"{both.path}:flow"], tmp_path / "out")
+    assert report.failed == {NAMES[0]: f"{NAMES[0]}: has {rgb.info.fps}, 30.0 fps in the folders"}
+    assert report.done == tuple(NAMES[1:])
+    alone = combine([f"{both.path}:flow"], tmp_path / "alone")
+    assert alone.info.videos[NAMES[0]].fps == 30.0
+
+
+def test_a_folder_is_not_combined_into_itself(both: FeatureFolder) -> None:
+    before = {file.name: file.read_bytes() for file in both.path.iterdir()}
+    with pytest.raises(UntrimError, match="holds other features"):
+        combine([f"{both.path}:flow"], both.path)
+    assert {file.name: file.read_bytes() for file in both.path.iterdir() if file.name in before} == before

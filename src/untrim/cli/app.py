@@ -43,6 +43,14 @@ Settings = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help=
 Subset = Annotated[str, typer.Option(help="Subset of the annotations.")]
 
 
+def check_pairs(features: list[Path], annotations: list[Path]) -> None:
+    """Refuse repeated -f and -a that are not as many of one as of the other."""
+    if len(features) != len(annotations):
+        raise UntrimError(
+            f"{len(features)} feature folders and {len(annotations)} annotation files", fix="give one -a for each -f"
+        )
+
+
 def read_sources(features: list[Path], annotations: list[Path]) -> list[tuple[FeatureFolder, Annotations]]:
     """Feature folders, each with its annotations, as given by repeated -f and -a.
 
@@ -52,10 +60,7 @@ def read_sources(features: list[Path], annotations: list[Path]) -> list[tuple[Fe
     from untrim.annotations import read_annotations
     from untrim.features.store import FeatureFolder
 
-    if len(features) != len(annotations):
-        raise UntrimError(
-            f"{len(features)} feature folders and {len(annotations)} annotation files", fix="give one -a for each -f"
-        )
+    check_pairs(features, annotations)
     return [
         (FeatureFolder.open(folder), read_annotations(file)) for folder, file in zip(features, annotations, strict=True)
     ]

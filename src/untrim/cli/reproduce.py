@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from untrim.cli.app import Protocol, Settings, app
-from untrim.errors import UntrimError
+from untrim.cli.app import Protocol, Settings, app, check_pairs
 
 Dataset = Literal["thumos14", "activitynet12", "activitynet13"]
 
@@ -53,10 +52,7 @@ def reproduce(
     from untrim.reproduction.writing import markdown, write_table
     from untrim.settings import parse_settings
 
-    if len(features) != len(annotations):
-        raise UntrimError(
-            f"{len(features)} feature folders and {len(annotations)} annotation files", fix="give one -a for each -f"
-        )
+    check_pairs(features, annotations)
     found = find_table(table)
     data = Data(tuple(features), tuple(annotations), segments, subset, evaluated, protocol)
     chosen = chosen_rows(found, rows, data)

@@ -95,11 +95,14 @@ def combine(sources: Sequence[str], output: Path) -> ImportReport:
 
 def _take(name: str, parts: Sequence[Part], target: Target) -> None:
     """Put one video's streams side by side; one that cannot be is noted."""
+    grids = {part.folder.info.grid(name) for part in parts}
+    if len(grids) > 1:
+        target.fail(name, f"has {listing(str(grid.fps) for grid in grids)} fps in the folders")
+        return
     try:
         columns = {stream: array for part in parts for stream, array in part.columns(name).items()}
     except UntrimError as error:
         target.fail(name, str(error))
         return
-    known = [part.folder.info.videos[name] for part in parts if name in part.folder.info.videos]
-    fps = next((entry.fps for entry in known if entry.fps), None)
-    target.save(name, columns, fps, next((entry.duration for entry in known if entry.duration), None))
+    known = [part.folder.info.videos[name].duration for part in parts if name in part.folder.info.videos]
+    target.save(name, columns, grids.pop().fps, next(filter(None, known), None))

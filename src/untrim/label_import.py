@@ -17,6 +17,7 @@ from untrim.annotations.model import Annotations
 from untrim.annotations.thumos14 import LABEL_ERRORS, read_thumos14
 from untrim.errors import UntrimError, listing, nearest
 from untrim.files import read_json, read_text
+from untrim.video.labelled import read_folder
 
 LAYOUTS = ("thumos14", "activitynet", "lists", "videos")
 
@@ -87,8 +88,6 @@ def import_labels(
     elif layout == "lists":
         found = read_lists(source)
     else:
-        from untrim.annotations.folder import read_folder
-
         found, notes = read_folder(source, read_annotations_csv(labels or source))
     if subset_file is not None:
         found = _with_subsets(found, subset_file)

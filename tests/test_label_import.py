@@ -8,10 +8,10 @@ import pytest
 
 from untrim.annotations import Annotations, Video, read_annotations, read_detections, write_annotations
 from untrim.annotations.checks import find_oddities
-from untrim.annotations.importing import import_labels
 from untrim.cli import main
 from untrim.errors import UntrimError
 from untrim.evaluation.detection import evaluate_detections, iou_thresholds
+from untrim.label_import import import_labels
 from untrim.timeline import Instance, Segment
 
 
