@@ -71,6 +71,10 @@ def test_what_does_not_fit_is_said_before_anything_is_written(
     both.save_info()
     with pytest.raises(UntrimError, match="elsewhere in time"):
         combine([str(rgb.path), f"{both.path}:flow"], tmp_path / "out")
+    FeatureFolder(tmp_path / "empty", rgb.info).path.mkdir()
+    FeatureFolder(tmp_path / "empty", rgb.info).save_info()
+    with pytest.raises(UntrimError, match="no video has features in all of"):
+        combine([str(tmp_path / "empty")], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -65,6 +65,10 @@ def test_the_choice_follows_the_criteria(corpus: Corpus, tmp_path: Path, monkeyp
     )
     assert again.config == run.config
     assert json.loads((run.path / "selection.json").read_text())["chosen"] == 20
+    for content in ("[]", "{}", '{"thresholds": {"threshold": 1}}'):
+        (run.path / "selection.json").write_text(content)
+        with pytest.raises(UntrimError, match=r"selection\.json: does not tell the thresholds before"):
+            run.before_selection()
 
 
 def test_without_iterations_there_is_nothing_to_choose(corpus: Corpus, tmp_path: Path) -> None:

@@ -76,6 +76,12 @@ def test_work_that_fails_is_a_trial_and_not_the_end(
     assert (found.trials, found.failed, len(calls)) == (3, 2, 3)
 
 
+def test_a_file_that_is_no_study_is_named(corpus: Corpus, tmp_path: Path) -> None:
+    (tmp_path / "study.db").write_text("no database")
+    with pytest.raises(UntrimError, match=r"study\.db: is no study"):
+        tune("wsad", [corpus], tmp_path, trials=1, settings=SETTINGS)
+
+
 def test_the_command_line_searches_and_says_how_to_use_it(corpus: Corpus, tmp_path: Path) -> None:
     write_annotations(corpus[1], tmp_path / "a.json")
     where = ["-f", str(corpus[0].path), "-a", str(tmp_path / "a.json"), "-o", str(tmp_path / "out")]

@@ -77,6 +77,8 @@ def combine(sources: Sequence[str], output: Path) -> ImportReport:
                 fix="extract both with the same fps, snippet_frames and stride_frames",
             )
     in_all = set.intersection(*(set(part.folder.names()) for part in parts))
+    if not in_all:
+        raise UntrimError(f"no video has features in all of {', '.join(sources)}", fix="extract the same videos")
     left_out = set.union(*(set(part.folder.names()) for part in parts)) - in_all
     notes = (f"{len(left_out)} videos are not in all folders: {listing(sorted(left_out))}",) if left_out else ()
     center = info.first_center_seconds * info.fps

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 import yaml
@@ -155,11 +155,11 @@ class Run:
         """The run with the thresholds that it had before others were chosen, as ``selection.json`` tells."""
         if not (self.path / SELECTION).exists():
             return self
-        selection = read_json(self.path / SELECTION)
-        changed = selection.get("thresholds") if isinstance(selection, dict) else None
-        if not isinstance(changed, dict):
-            raise UntrimError("lacks 'thresholds'", where=self.path / SELECTION)
-        before = {key: value["before"] for key, value in changed.items()}
+        selection: Any = read_json(self.path / SELECTION)
+        try:
+            before = {key: value["before"] for key, value in selection["thresholds"].items()}
+        except (AttributeError, KeyError, TypeError) as error:
+            raise UntrimError("does not tell the thresholds before", where=self.path / SELECTION) from error
         values = {**self.config.model_dump(), **before}
         return replace(self, config=validate(type(self.config), values, self.path / SELECTION))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import signal
 import threading
 import time
@@ -18,7 +19,7 @@ from torch.optim import Adam
 
 from untrim.data.dataset import Batch, TrainingVideos
 from untrim.data.sampling import Sampler
-from untrim.errors import WorkFailed
+from untrim.errors import UntrimError, WorkFailed
 from untrim.files import atomic_path
 from untrim.methods.base import Activations, Method
 from untrim.methods.combining import added_losses
@@ -153,10 +154,13 @@ class Trainer:
         path = self.run.path / STATE
         if not path.exists():
             return
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.sums = int(state["step"]), dict(state["sums"])
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step, self.sums = int(state["step"]), dict(state["sums"])
+        except (OSError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, TypeError) as error:
+            raise UntrimError("is damaged", where=path, fix="delete it: the training then starts anew") from error
 
 
 def ahead(make: Callable[[int], Batch], steps: range) -> Iterator[Batch]:

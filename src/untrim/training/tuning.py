@@ -191,15 +191,17 @@ def _open_study(output: Path, asked: Mapping[str, object]) -> optuna.Study:
     """The study in `output`, new or gone on with; trials that were under way are the next."""
     try:
         import optuna
+        from sqlalchemy.exc import SQLAlchemyError
     except ImportError as error:
         raise UntrimError("Optuna is not installed", fix="pip install 'untrim[tune]'") from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        study_name="untrim",
-        storage=f"sqlite:///{(output / STUDY).resolve()}",
-        direction="maximize",
-        load_if_exists=True,
-    )
+    file = output / STUDY
+    try:
+        study = optuna.create_study(
+            study_name="untrim", storage=f"sqlite:///{file.resolve()}", direction="maximize", load_if_exists=True
+        )
+    except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
+        raise UntrimError("is no study, or is damaged", where=file, fix="choose another -o") from error
     before = study.user_attrs.get("asked", asked)
     if different := [key for key, value in asked.items() if before.get(key) != value]:
         raise UntrimError(
