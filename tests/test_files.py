@@ -48,6 +48,13 @@ def test_unwritable_place_is_one_line(tmp_path: Path) -> None:
         make_folder(tmp_path / "file" / "folder")
 
 
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UntrimError) as caught:
+        make_folder(tmp_path / "file")
+    assert str(caught.value).startswith(f"{tmp_path / 'file'}: cannot be written: ")
+
+
 def test_make_folder_leaves_it_empty(tmp_path: Path) -> None:
     make_folder(tmp_path / "a" / "b")
     assert list((tmp_path / "a" / "b").iterdir()) == []

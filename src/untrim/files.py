@@ -79,8 +79,11 @@ def read_json(path: Path) -> object:
 
 def make_folder(path: Path) -> None:
     """Create the folder `path`, and check that files can be made in it, before long work starts."""
-    with atomic_path(path / "writable") as temporary:
-        temporary.touch()
+    try:
+        with atomic_path(path / "writable") as temporary:
+            temporary.touch()
+    except UntrimError as error:
+        raise UntrimError(error.what, where=path, fix=error.fix) from error
     with suppress(FileNotFoundError):
         (path / "writable").unlink()
 
