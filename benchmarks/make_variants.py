@@ -1,0 +1,179 @@
+"""Corpora unlike ucf15, made from it, on which the project's defaults should hold, too.
+
+    python benchmarks/make_variants.py OUT [--data ../shared/data/ucf15]
+
+Each is a folder in OUT with `features/`, `annotations.json` (training videos with labels alone) and `segments.json`:
+
+    few      40 training videos; features turned at random into 384 columns, ten times as large
+    wide     features turned at random into 2,048 columns of which none is negative, as after a ReLU
+    dense    actions fill 90% of a video: background was cut out
+    sparse   actions fill 6% of a video: one instance a class is left, and background of other videos follows
+    crowded  five videos in one: 40 training videos, long, with several labels each
+
+`untrim reproduce project:methods -f OUT/few/features -a OUT/few/annotations.json -o tables` measures all on one.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from untrim.annotations import Annotations, Video, read_annotations, write_annotations
+from untrim.features.store import FeatureFolder
+from untrim.timeline import Instance
+
+DATA = Path(__file__).parents[2] / "shared" / "data" / "ucf15"
+SUBSETS = ("training", "validation")
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Snippets of a video: features (T, D), and which of the instances, whose labels are given, each is in; or -1."""
+
+    subset: str
+    features: Array
+    owner: npt.NDArray[np.int64]
+    labels: tuple[str, ...]
+
+    def keep(self, wanted: npt.NDArray[np.bool_]) -> Strip:
+        """The same without all other snippets."""
+        return replace(self, features=self.features[wanted], owner=self.owner[wanted])
+
+    def then(self, other: Strip) -> Strip:
+        """The same, and another after it."""
+        owner = np.where(other.owner < 0, -1, other.owner + len(self.labels))
+        return Strip(
+            self.subset,
+            np.concatenate([self.features, other.features]),
+            np.concatenate([self.owner, owner]),
+            self.labels + other.labels,
+        )
+
+    @property
+    def background(self) -> npt.NDArray[np.bool_]:
+        """Where nothing happens, (T,)."""
+        return self.owner < 0
+
+
+Strips = Mapping[str, Strip]
+
+
+def read(data: Path) -> dict[str, Strip]:
+    folder = FeatureFolder.open(data / "features")
+    strips = {}
+    for name, video in read_annotations(data / "annotations_full.json").items():
+        features = folder.load(name)
+        owner = np.full(len(features), -1)
+        for number, instance in enumerate(video.instances):
+            owner[folder.info.grid(name).snippets(instance.segment, len(features))] = number
+        strips[name] = Strip(video.subset, features, owner, tuple(instance.label for instance in video.instances))
+    return strips
+
+
+def of_subset(strips: Strips, subset: str) -> list[str]:
+    return [name for name, strip in strips.items() if strip.subset == subset]
+
+
+def turned(strips: Strips, width: int, then: Callable[[Array], Array]) -> Iterator[tuple[str, Strip]]:
+    """Features times one random matrix that keeps lengths."""
+    dim = next(iter(strips.values())).features.shape[1]
+    matrix = np.random.default_rng(width).normal(size=(dim, width)).astype(np.float32) / np.float32(np.sqrt(dim))
+    for name, strip in strips.items():
+        yield name, replace(strip, features=then(strip.features @ matrix))
+
+
+def few(strips: Strips) -> Iterator[tuple[str, Strip]]:
+    training, validation = (of_subset(strips, subset) for subset in SUBSETS)
+    classes = {label for name in training for label in strips[name].labels}
+    random = np.random.default_rng(0)
+    while True:
+        chosen = random.choice(training, 40, replace=False).tolist()
+        if {label for name in chosen for label in strips[name].labels} == classes:
+            return turned({name: strips[name] for name in [*chosen, *validation]}, 384, lambda found: 10 * found)
+
+
+def wide(strips: Strips) -> Iterator[tuple[str, Strip]]:
+    return turned(strips, 2048, lambda found: np.maximum(found, 0))
+
+
+def dense(strips: Strips) -> Iterator[tuple[str, Strip]]:
+    random = np.random.default_rng(0)
+    for name, strip in strips.items():
+        wanted, background = ~strip.background, np.flatnonzero(strip.background)
+        most = min(len(background), max(1, int(wanted.sum()) // 9))
+        wanted[random.choice(background, most, replace=False)] = True
+        yield name, strip.keep(wanted)
+
+
+def sparse(strips: Strips) -> Iterator[tuple[str, Strip]]:
+    random = np.random.default_rng(0)
+    for name, strip in strips.items():
+        first = [strip.labels.index(label) for label in set(strip.labels)]
+        strip = strip.keep(strip.background | np.isin(strip.owner, first))
+        others = of_subset(strips, strip.subset)
+        while strip.background.mean() < 0.94:
+            other = strips[others[random.integers(len(others))]]
+            strip = strip.then(other.keep(other.background))
+        yield name, strip
+
+
+def crowded(strips: Strips) -> Iterator[tuple[str, Strip]]:
+    random = np.random.default_rng(0)
+    for subset in SUBSETS:
+        names = random.permutation(of_subset(strips, subset)).tolist()
+        for number in range(len(names) // 5):
+            first, *rest = (strips[name] for name in names[5 * number : 5 * number + 5])
+            for strip in rest:
+                first = first.then(strip)
+            yield f"{subset}_{number:02d}", first
+
+
+def write(strips: Iterator[tuple[str, Strip]], like: FeatureFolder, output: Path) -> str:
+    """Write a corpus; says how large it is."""
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "features").mkdir(exist_ok=True)
+    grid, videos, shares = like.info.grid(), [], []
+    for name, strip in strips:
+        dim = strip.features.shape[1]
+        info = like.info.model_copy(update={"dim": dim, "streams": {"rgb": (0, dim)}, "videos": {}})
+        folder = FeatureFolder(output / "features", info)
+        folder.save(name, strip.features)
+        runs = [(label, np.flatnonzero(strip.owner == number)) for number, label in enumerate(strip.labels)]
+        instances = [Instance(label, grid.segment(int(run[0]), int(run[-1]) + 1)) for label, run in runs if len(run)]
+        duration = grid.boundary(len(strip.features))
+        videos.append(Video(name, strip.subset, duration, instances=tuple(instances)))
+        shares.append(1 - strip.background.mean())
+    folder.save_info()
+    whole = Annotations(videos)
+    write_annotations(whole, output / "segments.json")
+    write_annotations(whole.without_segments("training"), output / "annotations.json")
+    return described(whole.subset("training"), dim, shares)
+
+
+def described(training: Annotations, dim: int, shares: Sequence[float]) -> str:
+    labels = np.mean([len(video.labels) for video in training.values()])
+    seconds = np.mean([video.duration or 0 for video in training.values()])
+    return (
+        f"{len(training)} training videos of {seconds:.0f} s, {labels:.1f} labels each, {dim} columns, "
+        f"{np.mean(shares):.0%} action"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--data", type=Path, default=DATA)
+    arguments = parser.parse_args()
+    strips, like = read(arguments.data), FeatureFolder.open(arguments.data / "features")
+    for make in (few, wide, dense, sparse, crowded):
+        print(f"{make.__name__}: {write(make(strips), like, arguments.output / make.__name__)}")
+
+
+if __name__ == "__main__":
+    main()
