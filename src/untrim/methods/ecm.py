@@ -56,6 +56,7 @@ from untrim.localization.nms import nms
 from untrim.localization.scoring import outer_inner_contrast
 from untrim.methods.base import Activations, Method, MethodConfig
 from untrim.nn.attention import AttentionModule
+from untrim.nn.convolution import TemporalConv
 from untrim.nn.losses import normalized_cross_entropy
 from untrim.nn.pooling import topk_mean
 from untrim.timeline import Detection, SnippetGrid
@@ -145,16 +146,15 @@ class Classifier(nn.Module):
 
     def __init__(self, dim: int, classes: int, config: ECMConfig) -> None:
         super().__init__()
-        self.conv_1 = nn.Conv1d(dim, config.hidden, 3, padding=1)
-        self.conv_2 = nn.Conv1d(config.hidden, config.hidden, 3, padding=1)
+        self.conv_1 = TemporalConv(dim, config.hidden, 3)
+        self.conv_2 = TemporalConv(config.hidden, config.hidden, 3)
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(config.hidden, classes, bias=False)
 
     def embed(self, features: Tensor, mask: Tensor) -> Tensor:
         """Embedded features, (N, T, H), of (N, T, D) features that are zero where there is no snippet."""
-        hidden = F.leaky_relu(self.conv_1(features.transpose(1, 2)))  # (N, H, T)
-        hidden = hidden * mask.unsqueeze(1)  # padding must look like the end of the video
-        embedded: Tensor = self.dropout(F.leaky_relu(self.conv_2(hidden)).transpose(1, 2))
+        hidden = F.leaky_relu(self.conv_1(features)) * mask.unsqueeze(-1)  # padding must look like the end of the video
+        embedded: Tensor = self.dropout(F.leaky_relu(self.conv_2(hidden)))
         return embedded
 
 

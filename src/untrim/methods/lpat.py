@@ -44,6 +44,7 @@ from untrim.data.summary import DataSummary
 from untrim.localization.grouping import above_midrange, connected_components
 from untrim.localization.scoring import run_max
 from untrim.methods.base import Activations, Method, MethodConfig
+from untrim.nn.convolution import TemporalConv
 from untrim.timeline import Detection, SnippetGrid
 
 
@@ -93,7 +94,7 @@ class LPAT(Method):
         super().__init__(config, dim, labels)
         self.config = config
         self.embedding = nn.Linear(dim, config.hidden)
-        self.temconv = nn.Conv1d(config.hidden, config.hidden, 3, padding=1) if config.temconv else None
+        self.temconv = TemporalConv(config.hidden, config.hidden, 3) if config.temconv else None
         self.dropout = nn.Dropout(config.dropout)
         self.classifier = nn.Linear(config.hidden, len(self.labels) + 1)
 
@@ -123,8 +124,8 @@ class LPAT(Method):
         """Activations of (B, T, D) features with their (B, T) mask."""
         u = F.relu(self.embedding(self.input(features)))  # (B, T, H)
         if self.temconv is not None:
-            real = (u * mask.unsqueeze(-1)).transpose(1, 2)  # padding must look like the end of the video
-            u = u + F.relu(self.temconv(real)).transpose(1, 2)
+            real = u * mask.unsqueeze(-1)  # padding must look like the end of the video
+            u = u + F.relu(self.temconv(real))
         u = self.dropout(u)
         scores = self.classifier(u)  # (B, T, C + 1)
         s, b = scores[..., :-1], scores[..., -1]

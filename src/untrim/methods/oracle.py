@@ -28,6 +28,7 @@ from untrim.data.summary import DataSummary
 from untrim.localization.grouping import connected_components
 from untrim.localization.scoring import run_max
 from untrim.methods.base import Activations, Method, MethodConfig
+from untrim.nn.convolution import TemporalConv
 from untrim.nn.pooling import topk_mean
 from untrim.timeline import Detection, SnippetGrid
 
@@ -73,7 +74,7 @@ class Oracle(Method):
         self.hidden = nn.Linear(dim, config.hidden) if config.hidden else None
         self.dropout = nn.Dropout(config.dropout)
         width, context = config.hidden or dim, config.context
-        self.classifier = nn.Conv1d(width, len(self.labels), context, padding=context // 2)
+        self.classifier = TemporalConv(width, len(self.labels), context)
 
     @classmethod
     def defaults(cls, data: DataSummary) -> dict[str, object]:
@@ -86,7 +87,7 @@ class Oracle(Method):
         if self.hidden is not None:
             x = F.relu(self.hidden(x))
         x = self.dropout(x) * mask.unsqueeze(-1)  # padding must look like the end of the video
-        s = self.classifier(x.transpose(1, 2)).transpose(1, 2)  # Eq. 1
+        s = self.classifier(x)  # Eq. 1
         return Activations(mask, s, video_scores=self.pooled(s, mask).sigmoid())
 
     def pooled(self, s: Tensor, mask: Tensor) -> Tensor:

@@ -1,0 +1,23 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from untrim.nn.convolution import TemporalConv
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+@pytest.mark.parametrize("snippets", [1, 2, 7])
+def test_it_is_torchs_convolution(kernel: int, snippets: int) -> None:
+    torch.manual_seed(0)
+    conv = TemporalConv(4, 6, kernel).double()
+    x = torch.randn(3, snippets, 4, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(3, snippets, 6, dtype=torch.float64)
+    wanted = F.conv1d(x.transpose(1, 2), conv.weight, conv.bias, padding=kernel // 2).transpose(1, 2)
+    torch.testing.assert_close(conv(x), wanted)
+    inputs = (x, conv.weight, conv.bias)
+    for ours, theirs in zip(
+        torch.autograd.grad((conv(x) * weights).sum(), inputs),
+        torch.autograd.grad((wanted * weights).sum(), inputs),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs)
