@@ -6,7 +6,7 @@ Each is a folder in OUT with `features/`, `annotations.json` (training videos wi
 
     few      40 training videos; features turned at random into 384 columns, ten times as large
     wide     features turned at random into 2,048 columns of which none is negative, as after a ReLU
-    dense    actions fill 90% of a video: background was cut out
+    dense    actions fill 90% of a video: background was cut out, and instances that then touch are one
     sparse   actions fill 6% of a video: one instance a class is left, and background of other videos follows
     crowded  five videos in one: 40 training videos, long, with several labels each
 
@@ -108,7 +108,17 @@ def dense(strips: Strips) -> Iterator[tuple[str, Strip]]:
         wanted, background = ~strip.background, np.flatnonzero(strip.background)
         most = min(len(background), max(1, int(wanted.sum()) // 9))
         wanted[random.choice(background, most, replace=False)] = True
-        yield name, strip.keep(wanted)
+        yield name, joined(strip.keep(wanted))
+
+
+def joined(strip: Strip) -> Strip:
+    """The same, where instances of one class without anything between them are one."""
+    owner = strip.owner.copy()
+    for here in range(1, len(owner)):
+        before, now = owner[here - 1], owner[here]
+        if min(before, now) >= 0 and strip.labels[before] == strip.labels[now]:
+            owner[here] = before
+    return replace(strip, owner=owner)
 
 
 def sparse(strips: Strips) -> Iterator[tuple[str, Strip]]:
