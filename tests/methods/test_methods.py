@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from untrim.data.dataset import Batch
+from untrim.data.sampling import crop_snippets
 from untrim.data.summary import DataSummary
 from untrim.errors import UntrimError
 from untrim.methods import METHODS, describe_methods, describe_options, load_method, method_names
@@ -53,6 +54,14 @@ def test_presets_and_defaults_are_valid_configs(name: str, summary: DataSummary)
     for preset in method.presets:
         configure(method, summary, preset, {})
     assert configure(method, summary, None, {}).input_scaling != "none"
+
+
+def test_crops_of_long_videos_show_all_that_labels_name(name: str, summary: DataSummary) -> None:
+    config = configure(load_method(name), summary, None, {})
+    if load_method(name).supervision == "segments" or config.max_snippets is None:
+        pytest.skip("crops have their own labels, or there are none")
+    kept = crop_snippets(5 * config.max_snippets, config.max_snippets, config.crop, np.random.default_rng(0))
+    assert np.diff(kept, prepend=-1, append=5 * config.max_snippets).max() <= 5
 
 
 def test_unknown_methods_and_values_are_refused(summary: DataSummary) -> None:

@@ -42,12 +42,15 @@ class DataSummary:
         width, so the step size falls with the width: 1e-3 up to 256 columns, 1.25e-4 at 2,048 (the papers' 1e-4). Ten
         steps a video, but at least `least_iterations` (a few videos still need the weights to grow) and at most 10,000.
         The first fifth is a warm-up: what a video's snippets have in common is learned before single ones are picked.
+        Of a video longer than a method takes, snippets are spread evenly: a stretch of it need not show all that its
+        labels name.
         """
         return {
             "input_scaling": "unit",
             "learning_rate": float(f"{min(1e-3, 0.256 / self.dim):.3g}"),
             "iterations": int(np.clip(10 * self.videos, least_iterations, 10000)),
             "warmup": 0.2,
+            "crop": "uniform",
         }
 
 

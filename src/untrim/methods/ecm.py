@@ -219,6 +219,7 @@ class ECM(Method):
         """
         return {
             **data.training_defaults(),
+            "crop": "resample",
             "input_scaling": "standard",
             "max_snippets": min(int(np.median(data.snippets)), 750),
             "hidden": min(data.dim, 512),

@@ -78,8 +78,8 @@ class Oracle(Method):
 
     @classmethod
     def defaults(cls, data: DataSummary) -> dict[str, object]:
-        """A step size and a length of training that fit the data, on centred features."""
-        return {**data.training_defaults(), "input_scaling": "standard"}
+        """A step size and a length of training that fit the data, on centred features; neighbours stay together."""
+        return {**data.training_defaults(), "crop": "contiguous", "input_scaling": "standard"}
 
     def forward(self, features: Tensor, mask: Tensor) -> Activations:
         """Activations of (B, T, D) features with their (B, T) mask."""

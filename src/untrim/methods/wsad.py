@@ -134,14 +134,13 @@ class WSAD(Method):
 
     @classmethod
     def defaults(cls, data: DataSummary) -> dict[str, object]:
-        """The official localization and sampling, with a step size and a length of training that fit the data.
+        """The official localization, with a step size and a length of training that fit the data.
 
-        The metric loss weighs a fiftieth: once the classification loss is small, a larger weight leads the training, and
-        classes of a few videos are told apart by shrinking what they have in common to a few snippets.
+        The metric loss weighs a fiftieth: once the classification loss is small, a larger weight leads the training,
+        and classes of a few videos are told apart by shrinking what they have in common to a few snippets.
         """
         return {
             **data.training_defaults(),
-            "crop": "contiguous",
             "remainder_in_last": True,
             "metric_weight": 0.02,
             "threshold": "midrange",
