@@ -5,7 +5,6 @@
 Each is a folder in OUT with `features/`, `annotations.json` (training videos with labels alone) and `segments.json`:
 
     few      40 training videos; features turned at random into 384 columns, ten times as large
-    wide     features turned at random into 2,048 columns of which none is negative, as after a ReLU
     dense    actions fill 90% of a video: background was cut out, and instances that then touch are one
     sparse   actions fill 6% of a video: one instance a class is left, and background of other videos follows
     crowded  five videos in one: 40 training videos, long, with several labels each
@@ -16,7 +15,7 @@ Each is a folder in OUT with `features/`, `annotations.json` (training videos wi
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -80,26 +79,16 @@ def of_subset(strips: Strips, subset: str) -> list[str]:
     return [name for name, strip in strips.items() if strip.subset == subset]
 
 
-def turned(strips: Strips, width: int, then: Callable[[Array], Array]) -> Iterator[tuple[str, Strip]]:
-    """Features times one random matrix that keeps lengths."""
-    dim = next(iter(strips.values())).features.shape[1]
-    matrix = np.random.default_rng(width).normal(size=(dim, width)).astype(np.float32) / np.float32(np.sqrt(dim))
-    for name, strip in strips.items():
-        yield name, replace(strip, features=then(strip.features @ matrix))
-
-
 def few(strips: Strips) -> Iterator[tuple[str, Strip]]:
     training, validation = (of_subset(strips, subset) for subset in SUBSETS)
     classes = {label for name in training for label in strips[name].labels}
-    random = np.random.default_rng(0)
-    while True:
+    random, chosen = np.random.default_rng(0), list[str]()
+    while {label for name in chosen for label in strips[name].labels} != classes:
         chosen = random.choice(training, 40, replace=False).tolist()
-        if {label for name in chosen for label in strips[name].labels} == classes:
-            return turned({name: strips[name] for name in [*chosen, *validation]}, 384, lambda found: 10 * found)
-
-
-def wide(strips: Strips) -> Iterator[tuple[str, Strip]]:
-    return turned(strips, 2048, lambda found: np.maximum(found, 0))
+    dim = strips[chosen[0]].features.shape[1]
+    matrix = np.random.default_rng(384).normal(size=(dim, 384)).astype(np.float32) / np.float32(np.sqrt(dim))
+    for name in [*chosen, *validation]:
+        yield name, replace(strips[name], features=10 * (strips[name].features @ matrix))
 
 
 def dense(strips: Strips) -> Iterator[tuple[str, Strip]]:
@@ -181,7 +170,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     arguments = parser.parse_args()
     strips, like = read(arguments.data), FeatureFolder.open(arguments.data / "features")
-    for make in (few, wide, dense, sparse, crowded):
+    for make in (few, dense, sparse, crowded):
         print(f"{make.__name__}: {write(make(strips), like, arguments.output / make.__name__)}")
 
 
