@@ -6,7 +6,7 @@ Each is a folder in OUT with `features/`, `annotations.json` (training videos wi
 
     few      40 training videos; features turned at random into 384 columns, ten times as large
     dense    actions fill 90% of a video: background was cut out, and instances that then touch are one
-    sparse   actions fill 6% of a video: one instance a class is left, and background of other videos follows
+    sparse   actions fill at most 6% of a video: one instance a class is left, and background of other videos follows
     crowded  five videos in one: 40 training videos, long, with several labels each
 
 `untrim reproduce project:methods -f OUT/few/features -a OUT/few/annotations.json -o tables` measures all on one.
@@ -15,7 +15,7 @@ Each is a folder in OUT with `features/`, `annotations.json` (training videos wi
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,11 +24,11 @@ import numpy.typing as npt
 
 from untrim.annotations import Annotations, Video, read_annotations, write_annotations
 from untrim.features.store import FeatureFolder
+from untrim.files import make_folder
 from untrim.timeline import Instance
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "ucf15"
 SUBSETS = ("training", "validation")
-Array = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Strip:
     """Snippets of a video: features (T, D), and which of the instances, whose labels are given, each is in; or -1."""
 
     subset: str
-    features: Array
+    features: npt.NDArray[np.float32]
     owner: npt.NDArray[np.int64]
     labels: tuple[str, ...]
 
@@ -135,8 +135,7 @@ def crowded(strips: Strips) -> Iterator[tuple[str, Strip]]:
 
 def write(strips: Iterator[tuple[str, Strip]], like: FeatureFolder, output: Path) -> str:
     """Write a corpus; says how large it is."""
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "features").mkdir(exist_ok=True)
+    make_folder(output / "features")
     grid, videos, shares = like.info.grid(), [], []
     for name, strip in strips:
         dim = strip.features.shape[1]
@@ -152,12 +151,9 @@ def write(strips: Iterator[tuple[str, Strip]], like: FeatureFolder, output: Path
     whole = Annotations(videos)
     write_annotations(whole, output / "segments.json")
     write_annotations(whole.without_segments("training"), output / "annotations.json")
-    return described(whole.subset("training"), dim, shares)
-
-
-def described(training: Annotations, dim: int, shares: Sequence[float]) -> str:
-    labels = np.mean([len(video.labels) for video in training.values()])
-    seconds = np.mean([video.duration or 0 for video in training.values()])
+    training = whole.subset("training").values()
+    labels = np.mean([len(video.labels) for video in training])
+    seconds = np.mean([video.duration or 0 for video in training])
     return (
         f"{len(training)} training videos of {seconds:.0f} s, {labels:.1f} labels each, {dim} columns, "
         f"{np.mean(shares):.0%} action"

@@ -1,14 +1,27 @@
-"""What tests of several folders make: feature folders, pictures whose motion is known."""
+"""What tests of several folders share: the command line, feature folders, pictures whose motion is known."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
+from untrim.cli import main
 from untrim.features.store import FeatureFolder, FeatureInfo
 
 WriteVideo = Callable[..., Path]
+
+
+def run_untrim(*arguments: object) -> int:
+    """Run the command line in this process; its exit code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["untrim", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+    assert isinstance(stopped.value.code, int)
+    return stopped.value.code
 
 
 def new_folder(path: Path, **streams: int) -> FeatureFolder:

@@ -6,20 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support import run_untrim
 from untrim.annotations import Annotations, read_detections, write_annotations
-from untrim.cli import main
 from untrim.features.store import FeatureFolder
 
 Corpus = tuple[FeatureFolder, Annotations]
-
-
-def untrim(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    """Run the command line in this process; its exit code."""
-    monkeypatch.setattr(sys, "argv", ["untrim", *map(str, arguments)])
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    assert isinstance(exit_.value.code, int)
-    return exit_.value.code
 
 
 @pytest.fixture
@@ -30,13 +21,13 @@ def labels(corpus: Corpus, tmp_path: Path) -> Path:
 
 
 def test_train_localize_evaluate(
-    corpus: Corpus, labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    corpus: Corpus, labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, found, result = tmp_path / "run", tmp_path / "found.json", tmp_path / "evaluation.json"
     data = ("-f", corpus[0].path, "-a", labels)
-    assert untrim(monkeypatch, "train", "-m", "wsad", *data, "-o", run, "--set", "iterations=300") == 0
-    assert untrim(monkeypatch, "localize", run, *data, "-o", found, "--save-activations") == 0
-    assert untrim(monkeypatch, "evaluate", found, "-a", labels, "--json", result) == 0
+    assert run_untrim("train", "-m", "wsad", *data, "-o", run, "--set", "iterations=300") == 0
+    assert run_untrim("localize", run, *data, "-o", found, "--save-activations") == 0
+    assert run_untrim("evaluate", found, "-a", labels, "--json", result) == 0
     assert read_detections(found).keys() == corpus[1].subset("validation").keys()
     assert (tmp_path / "activations" / "video12.npz").exists()
     measured = json.loads(result.read_text())
@@ -76,7 +67,7 @@ def test_wrong_input_is_one_line_and_exit_code_2(
     fly = {"label": "fly", "score": 1, "segment": [0, 1]}
     Path("D.json").write_text(json.dumps({"results": {"video12": [fly]}}))
     renamed = ["annotations.json" if argument == "A" else argument for argument in arguments]
-    assert untrim(monkeypatch, *renamed) == 2
+    assert run_untrim(*renamed) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.startswith("untrim: ")
@@ -85,13 +76,13 @@ def test_wrong_input_is_one_line_and_exit_code_2(
 
 
 def test_features_of_a_video_that_went_bad(
-    corpus: Corpus, labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    corpus: Corpus, labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = ("-f", corpus[0].path, "-a", labels)
     run = tmp_path / "run"
-    assert untrim(monkeypatch, "train", "-m", "wsad", *data, "-o", run, "--set", "iterations=1") == 0
+    assert run_untrim("train", "-m", "wsad", *data, "-o", run, "--set", "iterations=1") == 0
     np.save(corpus[0].file("video13"), np.full((5, 48), np.inf))
-    assert untrim(monkeypatch, "localize", run, *data, "-o", tmp_path / "found.json") == 2
+    assert run_untrim("localize", run, *data, "-o", tmp_path / "found.json") == 2
     assert "video13.npy: NaN or infinity in 5 of 5 snippets" in capsys.readouterr().err
     assert not (tmp_path / "found.json").exists()
 
@@ -103,7 +94,7 @@ def test_no_traceback_on_a_closed_pipe() -> None:
 
 
 def test_evaluate_and_diagnose_detections_from_anywhere(
-    labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     truth = json.loads(labels.read_text())["database"]
     rows = [
@@ -117,12 +108,12 @@ def test_evaluate_and_diagnose_detections_from_anywhere(
     for path, own in ((right, rows[:6]), (late, rows[6:])):
         path.write_text("\n".join(["video,label,start,end,score", *own]))
     more = ("--intervals", "--measures", "recall,segmental", "--against", late, "--json", result)
-    assert untrim(monkeypatch, "evaluate", right, "-a", labels, *more) == 0
+    assert run_untrim("evaluate", right, "-a", labels, *more) == 0
     measured = json.loads(result.read_text())
     assert measured["mAP"] == [1.0] * 7
     assert {"intervals", "measures", "against"} < measured.keys()
-    assert untrim(monkeypatch, "diagnose", late, "-a", labels, "--iou", 0.7, "-o", tmp_path / "page.html") == 0
+    assert run_untrim("diagnose", late, "-a", labels, "--iou", 0.7, "-o", tmp_path / "page.html") == 0
     assert "past" in capsys.readouterr().out
     assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
-    assert untrim(monkeypatch, "evaluate", "--protocol", "list") == 0
+    assert run_untrim("evaluate", "--protocol", "list") == 0
     assert "thumos14-213" in capsys.readouterr().out

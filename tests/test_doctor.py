@@ -1,6 +1,5 @@
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support import run_untrim
 from untrim.annotations import Annotations, Video, write_annotations
-from untrim.cli import main
 from untrim.doctor import Finding, check_up, describe
 from untrim.doctor.features import scan_features
 from untrim.doctor.matching import check_features_fit, check_labels
@@ -233,28 +232,19 @@ def test_a_run_that_does_not(corpus: Corpus, trained: Path, tmp_path: Path) -> N
     assert next(finding.videos for finding in found if finding.check == "unknown") == ("new",)
 
 
-def run(*arguments: object) -> int:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["untrim", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-    assert isinstance(stopped.value.code, int)
-    return stopped.value.code
-
-
 def test_the_verb(corpus: Corpus, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, annotations = corpus
     write_annotations(annotations, tmp_path / "labels.json")
     arguments = ["-f", folder.path, "-a", tmp_path / "labels.json", "--run", trained]
-    assert run("doctor", *arguments) == 0
+    assert run_untrim("doctor", *arguments) == 0
     assert "Python" in capsys.readouterr().out
     folder.file("video03").unlink()
-    assert run("doctor", *arguments, "--json") == 1
+    assert run_untrim("doctor", *arguments, "--json") == 1
     content = json.loads(capsys.readouterr().out)
     assert content["schema"] == 1
     errors = [finding for finding in content["findings"] if finding["severity"] == "error"]
     assert [(error["check"], error["videos"]) for error in errors] == [("missing", ["video03"])]
-    assert run("doctor", "-f", tmp_path / "nothing", "-a", tmp_path / "labels.csv", "--run", tmp_path) == 1
+    assert run_untrim("doctor", "-f", tmp_path / "nothing", "-a", tmp_path / "labels.csv", "--run", tmp_path) == 1
     printed = capsys.readouterr().out
     assert "nothing: has no features.json" in printed
     assert "labels.csv: no such file" in printed

@@ -1,34 +1,24 @@
 import json
-import sys
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
+from support import run_untrim
 from untrim.annotations import Annotations, Video, read_annotations, read_detections, write_annotations
 from untrim.annotations.checks import find_oddities
-from untrim.cli import main
 from untrim.errors import UntrimError
 from untrim.evaluation.detection import evaluate_detections, iou_thresholds
 from untrim.label_import import import_labels
 from untrim.timeline import Instance, Segment
 
 
-def run(*arguments: object) -> int:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["untrim", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-    assert isinstance(stopped.value.code, int)
-    return stopped.value.code
-
-
 def test_thumos14_has_the_papers_counts_and_known_errors(
     shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     labels = tmp_path / "labels.json"
-    assert run("import", "labels", shared_data / "thumos14", "-o", labels, "--layout", "thumos14") == 0
+    assert run_untrim("import", "labels", shared_data / "thumos14", "-o", labels, "--layout", "thumos14") == 0
     printed = capsys.readouterr().out
     assert "test: 213 videos, 3358 instances; the papers' 213" in printed
     assert "validation: 200 videos, 3007 instances; the papers' 200" in printed
@@ -58,7 +48,7 @@ def test_a_published_result_on_imported_labels_is_the_published_one(shared_data:
 def test_subsets_get_other_names(shared_data: Path, tmp_path: Path) -> None:
     labels = tmp_path / "labels.csv"
     arguments = ["--layout", "thumos14", "--subset", "validation=training", "--subset", "test=validation"]
-    assert run("import", "labels", shared_data / "thumos14", "-o", labels, *arguments) == 0
+    assert run_untrim("import", "labels", shared_data / "thumos14", "-o", labels, *arguments) == 0
     found = read_annotations(labels)
     assert (len(found.subset("training")), len(found.subset("validation"))) == (200, 212)  # CSV loses what has no label
 
@@ -153,7 +143,10 @@ def test_a_folder_of_videos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
             container.mux(stream.encode())
     (tmp_path / "labels.csv").write_text("video,label\none.mp4,run\nthree,jump\n")
     out = tmp_path / "out.json"
-    assert run("import", "labels", folder, "-o", out, "--layout", "videos", "--labels", tmp_path / "labels.csv") == 0
+    assert (
+        run_untrim("import", "labels", folder, "-o", out, "--layout", "videos", "--labels", tmp_path / "labels.csv")
+        == 0
+    )
     printed = capsys.readouterr().out
     assert "labelled videos have no file: three" in printed
     assert "video files have no label: two" in printed
@@ -184,7 +177,7 @@ def test_wrong_calls_are_one_line(
     Path("labels.csv").write_text("a,run\n")
     Path("other.csv").write_text("name\na\n")
     Path("fps.json").write_text(json.dumps({"b": 25}))
-    assert run("import", "labels", "labels.csv", "-o", "out.json", *arguments) == 2
+    assert run_untrim("import", "labels", "labels.csv", "-o", "out.json", *arguments) == 2
     errors = capsys.readouterr().err
     assert message in errors
     assert errors.count("\n") == 1

@@ -1,6 +1,5 @@
 """From a run and video files to detections."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support import run_untrim
 from untrim.annotations import Annotations, Video, read_detections
-from untrim.cli import main
 from untrim.errors import UntrimError
 from untrim.features.extract import extract
 from untrim.features.store import FeatureFolder, VideoInfo
@@ -18,13 +17,6 @@ from untrim.training.checkpoint import Run
 from untrim.training.loop import train
 
 SMALL = {"short_side": 48, "streams": "flow", "stride_frames": 4}
-
-
-def untrim(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["untrim", *map(str, arguments)])
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    return int(exit_.value.code or 0)
 
 
 @pytest.fixture(scope="module")
@@ -62,25 +54,23 @@ def test_centers_are_those_of_the_video(trained: Path, tmp_path: Path) -> None:
 
 
 def test_the_command_keeps_features_and_goes_on(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     video, found = trained / "videos" / "video1.mp4", tmp_path / "found.json"
-    assert untrim(monkeypatch, "localize", trained / "run", video, "-o", found) == 0
+    assert run_untrim("localize", trained / "run", video, "-o", found) == 0
     assert "1 videos" in capsys.readouterr().out.splitlines()[-1]
     assert read_detections(found).keys() == {"video1"}
     kept = tmp_path / "found-features" / "video1.npy"
     made = kept.stat().st_mtime_ns
     (tmp_path / "bad.mp4").touch()
     more = (video, tmp_path / "bad.mp4", "-f", tmp_path / "found-features")
-    assert untrim(monkeypatch, "localize", trained / "run", *more, "-o", found) == 1
+    assert run_untrim("localize", trained / "run", *more, "-o", found) == 1
     assert "1 videos failed" in capsys.readouterr().err
     assert kept.stat().st_mtime_ns == made
     assert read_detections(found).keys() == {"video1"}
 
 
-def test_wrong_calls_are_one_line(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_calls_are_one_line(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     video, out = trained / "videos" / "video1.mp4", ("-o", tmp_path / "found.json")
     wrong = {
         "nothing to look at": (trained / "run", *out),
@@ -88,9 +78,9 @@ def test_wrong_calls_are_one_line(
         "recipe.short_side: 48 against 64": (trained / "run", video, "--set", "short_side=64", *out),
     }
     for words, arguments in wrong.items():
-        assert untrim(monkeypatch, "localize", *arguments) == 2
+        assert run_untrim("localize", *arguments) == 2
         assert words in capsys.readouterr().err
-    assert untrim(monkeypatch, "extract", video, *out, "--address", "host:1") == 2
+    assert run_untrim("extract", video, *out, "--address", "host:1") == 2
     assert "--engine ray" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 

@@ -2,15 +2,14 @@ import io
 import json
 import os
 import re
-import sys
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from support import run_untrim
 from untrim.annotations import Annotations, Video, write_annotations
-from untrim.cli import main
 from untrim.errors import UntrimError
 from untrim.features.importers import import_features
 from untrim.features.store import FeatureFolder
@@ -274,15 +273,6 @@ def test_what_cannot_be_taken_stops_nothing_else(tmp_path: Path, name: str, cont
     check(tmp_path / "out", {"Good": features(4)})
 
 
-def run(*arguments: object) -> int:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["untrim", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-    assert isinstance(stopped.value.code, int)
-    return stopped.value.code
-
-
 def test_from_published_features_to_detections(tmp_path: Path, wtalc: Path, capsys: pytest.CaptureFixture[str]) -> None:
     labels = Annotations(
         [
@@ -293,13 +283,13 @@ def test_from_published_features_to_detections(tmp_path: Path, wtalc: Path, caps
     )
     write_annotations(labels, tmp_path / "labels.json")
     out = tmp_path / "features"
-    assert run("import", "features", wtalc, "-o", out, "--layout", "wtalc", "-a", tmp_path / "labels.json",
+    assert run_untrim("import", "features", wtalc, "-o", out, "--layout", "wtalc", "-a", tmp_path / "labels.json",
                "--streams", "rgb=24,flow=24") == 0  # fmt: skip
     assert "3 written" in capsys.readouterr().out
     assert json.loads((out / "features.json").read_text())["streams"] == {"rgb": [0, 24], "flow": [24, 48]}
-    assert run("train", "-m", "wsad", "-f", out, "-a", tmp_path / "labels.json", "-o", tmp_path / "run",
+    assert run_untrim("train", "-m", "wsad", "-f", out, "-a", tmp_path / "labels.json", "-o", tmp_path / "run",
                "--set", "iterations=3") == 0  # fmt: skip
-    assert run("localize", tmp_path / "run", "-f", out, "-o", tmp_path / "detections.json",
+    assert run_untrim("localize", tmp_path / "run", "-f", out, "-o", tmp_path / "detections.json",
                "-a", tmp_path / "labels.json", "--subset", "test") == 0  # fmt: skip
     found = json.loads((tmp_path / "detections.json").read_text())["results"]
     assert list(found) == [NAMES[2]]
@@ -308,7 +298,10 @@ def test_from_published_features_to_detections(tmp_path: Path, wtalc: Path, caps
 
 @pytest.mark.parametrize("streams", ["rgb", "rgb=x", "=4", "rgb=0", ""])
 def test_columns_that_are_none(tmp_path: Path, streams: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("import", "features", tmp_path, "-o", tmp_path / "o", "--layout", "opentad", "--streams", streams) == 2
+    assert (
+        run_untrim("import", "features", tmp_path, "-o", tmp_path / "o", "--layout", "opentad", "--streams", streams)
+        == 2
+    )
     assert "rgb=1024,flow=1024" in capsys.readouterr().err
 
 

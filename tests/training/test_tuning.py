@@ -78,7 +78,7 @@ def test_work_that_fails_is_a_trial_and_not_the_end(
 
 def test_a_file_that_is_no_study_is_named(corpus: Corpus, tmp_path: Path) -> None:
     (tmp_path / "study.db").write_text("no database")
-    with pytest.raises(UntrimError, match=r"study\.db: is no study"):
+    with pytest.raises(UntrimError, match=r"study\.db: cannot be read as a study: .*not a database"):
         tune("wsad", [corpus], tmp_path, trials=1, settings=SETTINGS)
 
 

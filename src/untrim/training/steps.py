@@ -160,7 +160,8 @@ class Trainer:
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.sums = int(state["step"]), dict(state["sums"])
         except (OSError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, TypeError) as error:
-            raise UntrimError("is damaged", where=path, fix="delete it: the training then starts anew") from error
+            fix = "delete it: the training then starts anew"
+            raise UntrimError(f"cannot be gone on from: {error!s:.120}", where=path, fix=fix) from error
 
 
 def ahead(make: Callable[[int], Batch], steps: range) -> Iterator[Batch]:

@@ -201,7 +201,9 @@ def _open_study(output: Path, asked: Mapping[str, object]) -> optuna.Study:
             study_name="untrim", storage=f"sqlite:///{file.resolve()}", direction="maximize", load_if_exists=True
         )
     except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
-        raise UntrimError("is no study, or is damaged", where=file, fix="choose another -o") from error
+        raise UntrimError(
+            f"cannot be read as a study: {str(error).splitlines()[0]}", where=file, fix="choose another -o"
+        ) from error
     before = study.user_attrs.get("asked", asked)
     if different := [key for key, value in asked.items() if before.get(key) != value]:
         raise UntrimError(
