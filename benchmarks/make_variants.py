@@ -8,6 +8,7 @@ Each is a folder in OUT with `features/`, `annotations.json` (training videos wi
     dense    actions fill 90% of a video: background was cut out, and instances that then touch are one
     sparse   actions fill at most 6% of a video: one instance a class is left, and background of other videos follows
     crowded  five videos in one: 40 training videos, long, with several labels each
+    mixed    five videos in one, each video in five: 200 training videos, as long and with as many labels
 
 `untrim reproduce project:methods -f OUT/few/features -a OUT/few/annotations.json -o tables` measures all on one.
 """
@@ -15,7 +16,7 @@ Each is a folder in OUT with `features/`, `annotations.json` (training videos wi
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -127,10 +128,23 @@ def crowded(strips: Strips) -> Iterator[tuple[str, Strip]]:
     for subset in SUBSETS:
         names = random.permutation(of_subset(strips, subset)).tolist()
         for number in range(len(names) // 5):
-            first, *rest = (strips[name] for name in names[5 * number : 5 * number + 5])
-            for strip in rest:
-                first = first.then(strip)
-            yield f"{subset}_{number:02d}", first
+            yield f"{subset}_{number:02d}", in_one(strips, names[5 * number : 5 * number + 5])
+
+
+def mixed(strips: Strips) -> Iterator[tuple[str, Strip]]:
+    random = np.random.default_rng(0)
+    for subset in SUBSETS:
+        orders = [random.permutation(of_subset(strips, subset)).tolist() for _ in range(5)]
+        for number, names in enumerate(zip(*orders, strict=True)):
+            yield f"{subset}_{number:03d}", in_one(strips, list(dict.fromkeys(names)))
+
+
+def in_one(strips: Strips, names: Sequence[str]) -> Strip:
+    """The videos of those names, one after another."""
+    whole, *rest = (strips[name] for name in names)
+    for strip in rest:
+        whole = whole.then(strip)
+    return whole
 
 
 def write(strips: Iterator[tuple[str, Strip]], like: FeatureFolder, output: Path) -> str:
@@ -166,7 +180,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     arguments = parser.parse_args()
     strips, like = read(arguments.data), FeatureFolder.open(arguments.data / "features")
-    for make in (few, dense, sparse, crowded):
+    for make in (few, dense, sparse, crowded, mixed):
         print(f"{make.__name__}: {write(make(strips), like, arguments.output / make.__name__)}")
 
 
