@@ -163,6 +163,8 @@ def localize(
             Run.open(run), videos, kept, options=options, activations=activations, device=device
         )
     elif features is not None:
+        if set_:
+            raise UntrimError("--set is for extracting features of video files", fix="name video files, or drop it")
         kept = features
         names = None if annotations is None else read_annotations(annotations).subset(subset)
         found = localize(Run.open(run), FeatureFolder.open(features), names, activations=activations, device=device)
