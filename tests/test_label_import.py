@@ -143,10 +143,8 @@ def test_a_folder_of_videos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
             container.mux(stream.encode())
     (tmp_path / "labels.csv").write_text("video,label\none.mp4,run\nthree,jump\n")
     out = tmp_path / "out.json"
-    assert (
-        run_untrim("import", "labels", folder, "-o", out, "--layout", "videos", "--labels", tmp_path / "labels.csv")
-        == 0
-    )
+    arguments = ("-o", out, "--layout", "videos", "--labels", tmp_path / "labels.csv")
+    assert run_untrim("import", "labels", folder, *arguments) == 0
     printed = capsys.readouterr().out
     assert "labelled videos have no file: three" in printed
     assert "video files have no label: two" in printed

@@ -211,14 +211,14 @@ class ECM(Method):
         """The paper's values, with what training needs on this data.
 
         Features are centred: the convolutions see zeros beyond a video's ends. As many snippets as half of the videos
-        have at least, so that few are made up, and no more than 320, as in LPAT: a step costs as many. The classifier
-        is as wide as the features, up to 512: a step costs the square of it. The weights decay, without which the
-        convolutions, once they tell the training videos apart, go on to learn them by heart. The aggregation's
-        consistency weighs a tenth of the paper's: where a video has several labels, none of them can come near Eq. 4's
-        s = 1, and trying to moves the classifier to the sums, which are many times a snippet, and away from snippets.
-        The thresholds reach up to the middle of a sequence's range, where a CAS that is not as peaked as the authors'
-        leaves the background behind; a class counts from a tenth of the score on, as in WSBM, and of detections that
-        overlap fewer stay.
+        have at least, so that few are made up, and no more than 320, as in LPAT: a step costs in proportion. The
+        classifier is as wide as the features, up to 512: a step costs the square of it. The weights decay, without
+        which the convolutions, once they tell the training videos apart, go on to learn them by heart. The
+        aggregation's consistency weighs a tenth of the paper's: where a video has several labels none of them can come
+        near Eq. 4's s = 1, and with the paper's weight the loss of the first stream hardly fell there. The thresholds
+        reach up to the middle of a sequence's range, where a CAS that is not as peaked as the authors' leaves the
+        background behind; a class counts from a tenth of the score on, as in WSBM, and of detections that overlap fewer
+        stay.
         """
         return {
             **data.training_defaults(),

@@ -151,9 +151,8 @@ def run_jobs(jobs: Sequence[Job], at_a_time: int | None = None) -> None:
             for future in as_completed(futures):
                 future.result()
                 advance(f"{futures[future].row}, seed {futures[future].seed}")
-        except BaseException:
+        finally:  # A row that cannot be done ends the table: those that wait are not begun.
             pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _in_own_process(job: Job) -> None:
