@@ -67,5 +67,6 @@ def test_errors_are_one_line_and_say_where_and_how() -> None:
 
 def test_nearest_and_listing() -> None:
     assert nearest("tripelt", ["triplet", "none"]) == "did you mean 'triplet'?"
+    assert nearest("WSAD", ["wsad", "wsbm"]) == "did you mean 'wsad'?"
     assert nearest("zzz", ["triplet", "none"]) == "known: none, triplet"
     assert listing("dbca") == "a, b, c and 1 more"

@@ -48,10 +48,11 @@ def _rebuild(kind: type[UntrimError], what: str, where: str | None, fix: str | N
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``did you mean 'X'?`` for the known name nearest to `name`, else the list of known names."""
+    """``did you mean 'X'?`` for the known name nearest to `name` in any case, else the list of known names."""
     known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"known: {listing(known)}"
+    by_folded = {other.casefold(): other for other in known}
+    close = difflib.get_close_matches(name.casefold(), by_folded, n=1)
+    return f"did you mean '{by_folded[close[0]]}'?" if close else f"known: {listing(known)}"
 
 
 def listing(names: Iterable[str], most: int = 3) -> str:
