@@ -76,6 +76,14 @@ def test_the_step_size_falls_with_the_width() -> None:
     assert rates == [1e-3, 1e-3, 5e-4, 1.25e-4]
 
 
+@pytest.mark.parametrize(("name", "option"), [("lpat", "lambda_clas"), ("wtalc", "lambda_mil")])
+def test_each_label_of_a_video_weighs_beside_the_other_loss_as_a_single_one(name: str, option: str) -> None:
+    for labels in (1, 2, 5):
+        data = replace(make_summary(8), labels_per_video=labels)
+        weight = getattr(configure(load_method(name), data, None, {}), option)
+        assert weight / labels == pytest.approx(1 - weight, rel=1e-2)
+
+
 def test_the_warm_up_starts_from_all_snippets_alike_and_ends_at_the_methods_own_losses(name: str) -> None:
     method = load_method(name)
     if method.supervision == "segments":

@@ -35,6 +35,15 @@ class DataSummary:
     stream_rms: npt.NDArray[np.float32]
     stream_deviations: npt.NDArray[np.float32]
 
+    @property
+    def classification_share(self) -> float:
+        """n / (1 + n) for n labels a video: weight of the classification loss where another loss has the rest.
+
+        Softmax cross-entropy against L1-normalised labels shares one unit of loss among a video's labels, of which each
+        thus has as much, beside the other loss, as a single label has at the papers' one half.
+        """
+        return round(self.labels_per_video / (1 + self.labels_per_video), 3)
+
     def training_defaults(self, least_iterations: int = 1000) -> dict[str, object]:
         """How long to train and with which step size, by rules that hold for every method.
 

@@ -105,15 +105,15 @@ class LPAT(Method):
         The weights decay, without which the classification, once learnt, goes on to narrow the instances to a few
         telling snippets. Features are centred, for action and background scores are to have opposite signs: what
         non-negative features have in common would push both the same way. The embedding is as wide as the features, as
-        in the paper, but no wider than its 2,048. Eq. 5 shares one unit of loss among a video's n labels, Eq. 7 does
-        not: lambda = n / (1 + n), which is the paper's 0.5 for one label, leaves each label as much as one alone.
+        in the paper, but no wider than its 2,048. lambda rises with the number of labels, from the paper's 0.5 for one:
+        Eq. 5 shares one unit of loss among them, Eq. 7 does not.
         """
         return {
             **data.training_defaults(),
             "input_scaling": "standard",
             "weight_decay": 5e-3,
             "hidden": min(data.dim, 2048),
-            "lambda_clas": round(data.labels_per_video / (1 + data.labels_per_video), 3),
+            "lambda_clas": data.classification_share,
         }
 
     @property
