@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from untrim.localization.grouping import above_midrange, connected_components, sweep
+from untrim.localization.grouping import above_midrange, connected_components, likely_classes, sweep
 
 # Few distinct values, so that thresholds meet them exactly and runs repeat.
 sequences = arrays(
@@ -54,3 +54,8 @@ def test_sweep_of_no_rows() -> None:
 @pytest.mark.parametrize(("values", "expected"), [([0.0, 1.0, 0.5, 0.6], [0, 1, 0, 1]), ([3.0, 3.0], [0, 0])])
 def test_above_midrange(values: list[float], expected: list[int]) -> None:
     assert above_midrange(np.array([values])).astype(int).tolist() == [expected]
+
+
+@pytest.mark.parametrize(("threshold", "expected"), [(0.1, [1, 1, 0]), (0.5, [1, 0, 0]), (0.9, [1, 0, 0])])
+def test_likely_classes(threshold: float, expected: list[int]) -> None:
+    assert likely_classes(np.array([0.7, 0.25, 0.05]), threshold).astype(int).tolist() == expected

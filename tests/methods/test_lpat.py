@@ -170,5 +170,10 @@ class TestLocalize:
         assert spans == [pytest.approx((0.64, 1.92)), pytest.approx((2.56, 3.2))]
         assert network(2).localize(activations(self.S - 50, self.B), GRID) == []
 
+    def test_classes_below_the_mean_are_found_from_a_threshold_of_their_own_on(self) -> None:
+        scores = activations(self.S.new_tensor([[[5.0, 2.0], [5.0, 2.0], [-9.0, -9.0]]]), torch.zeros(1, 3))
+        assert {d.label for d in network(2).localize(scores, GRID)} == {"class 0"}
+        assert {d.label for d in network(2, class_threshold=0.01).localize(scores, GRID)} == {"class 0", "class 1"}
+
     def test_a_single_class_can_be_found(self) -> None:
         assert len(network(1).localize(activations(self.S[..., :1], self.B), GRID)) == 2

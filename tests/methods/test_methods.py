@@ -8,6 +8,7 @@ from untrim.data.dataset import Batch
 from untrim.data.sampling import crop_snippets
 from untrim.data.summary import DataSummary
 from untrim.errors import UntrimError
+from untrim.localization.grouping import likely_classes
 from untrim.methods import METHODS, describe_methods, describe_options, load_method, method_names
 from untrim.methods.base import MethodConfig
 from untrim.training.settings import configure
@@ -82,6 +83,14 @@ def test_each_label_of_a_video_weighs_beside_the_other_loss_as_a_single_one(name
         data = replace(make_summary(8), labels_per_video=labels)
         weight = getattr(configure(load_method(name), data, None, {}), option)
         assert weight / labels == pytest.approx(1 - weight, rel=1e-2)
+
+
+@pytest.mark.parametrize("name", ["wsbm", "lpat", "ecm"])
+def test_of_classes_that_share_one_probability_those_of_several_labels_are_localized(name: str) -> None:
+    for labels in (1, 5, 20):
+        config = configure(load_method(name), replace(make_summary(8), labels_per_video=labels), None, {})
+        shared = np.linspace(0.5, 1.5, labels) / labels
+        assert likely_classes(shared, config.class_threshold).all()
 
 
 def test_the_warm_up_starts_from_all_snippets_alike_and_ends_at_the_methods_own_losses(name: str) -> None:

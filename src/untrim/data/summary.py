@@ -44,6 +44,11 @@ class DataSummary:
         """
         return round(self.labels_per_video / (1 + self.labels_per_video), 3)
 
+    @property
+    def class_threshold(self) -> float:
+        """0.1 / n for n labels a video: from which probability on a class is looked for, where all of them share 1."""
+        return round(0.1 / self.labels_per_video, 4)
+
     def training_defaults(self, least_iterations: int = 1000) -> dict[str, object]:
         """How long to train and with which step size, by rules that hold for every method.
 

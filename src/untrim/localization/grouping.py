@@ -47,6 +47,12 @@ def sweep(values: npt.NDArray[np.float64], thresholds: npt.ArrayLike, min_length
     return Runs(*np.unravel_index(np.unique(keys), shape))
 
 
+def likely_classes(probabilities: npt.NDArray[np.float64], threshold: float) -> npt.NDArray[np.bool_]:
+    """Which of (C,) `probabilities` are at least `threshold`; if none is, the highest."""
+    likely: npt.NDArray[np.bool_] = probabilities >= min(threshold, probabilities.max())
+    return likely
+
+
 def above_midrange(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """Which of (R, T) `values` are above the middle of their row's range (W-TALC)."""
     above: npt.NDArray[np.bool_] = values > (values.max(axis=1, keepdims=True) + values.min(axis=1, keepdims=True)) / 2

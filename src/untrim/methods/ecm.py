@@ -51,7 +51,7 @@ from torch import Tensor, nn
 from untrim.data.dataset import Batch
 from untrim.data.sampling import Crop
 from untrim.data.summary import DataSummary
-from untrim.localization.grouping import Runs, sweep
+from untrim.localization.grouping import Runs, likely_classes, sweep
 from untrim.localization.nms import nms
 from untrim.localization.scoring import outer_inner_contrast
 from untrim.methods.base import Activations, Method, MethodConfig
@@ -217,8 +217,8 @@ class ECM(Method):
         aggregation's consistency weighs a tenth of the paper's: where a video has several labels none of them can come
         near Eq. 4's s = 1, and with the paper's weight the loss of the first stream hardly fell there. The thresholds
         reach up to the middle of a sequence's range, where a CAS that is not as peaked as the authors' leaves the
-        background behind; a class counts from a tenth of the score on, as in WSBM, and of detections that overlap fewer
-        stay.
+        background behind; a class counts from a tenth of the score on, as in WSBM, or less where a video has several
+        labels; and of detections that overlap fewer stay.
         """
         return {
             **data.training_defaults(),
@@ -229,7 +229,7 @@ class ECM(Method):
             "weight_decay": 2e-2,
             "beta": 0.5,
             "highest_threshold": 0.5,
-            "class_threshold": 0.1,
+            "class_threshold": data.class_threshold,
             "nms_threshold": 0.4,
         }
 
@@ -351,7 +351,7 @@ class ECM(Method):
         self, values: npt.NDArray[np.float64], p: npt.NDArray[np.float64]
     ) -> tuple[Runs, npt.NDArray[np.float64]]:
         config = self.config
-        likely = np.flatnonzero(p >= min(config.class_threshold, p.max()))
+        likely = np.flatnonzero(likely_classes(p, config.class_threshold))
         thresholds = np.arange(config.lowest_threshold, config.highest_threshold, config.threshold_step)
         runs = sweep(values[likely], thresholds)
         contrast = outer_inner_contrast(values[likely], runs, config.outer)

@@ -41,7 +41,7 @@ from torch import Tensor, nn
 from untrim.data.dataset import Batch
 from untrim.data.sampling import Crop
 from untrim.data.summary import DataSummary
-from untrim.localization.grouping import above_midrange, connected_components
+from untrim.localization.grouping import above_midrange, connected_components, likely_classes
 from untrim.localization.scoring import run_max
 from untrim.methods.base import Activations, Method, MethodConfig
 from untrim.nn.convolution import TemporalConv
@@ -71,6 +71,8 @@ class LPATConfig(MethodConfig):
     """Margin between action and background scores in the confidence loss, Eq. 7."""
     eps: float = Field(default=1e-6, gt=0)
     """Added to the product of norms in Eq. 7."""
+    class_threshold: float | None = Field(default=None, ge=0, le=1)
+    """Classes with at least this p are localized; if there is none, the best one; null: the mean of p."""
     threshold: Literal["predicted", "midrange"] = "predicted"
     """Snippets of an instance (Table 3): `predicted`: s > b; `midrange`: s above the middle of its range."""
     min_snippets: int = Field(default=1, ge=1)
@@ -106,7 +108,8 @@ class LPAT(Method):
         telling snippets. Features are centred, for action and background scores are to have opposite signs: what
         non-negative features have in common would push both the same way. The embedding is as wide as the features, as
         in the paper, but no wider than its 2,048. lambda rises with the number of labels, from the paper's 0.5 for one:
-        Eq. 5 shares one unit of loss among them, Eq. 7 does not.
+        Eq. 5 shares one unit of loss among them, Eq. 7 does not. With several labels the mean of p is above some of
+        them: a class is looked for from WSBM's threshold on.
         """
         return {
             **data.training_defaults(),
@@ -114,6 +117,7 @@ class LPAT(Method):
             "weight_decay": 5e-3,
             "hidden": min(data.dim, 2048),
             "lambda_clas": data.classification_share,
+            "class_threshold": data.class_threshold,
         }
 
     @property
@@ -180,5 +184,6 @@ class LPAT(Method):
             for values in (activations.cas, activations.background, activations.video_scores)
         )  # (C, T), (T,), (C,)
         above = s > b if self.config.threshold == "predicted" else above_midrange(s)
-        runs = connected_components(above & (p >= p.mean())[:, None], self.config.min_snippets)
+        threshold = p.mean() if self.config.class_threshold is None else self.config.class_threshold
+        runs = connected_components(above & likely_classes(p, threshold)[:, None], self.config.min_snippets)
         return self.detections(runs, run_max(s, runs) + self.config.gamma * pooled[runs.row], grid)

@@ -46,7 +46,7 @@ from untrim.data.dataset import Batch
 from untrim.data.summary import DataSummary
 from untrim.errors import UntrimError, nearest
 from untrim.features.store import FeatureInfo
-from untrim.localization.grouping import Runs, sweep
+from untrim.localization.grouping import Runs, likely_classes, sweep
 from untrim.localization.nms import nms
 from untrim.localization.scoring import outer_inner_contrast, run_mean
 from untrim.methods.base import Activations, Method, MethodConfig
@@ -173,7 +173,7 @@ class WSBM(Method):
         Pooled features are learned by heart within an epoch or two, after which attention shrinks to what tells the
         training videos apart. Dropout of each snippet's features makes an average over many snippets worth more than
         the best few, and weights that decay keep the classifier from becoming sure of single snippets. Both slow it
-        down: it takes twice the fewest steps of the others.
+        down: it takes twice the fewest steps of the others. The paper's class threshold is for one label a video.
         """
         return {
             **data.training_defaults(least_iterations=2000),
@@ -182,6 +182,7 @@ class WSBM(Method):
             "dropout": 0.5,
             "pooling": "normalized",
             "guide_weight": 0.5,
+            "class_threshold": data.class_threshold,
             "proposals": "combined",
             "score": "contrast",
         }
@@ -265,8 +266,7 @@ class WSBM(Method):
         assert isinstance(activations, WSBMActivations)
         config = self.config
         p_fg = activations.video_scores[0].double().cpu().numpy()
-        likely = np.flatnonzero(p_fg >= config.class_threshold)
-        classes = likely if len(likely) else np.array([p_fg.argmax()])
+        classes = np.flatnonzero(likely_classes(p_fg, config.class_threshold))
         proposed, scored = self.sequences(activations, classes)
         steps = round((config.highest_threshold - config.lowest_threshold) / config.threshold_step)
         runs = sweep(proposed, config.lowest_threshold + config.threshold_step * np.arange(steps + 1))

@@ -178,8 +178,8 @@ def _alternatives(run: Run) -> dict[str, Sequence[object]]:
     if "threshold" in fields:
         kinds = get_args(fields["threshold"].annotation)
         found["threshold"] = [kind for kind in kinds if kind != values["threshold"]]
-    if "class_threshold" in fields:
-        own = values["class_threshold"]
+    own = values.get("class_threshold")
+    if own is not None:
         found["class_threshold"] = sorted({factor * own for factor in _FACTORS} - {own})
     return found
 
