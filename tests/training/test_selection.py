@@ -71,6 +71,13 @@ def test_the_choice_follows_the_criteria(corpus: Corpus, tmp_path: Path, monkeyp
             run.before_selection()
 
 
+def test_a_class_threshold_that_is_not_a_number_is_left_alone(corpus: Corpus, tmp_path: Path) -> None:
+    for threshold, tried in ((None, {"threshold"}), (0.2, {"threshold", "class_threshold"})):
+        settings = {**SETTINGS, "class_threshold": threshold}
+        run = train("lpat", [corpus], tmp_path / str(threshold), settings=settings, select="weak")
+        assert json.loads((run.path / "selection.json").read_text())["thresholds"].keys() == tried
+
+
 def test_without_iterations_there_is_nothing_to_choose(corpus: Corpus, tmp_path: Path) -> None:
     with pytest.raises(UntrimError, match="iterations is 0"):
         train("wsad", [corpus], tmp_path / "run", settings={"iterations": 0}, select="weak")
