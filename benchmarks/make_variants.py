@@ -9,6 +9,7 @@ Each is a folder in OUT with `features/`, `annotations.json` (training videos wi
     sparse   actions fill at most 6% of a video: one instance a class is left, and background of other videos follows
     crowded  five videos in one: 40 training videos, long, with several labels each
     mixed    five videos in one, each video in five: 200 training videos, as long and with as many labels
+    shifted  every column moved by a number of its own, about five times the features' root mean square
 
 `untrim reproduce project:methods -f OUT/few/features -a OUT/few/annotations.json -o tables` measures all on one.
 """
@@ -140,6 +141,14 @@ def mixed(strips: Strips) -> Iterator[tuple[str, Strip]]:
             yield f"{subset}_{number:03d}", in_one(strips, once)
 
 
+def shifted(strips: Strips) -> Iterator[tuple[str, Strip]]:
+    features = np.concatenate([strip.features for strip in strips.values()])
+    rms = float(np.sqrt(np.square(features, dtype=np.float64).mean()))
+    offsets = np.random.default_rng(0).normal(scale=5 * rms, size=features.shape[1]).astype(np.float32)
+    for name, strip in strips.items():
+        yield name, replace(strip, features=strip.features + offsets)
+
+
 def in_one(strips: Strips, names: Sequence[str]) -> Strip:
     """The videos of those names, one after another."""
     whole, *rest = (strips[name] for name in names)
@@ -181,7 +190,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     arguments = parser.parse_args()
     strips, like = read(arguments.data), FeatureFolder.open(arguments.data / "features")
-    for make in (few, dense, sparse, crowded, mixed):
+    for make in (few, dense, sparse, crowded, mixed, shifted):
         print(f"{make.__name__}: {write(make(strips), like, arguments.output / make.__name__)}")
 
 

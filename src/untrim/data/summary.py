@@ -49,15 +49,28 @@ class DataSummary:
         """0.1 / n for n labels a video: from which probability on a class is looked for, where all of them share 1."""
         return round(0.1 / self.labels_per_video, 4)
 
+    def unit_scale(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """What to take off each column, (D,), and the root mean square of its stream after that, (D,).
+
+        The means of a stream's columns are made as large as what varies about them, by root mean square, if they are
+        larger. A method learns late or never what is small beside what all snippets have in common, and worse without
+        a mean at all (docs/results/defaults.md).
+        """
+        varying = self.stream_deviations.astype(np.float64)
+        constant = np.sqrt((np.square(self.stream_rms, dtype=np.float64) - np.square(varying)).clip(min=0))
+        surplus = (constant - varying).clip(min=0)
+        rms = np.hypot(varying, constant - surplus).astype(np.float32)
+        return self.column_means * (surplus / np.maximum(varying, constant)).astype(np.float32), rms
+
     def training_defaults(self, least_iterations: int = 1000) -> dict[str, object]:
         """How long to train and with which step size, by rules that hold for every method.
 
-        Streams are brought to unit root mean square. A step of Adam then moves an output by about step size times
-        width, so the step size falls with the width: 1e-3 up to 256 columns, 1.25e-4 at 2,048 (the papers' 1e-4). Ten
-        steps a video, but at least `least_iterations` (a few videos still need the weights to grow) and at most 10,000.
-        The first fifth is a warm-up: what a video's snippets have in common is learned before single ones are picked.
-        Of a video longer than a method takes, snippets are spread evenly: a stretch of it need not show all that its
-        labels name.
+        Streams are brought to unit root mean square (`unit_scale`). A step of Adam then moves an output by about step
+        size times width, so the step size falls with the width: 1e-3 up to 256 columns, 1.25e-4 at 2,048 (the papers'
+        1e-4). Ten steps a video, but at least `least_iterations` (a few videos still need the weights to grow) and at
+        most 10,000. The first fifth is a warm-up: what a video's snippets have in common is learned before single
+        ones are picked. Of a video longer than a method takes, snippets are spread evenly: a stretch of it need not
+        show all that its labels name.
         """
         return {
             "input_scaling": "unit",

@@ -53,8 +53,8 @@ class MethodConfig(BaseModel):
     of their snippets, and over which losses other than the classification come in; 0: none. Without it a class whose
     action starts out with low scores or little attention is never looked for where it is."""
     input_scaling: InputScaling = "none"
-    """`none`: features as they are; `unit`: each stream divided by its root mean square over the training videos;
-    `standard`: each column less its mean first."""
+    """`none`: features as they are; `unit`: each stream divided by its root mean square over the training videos, its
+    columns' means no larger than what varies about them; `standard`: each column less its mean first."""
     add_coactivity: float = Field(default=0.0, ge=0)
     """Weight of W-TALC's co-activity similarity loss, added to the method's own; 0: none."""
     add_metric: float = Field(default=0.0, ge=0)
@@ -111,7 +111,9 @@ class InputScale(nn.Module):
             self.mean.copy_(torch.from_numpy(data.column_means))
             self.gain.copy_(torch.from_numpy(1.0 / data.stream_deviations))
         elif scaling == "unit":
-            self.gain.copy_(torch.from_numpy(1.0 / data.stream_rms))
+            mean, rms = data.unit_scale()
+            self.mean.copy_(torch.from_numpy(mean))
+            self.gain.copy_(torch.from_numpy(1.0 / rms))
 
     def forward(self, features: Tensor) -> Tensor:
         """Scaled features, (B, T, D)."""
