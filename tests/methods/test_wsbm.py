@@ -95,7 +95,7 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
 def test_losses_are_the_papers_formulas(options: dict[str, object], streams: dict[str, tuple[int, int]]) -> None:
     model = network(streams=streams, **options).double()
     batch = random_batch([9, 6, 3, 1], dtype=torch.float64)
-    found = {name: float(value) for name, value in model.losses(model(batch.features, batch.mask), batch).items()}
+    found = {name: value.item() for name, value in model.losses(model(batch.features, batch.mask), batch).items()}
     assert found == pytest.approx(losses_by_hand(model, batch), rel=1e-4)  # the Gaussian is cut off
 
 
