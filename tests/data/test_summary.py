@@ -28,7 +28,7 @@ def summary_of(
 
 
 def scaled(videos: TrainingVideos, data: DataSummary) -> torch.Tensor:
-    layer = InputScale(128)
+    layer = InputScale(data.dim)
     layer.fit("unit", data)
     return torch.cat([layer(torch.from_numpy(videos.features(index))) for index in range(len(videos))])
 
@@ -57,6 +57,4 @@ def test_streams_without_any_variation_stay_finite(tmp_path: Path) -> None:
     folder = new_folder(tmp_path / "features", rgb=4, flow=4)
     folder.save("a", np.repeat([[0.0] * 4 + [100.0] * 4], 9, axis=0))
     videos = TrainingVideos([(folder, Annotations([Video("a", "training", 6, ("run",))], source="test"))])
-    layer = InputScale(8)
-    layer.fit("unit", summarize(videos))
-    assert layer(torch.from_numpy(videos.features(0))).isfinite().all()
+    assert scaled(videos, summarize(videos)).isfinite().all()

@@ -53,14 +53,14 @@ class DataSummary:
         """What to take off each column, (D,), and the root mean square of its stream after that, (D,).
 
         The means of a stream's columns are made as large as what varies about them, by root mean square, if they are
-        larger. A method learns late or never what is small beside what all snippets have in common, and worse without
-        a mean at all (docs/results/defaults.md).
+        larger. A method learns late or never what is small beside what all snippets have in common; some learn worse
+        without a mean at all (docs/results/defaults.md).
         """
         varying = self.stream_deviations.astype(np.float64)
         constant = np.sqrt((np.square(self.stream_rms, dtype=np.float64) - np.square(varying)).clip(min=0))
-        surplus = (constant - varying).clip(min=0)
-        rms = np.hypot(varying, constant - surplus).astype(np.float32)
-        return self.column_means * (surplus / np.maximum(varying, constant)).astype(np.float32), rms
+        kept = np.minimum(constant, varying)
+        taken = (constant - kept) / np.maximum(constant, varying)
+        return self.column_means * taken.astype(np.float32), np.hypot(varying, kept).astype(np.float32)
 
     def training_defaults(self, least_iterations: int = 1000) -> dict[str, object]:
         """How long to train and with which step size, by rules that hold for every method.
