@@ -23,12 +23,20 @@ METHODS: dict[str, dict[str, object]] = {
     "wtalc": {"batch_size": 7, "groups": 2, "group_videos": 3},
 }
 SCRIPT = """
-import json, sys
+import atexit, json, os, sys, weakref
+import torch.distributed as dist
 from untrim import FeatureFolder, read_annotations, train
+
+def check_group_has_ended():
+    if group() is not None:
+        os._exit(3)
+
+atexit.register(check_group_has_ended)  # Handlers run in reverse order: after the one that ends the group.
 folder, annotations, output, methods = sys.argv[1:]
 sources = [(FeatureFolder.open(folder), read_annotations(annotations))]
 for method, settings in json.loads(methods).items():
     train(method, sources, f"{output}/{method}", settings=settings)
+group = weakref.ref(dist.group.WORLD)
 """
 
 

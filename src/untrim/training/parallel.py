@@ -18,6 +18,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TypeVar
 
 import torch
@@ -129,7 +130,9 @@ class World:
 def join_world(device: torch.device) -> tuple[World, torch.device]:
     """The processes that ``torchrun`` started, and the device of this one; on CUDA each has a GPU of its own.
 
-    They stay together until they end: a group cannot be formed twice.
+    They stay together until they end: a group cannot be formed twice. Its threads end with the last reference to it,
+    and must do so before Python does: one that asks for Python later aborts the process. Now ``torch.distributed.nn``,
+    which torch imports when it needs it, takes the group there is as a default argument: it is imported before.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or "RANK" not in os.environ:
         return World(), device
@@ -137,6 +140,7 @@ def join_world(device: torch.device) -> tuple[World, torch.device]:
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
     if not dist.is_initialized():
+        import_module("torch.distributed.nn")
         dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
         atexit.register(dist.destroy_process_group)
     return World(dist.get_rank(), dist.get_world_size()), device
