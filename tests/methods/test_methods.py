@@ -85,6 +85,13 @@ def test_each_label_of_a_video_weighs_beside_the_other_loss_as_a_single_one(name
         assert weight / labels == pytest.approx(1 - weight, rel=1e-2)
 
 
+def test_sparsity_weighs_the_same_beside_each_label_of_a_video() -> None:
+    data = [replace(make_summary(8), labels_per_video=labels) for labels in (1, 5)]
+    one, five = (configure(load_method("stpn"), summary, None, {}).model_dump()["sparsity_weight"] for summary in data)
+    assert one == configure(load_method("stpn"), data[0], "paper", {}).model_dump()["sparsity_weight"]
+    assert five == pytest.approx(5 * one)
+
+
 @pytest.mark.parametrize("name", ["wsbm", "lpat", "ecm"])
 def test_of_classes_that_share_one_probability_those_of_several_labels_are_localized(name: str) -> None:
     for labels in (1, 5, 20):

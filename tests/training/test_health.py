@@ -44,6 +44,20 @@ def test_attention_that_stands_still_is_noticed(corpus: Corpus, tmp_path: Path) 
     assert [line for line in said if "the attention is the same all over" in line and "pooling=normalized" in line]
 
 
+def test_attention_that_leaves_no_background_is_noticed(corpus: Corpus, tmp_path: Path) -> None:
+    """All but a tenth of the snippets tell the class, so that without sparsity all but a tenth are attended to."""
+    folder, annotations = corpus
+    for index, name in enumerate(annotations):
+        features = np.random.default_rng(index).normal(0, 0.3, (40, 48))
+        features[4:, 16 * (index % 3) : 16 * (index % 3) + 16] += 1
+        folder.save(name, features)
+    settings = {"iterations": 300, "learning_rate": 3e-3, "sparsity_weight": 0.0}
+    said = describe_outcome(train("stpn", [corpus], tmp_path / "run", settings=settings))
+    assert [line for line in said if "the attention is high nearly all over" in line and "pooling=normalized" in line]
+    said = describe_outcome(train("stpn", [corpus], tmp_path / "sparse", settings={**settings, "sparsity_weight": 0.5}))
+    assert not [line for line in said if "the attention is high nearly all over" in line]
+
+
 def lines(values: list[float], other: list[float]) -> list[dict[str, float]]:
     return [
         {"iteration": i, "seconds": i, "loss": a + b, "a": a, "b": b}

@@ -20,6 +20,8 @@ _LINES = 20
 _FALL = 0.02
 # Attention whose standard deviation over time is smaller picks out nothing.
 _SPREAD = 0.02
+# Attention whose mean is larger leaves next to nothing as background.
+_HIGH = 0.8
 _SHUFFLES = 200
 
 
@@ -88,6 +90,11 @@ def examine(
             f"the attention is the same all over the videos (mean {attention[0]:.3f}, spread {attention[1]:.3f}); "
             f"try {pooling}{faster}"
         )
+    elif attention is not None and attention[0] > _HIGH:
+        warnings.append(
+            f"the attention is high nearly all over the videos (mean {attention[0]:.3f}); unless actions fill them, "
+            f"try {_sparser(config) or faster}"
+        )
     if classification is not None and classification[0] <= classification[1]:
         warnings.append(
             f"class scores do not tell the training videos apart (mAP {100 * classification[0]:.1f}, by chance up to "
@@ -130,6 +137,15 @@ def _classification(scores: Floats, labels: Floats) -> tuple[float, float] | Non
     rng = np.random.default_rng(0)
     chance = [mean_average_precision(scores, rng.permutation(labels)) for _ in range(_SHUFFLES)]
     return found, float(np.quantile(chance, 0.95))
+
+
+def _sparser(config: MethodConfig) -> str:
+    """Settings with which less of a video is attended to; empty if the method has none."""
+    options = config.model_dump()
+    weight = options.get("sparsity_weight")
+    if not weight and options.get("pooling") == "mean":
+        return "--set pooling=normalized"
+    return "" if weight is None else f"--set sparsity_weight={5 * weight or 0.1:.3g}"
 
 
 def _faster(config: MethodConfig) -> str:
