@@ -141,9 +141,8 @@ def _classification(scores: Floats, labels: Floats) -> tuple[float, float] | Non
 
 def _sparser(config: MethodConfig) -> str:
     """Settings with which less of a video is attended to; empty if the method has none."""
-    options = config.model_dump()
-    weight = options.get("sparsity_weight")
-    if not weight and options.get("pooling") == "mean":
+    weight = getattr(config, "sparsity_weight", None)
+    if not weight and getattr(config, "pooling", "") == "mean":
         return "--set pooling=normalized"
     return "" if weight is None else f"--set sparsity_weight={5 * weight or 0.1:.3g}"
 
