@@ -63,5 +63,5 @@ class STPN(WSBM):
 
         Each of a video's labels draws attention with a cross-entropy of its own, and sparsity weighs against them all.
         """
-        sparsity_weight = round(0.04 * data.labels_per_video, 4)
+        sparsity_weight = round(STPNConfig().sparsity_weight * data.labels_per_video, 4)
         return {**data.training_defaults(), "input_scaling": "standard", "sparsity_weight": sparsity_weight}
