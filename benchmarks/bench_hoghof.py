@@ -17,9 +17,9 @@ import cv2
 
 from untrim.features.backbones import load_backbone
 from untrim.features.snippets import with_flow
+from untrim.synthetic.corpus import CorpusSpec, render_corpus
 from untrim.video.decode import Image, VideoFile
 from untrim.video.flow import OpticalFlow
-from untrim.video.synthetic import CorpusSpec, render_corpus
 
 ROUNDS = 3
 

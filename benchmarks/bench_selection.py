@@ -19,9 +19,9 @@ import torch
 from untrim.annotations import Annotations, read_annotations
 from untrim.evaluation.detection import evaluate_detections, iou_thresholds
 from untrim.features.store import FeatureFolder
-from untrim.files import read_json, write_json
 from untrim.methods.base import Method
-from untrim.settings import parse_settings
+from untrim.support.files import read_json, write_json
+from untrim.support.settings import parse_settings
 from untrim.training.checkpoint import SELECTION, Run
 from untrim.training.loop import choose_device, train
 from untrim.training.selection import checkpoint_steps

@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from untrim.annotations import Annotations, Video, read_annotations, write_annotations
 from untrim.features.store import FeatureFolder
-from untrim.files import make_folder
+from untrim.support.files import make_folder
 from untrim.timeline import Instance
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "ucf15"

@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from support import WriteVideo, new_folder
+from helpers import WriteVideo, new_folder
 from untrim.annotations import Annotations, Video
 from untrim.features.store import FeatureFolder
 from untrim.timeline import Instance

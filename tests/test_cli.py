@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support import run_untrim
+from helpers import run_untrim
 from untrim.annotations import Annotations, read_detections, write_annotations
 from untrim.features.store import FeatureFolder
 

@@ -6,7 +6,7 @@ import pytest
 from untrim.annotations import read_annotations, read_detections
 from untrim.demo import run_demo
 from untrim.features.store import FeatureFolder
-from untrim.video.screenplay import CorpusSpec
+from untrim.synthetic.screenplay import CorpusSpec
 
 
 def test_the_whole_way_on_real_files(tmp_path: Path) -> None:

@@ -27,10 +27,10 @@ from untrim.cli import app, main
 from untrim.data.summary import DataSummary
 from untrim.errors import UntrimError
 from untrim.methods import METHODS, load_method
-from untrim.methods.combining import ADDITIONS, check_additions
-from untrim.reports.published import tables
-from untrim.settings import parse_settings
-from untrim.training.settings import configure
+from untrim.methods.additions import ADDITIONS, check_additions
+from untrim.reproduction.published import tables
+from untrim.support.settings import parse_settings
+from untrim.training.configuration import configure
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

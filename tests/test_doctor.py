@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support import run_untrim
+from helpers import run_untrim
 from untrim.annotations import Annotations, Video, write_annotations
 from untrim.doctor import Finding, check_up, describe
 from untrim.doctor.features import scan_features
-from untrim.doctor.matching import check_features_fit, check_labels
+from untrim.doctor.labels import check_features_fit, check_labels
 from untrim.doctor.runs import check_run
 from untrim.features.store import FeatureFolder, VideoInfo
 from untrim.timeline import Instance, Segment

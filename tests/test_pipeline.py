@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support import run_untrim
+from helpers import run_untrim
 from untrim.annotations import Annotations, Video, read_detections
 from untrim.errors import UntrimError
 from untrim.features.extract import extract

@@ -8,9 +8,9 @@ from untrim import recipes
 from untrim.data.summary import DataSummary
 from untrim.errors import UntrimError
 from untrim.methods import METHODS, load_method
-from untrim.reports.published import Row, find_table, tables
-from untrim.training.settings import configure, recipe_names
-from untrim.validation import validate
+from untrim.reproduction.published import Row, find_table, tables
+from untrim.support.validation import validate
+from untrim.training.configuration import configure, recipe_names
 
 RECIPES = Path(str(recipes.__file__)).parent
 PAPERS = ("wsad", "wsbm", "lpat", "ecm")

@@ -9,8 +9,8 @@ from untrim.annotations import Annotations, write_annotations
 from untrim.cli import main
 from untrim.errors import UntrimError
 from untrim.features.store import FeatureFolder
-from untrim.reports.published import Row, Table
 from untrim.reproduction.measuring import Data, Job
+from untrim.reproduction.published import Row, Table
 from untrim.reproduction.runner import collect, estimate, jobs_of, run_jobs
 from untrim.reproduction.writing import markdown
 

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from untrim.doctor import check_up
     from untrim.errors import UntrimError, WorkFailed
     from untrim.evaluation.detection import evaluate_detections, iou_thresholds
+    from untrim.exchange.dataset_labels import import_labels
     from untrim.features.combining import combine
     from untrim.features.extract import extract
     from untrim.features.importers import import_features
     from untrim.features.store import FeatureFolder
-    from untrim.label_import import import_labels
     from untrim.pipeline import localize
     from untrim.reports.html import write_report
     from untrim.timeline import Detection, Instance, Segment, SnippetGrid
@@ -48,7 +48,7 @@ _HOMES = {
     "untrim.features.extract": ("extract",),
     "untrim.features.importers": ("import_features",),
     "untrim.features.store": ("FeatureFolder",),
-    "untrim.label_import": ("import_labels",),
+    "untrim.exchange.dataset_labels": ("import_labels",),
     "untrim.pipeline": ("localize",),
     "untrim.reports.html": ("write_report",),
     "untrim.timeline": ("Detection", "Instance", "Segment", "SnippetGrid"),

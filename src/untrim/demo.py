@@ -10,14 +10,14 @@ from untrim.errors import WorkFailed
 from untrim.evaluation.detection import DetectionResult, evaluate_detections, iou_thresholds
 from untrim.features.extract import extract
 from untrim.features.store import FeatureFolder
-from untrim.files import make_folder, write_json
 from untrim.pipeline import localize
 from untrim.reports.html import write_report
 from untrim.reproduction.baselines import random_detections
+from untrim.support.files import make_folder, write_json
+from untrim.synthetic.corpus import render_corpus
+from untrim.synthetic.screenplay import CorpusSpec
 from untrim.timeline import Detection
 from untrim.training.loop import train
-from untrim.video.screenplay import CorpusSpec
-from untrim.video.synthetic import render_corpus
 
 _IOU = "0.1:0.7:0.1"
 

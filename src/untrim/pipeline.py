@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from untrim.annotations import Annotations
-from untrim.device import choose_device
 from untrim.errors import UntrimError
 from untrim.features.backbones import load_backbone
 from untrim.features.extract import extract
 from untrim.features.store import FeatureFolder
-from untrim.files import atomic_path
-from untrim.progress import progress
+from untrim.support.device import choose_device
+from untrim.support.files import atomic_path
+from untrim.support.progress import progress
 from untrim.timeline import Detection
 from untrim.training.checkpoint import FEATURES, Run
 

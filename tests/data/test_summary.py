@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from support import new_folder
+from helpers import new_folder
 from untrim.annotations import Annotations, Video
 from untrim.data.dataset import TrainingVideos
 from untrim.data.summary import DataSummary, summarize

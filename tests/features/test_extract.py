@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support import WriteVideo
+from helpers import WriteVideo
 from untrim.errors import UntrimError
 from untrim.features.backbones import load_backbone
 from untrim.features.extract import ExtractionReport, extract

@@ -16,7 +16,7 @@ from untrim.cli import main
 from untrim.errors import UntrimError, WorkFailed
 from untrim.features.extract import extract
 from untrim.features.store import FeatureFolder
-from untrim.locks import locked
+from untrim.support.locks import locked
 
 SMALL = {"short_side": 48}
 PLUGIN = '''
@@ -197,7 +197,7 @@ def test_a_second_run_in_the_same_folder_is_refused(videos: Path, tmp_path: Path
 
 def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     code = (
-        f"import sys; from pathlib import Path; from untrim.locks import locked\n"
+        f"import sys; from pathlib import Path; from untrim.support.locks import locked\n"
         f"with locked(Path({str(tmp_path)!r})): print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import untrim.features.backbones.i3d as i3d
-from support import WriteVideo
+from helpers import WriteVideo
 from untrim.errors import UntrimError
 from untrim.features.backbones import load_backbone
 from untrim.features.backbones.i3d import RGB_WEIGHTS, I3DConfig, clips

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from support import WriteVideo
+from helpers import WriteVideo
 from untrim.errors import UntrimError
 from untrim.features.backbones import load_backbone
 from untrim.features.backbones.i3d import RGB_WEIGHTS

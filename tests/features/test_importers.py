@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support import run_untrim
+from helpers import run_untrim
 from untrim.annotations import Annotations, Video, write_annotations
 from untrim.errors import UntrimError
 from untrim.features.importers import import_features

@@ -5,7 +5,7 @@ import pytest
 
 from untrim.errors import UntrimError
 from untrim.features.store import FeatureFolder, FeatureInfo, VideoInfo
-from untrim.files import write_json
+from untrim.support.files import write_json
 
 INFO = FeatureInfo(
     snippet_frames=16,

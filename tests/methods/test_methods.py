@@ -11,7 +11,7 @@ from untrim.errors import UntrimError
 from untrim.localization.grouping import likely_classes
 from untrim.methods import METHODS, describe_methods, describe_options, load_method, method_names
 from untrim.methods.base import MethodConfig
-from untrim.training.settings import configure
+from untrim.training.configuration import configure
 
 
 def make_summary(dim: int) -> DataSummary:

@@ -12,8 +12,8 @@ import pytest
 from untrim.annotations import Annotations, Video, write_annotations, write_detections
 from untrim.evaluation.detection import evaluate_detections, iou_thresholds
 from untrim.features.store import FeatureInfo
-from untrim.files import write_json
 from untrim.methods.wsad import WSADConfig
+from untrim.support.files import write_json
 from untrim.timeline import Detection, Instance, Segment
 from untrim.training.checkpoint import Run
 

@@ -12,8 +12,8 @@ import pytest
 
 from untrim.annotations import Annotations, Video, write_annotations, write_detections
 from untrim.errors import UntrimError
-from untrim.files import write_json
 from untrim.reports.html import write_report
+from untrim.support.files import write_json
 from untrim.timeline import Detection, Instance, Segment
 
 

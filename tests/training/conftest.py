@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support import new_folder
+from helpers import new_folder
 from untrim.annotations import Annotations, Video, write_annotations
 from untrim.features.store import FeatureFolder
 

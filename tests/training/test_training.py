@@ -13,7 +13,7 @@ from untrim.errors import UntrimError, WorkFailed
 from untrim.features.store import FeatureFolder
 from untrim.methods.wsad import WSAD
 from untrim.pipeline import localize
-from untrim.settings import parse_settings
+from untrim.support.settings import parse_settings
 from untrim.training import steps
 from untrim.training.checkpoint import Run
 from untrim.training.loop import train

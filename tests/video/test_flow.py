@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support import waves
+from helpers import waves
 from untrim.errors import UntrimError
 from untrim.video.flow import Flow, FlowAlgorithm, Grey, OpticalFlow, clip_flow, optical_flow
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from support import waves
+from helpers import waves
 from untrim.video.decode import VideoFile
 from untrim.video.tvl1 import _minimise, central_gradient, median3x3, pyramid, smooth, tvl1, warp
 

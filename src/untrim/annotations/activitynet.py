@@ -18,7 +18,7 @@ from typing import Any
 from untrim.annotations.detections import Detections
 from untrim.annotations.model import Annotations, Video
 from untrim.errors import UntrimError
-from untrim.files import read_json, write_json
+from untrim.support.files import read_json, write_json
 from untrim.timeline import Detection, Instance, Segment
 
 

@@ -11,7 +11,7 @@ from untrim.annotations.activitynet import number
 from untrim.annotations.detections import Detections
 from untrim.annotations.model import Annotations, Video
 from untrim.errors import UntrimError, listing
-from untrim.files import read_text, write_text
+from untrim.support.files import read_text, write_text
 from untrim.timeline import Detection, Instance, Segment
 
 _COLUMNS = ("video", "label", "start", "end", "subset", "duration")

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from untrim.annotations.model import Annotations, Video
 from untrim.errors import UntrimError
-from untrim.files import read_text
+from untrim.support.files import read_text
 
 
 def read_lists(source: Path) -> Annotations:

@@ -8,7 +8,7 @@ from pathlib import Path
 from untrim.annotations.activitynet import number
 from untrim.annotations.model import Annotations, Video
 from untrim.errors import UntrimError
-from untrim.files import read_text
+from untrim.support.files import read_text
 from untrim.timeline import Instance, Segment
 
 _SUBSETS = {"test": "test", "val": "validation"}

@@ -33,7 +33,7 @@ def labels(
 ) -> None:
     """Write labels of a published dataset, of lists or of a folder of videos as annotations; compares its counts."""
     from untrim.annotations import write_annotations
-    from untrim.label_import import import_labels
+    from untrim.exchange.dataset_labels import import_labels
 
     pairs = [text.partition("=") for text in subset]
     if wrong := [text for text, (_, mark, new) in zip(subset, pairs, strict=True) if not mark or not new.strip()]:

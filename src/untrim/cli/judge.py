@@ -30,7 +30,7 @@ def evaluate(
     from untrim.evaluation.detection import evaluate_detections, iou_thresholds, table
     from untrim.evaluation.measures import measure_detections, measures_table
     from untrim.evaluation.uncertainty import bootstrap, compare_paired
-    from untrim.files import write_json
+    from untrim.support.files import write_json
 
     truth, found, thresholds = read_annotations(annotations), read_detections(detections), iou_thresholds(iou)
     strict = not ignore_unknown
@@ -68,8 +68,8 @@ def diagnose(
     from untrim.annotations import read_annotations, read_detections
     from untrim.evaluation.diagnosis import diagnose
     from untrim.evaluation.findings import findings
-    from untrim.files import write_json
     from untrim.reports.diagnosis_page import write_diagnosis_page
+    from untrim.support.files import write_json
 
     truth, found = read_annotations(annotations), read_detections(detections)
     diagnosis = diagnose(found, truth, iou, protocol, subset=subset, strict=True)

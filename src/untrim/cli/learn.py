@@ -60,11 +60,11 @@ def extract(
 ) -> None:
     """Extract snippet features from videos; resumes by itself."""
     from untrim.features.extract import extract
-    from untrim.settings import parse_settings
+    from untrim.support.settings import parse_settings
 
     settings = parse_settings(set_)
     if engine == "ray":
-        from untrim.ray_workers import ray_engine
+        from untrim.support.ray_workers import ray_engine
 
         with ray_engine(address, gpus) as cluster:
             report = extract(videos, output, backbone, settings, workers, cluster)
@@ -97,7 +97,7 @@ def train(
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard events too.")] = False,
 ) -> None:
     """Train a method on video-level labels."""
-    from untrim.settings import parse_settings
+    from untrim.support.settings import parse_settings
     from untrim.training.loop import train
     from untrim.training.parallel import is_first
     from untrim.training.tracking import describe_outcome
@@ -149,7 +149,7 @@ def localize(
     from untrim.annotations import read_annotations, write_detections
     from untrim.features.store import FeatureFolder
     from untrim.pipeline import localize, localize_videos
-    from untrim.settings import parse_settings
+    from untrim.support.settings import parse_settings
     from untrim.training.checkpoint import Run
 
     activations = output.parent / "activations" if save_activations else None

@@ -14,7 +14,7 @@ Dataset = Literal["thumos14", "activitynet12", "activitynet13"]
 
 def _list_tables(value: bool) -> None:
     if value:
-        from untrim.reports.published import describe_tables
+        from untrim.reproduction.published import describe_tables
 
         print(describe_tables())
         raise typer.Exit
@@ -46,11 +46,11 @@ def reproduce(
     ] = False,
 ) -> None:
     """Measure a table of a paper, beside its published figures."""
-    from untrim.reports.published import find_table
     from untrim.reproduction.measuring import Data
+    from untrim.reproduction.published import find_table
     from untrim.reproduction.runner import chosen_rows, collect, estimate, jobs_of, run_jobs
     from untrim.reproduction.writing import markdown, write_table
-    from untrim.settings import parse_settings
+    from untrim.support.settings import parse_settings
 
     check_pairs(features, annotations)
     found = find_table(table)

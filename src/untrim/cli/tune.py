@@ -28,7 +28,7 @@ def tune(
     device: Device = "auto",
 ) -> None:
     """Search for config values, judged on held-out training videos by their labels; the same command goes on."""
-    from untrim.settings import parse_settings
+    from untrim.support.settings import parse_settings
     from untrim.training.tuning import BEST, tune
 
     sources, settings = read_sources(features, annotations), parse_settings(set_)

@@ -50,7 +50,7 @@ def quantize(
 ) -> None:
     """Turn I3D into 8-bit integers, for more speed on a CPU (extra `fast`)."""
     from untrim.features.backbones.i3d_int8 import quantize_i3d
-    from untrim.settings import parse_settings
+    from untrim.support.settings import parse_settings
 
     print(quantize_i3d(videos, output, stream, parse_settings(set_), snippets))
     print(f"use it: untrim extract … --backbone i3d --set {stream}_weights={output}")

@@ -37,7 +37,7 @@ def check_up(
     from untrim.annotations import read_annotations
     from untrim.doctor.environment import check_environment
     from untrim.doctor.features import scan_features
-    from untrim.doctor.matching import check_features_fit, check_labels
+    from untrim.doctor.labels import check_features_fit, check_labels
     from untrim.doctor.runs import check_run, check_videos
     from untrim.features.store import FeatureFolder
     from untrim.training.checkpoint import Run

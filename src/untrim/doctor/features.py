@@ -13,7 +13,7 @@ import numpy.typing as npt
 from untrim.doctor.finding import Finding, from_error
 from untrim.errors import UntrimError, listing
 from untrim.features.store import INFO_NAME, FeatureFolder
-from untrim.progress import progress
+from untrim.support.progress import progress
 
 _ROWS = 4096  # of a file, read at a time
 _SHORT = 8  # snippets: the methods' top T/8 of fewer is less than one

@@ -9,7 +9,7 @@ from untrim.annotations import Annotations
 from untrim.doctor.finding import Finding, from_error
 from untrim.errors import UntrimError, listing
 from untrim.features.store import FeatureFolder
-from untrim.progress import progress
+from untrim.support.progress import progress
 from untrim.training.checkpoint import Run
 from untrim.video.decode import VideoFile, find_videos
 

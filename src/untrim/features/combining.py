@@ -9,8 +9,8 @@ from pathlib import Path
 from untrim.errors import UntrimError, listing, nearest
 from untrim.features.importers.target import Array, ImportReport, Target, Timing
 from untrim.features.store import FeatureFolder
-from untrim.files import make_folder, remove_leftovers
-from untrim.locks import locked
+from untrim.support.files import make_folder, remove_leftovers
+from untrim.support.locks import locked
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ import cv2
 from untrim.errors import UntrimError, WorkFailed
 from untrim.features.backbones import Backbone, BackboneConfig, load_backbone
 from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoInfo
-from untrim.files import make_folder, remove_leftovers, write_text
-from untrim.locks import locked
-from untrim.progress import progress
+from untrim.support.files import make_folder, remove_leftovers, write_text
+from untrim.support.locks import locked
+from untrim.support.progress import progress
+from untrim.support.workers import Died, Engine, Local, work_off
 from untrim.video.decode import VideoFile, find_videos
-from untrim.workers import Died, Engine, Local, work_off
 
 FAILURES_NAME = "failures.jsonl"
 

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from untrim.errors import UntrimError, listing
-from untrim.files import atomic_path, read_json, write_json
+from untrim.support.files import atomic_path, read_json, write_json
+from untrim.support.validation import validate
 from untrim.timeline import SnippetGrid
-from untrim.validation import validate
 
 INFO_NAME = "features.json"
 

@@ -28,8 +28,8 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from untrim.errors import UntrimError, WorkFailed, nearest
-from untrim.files import atomic_path
-from untrim.unpickle import load_arrays
+from untrim.support.files import atomic_path
+from untrim.support.unpickle import load_arrays
 
 Floats = npt.NDArray[np.float32]
 
@@ -162,7 +162,7 @@ def file_sha256(path: Path) -> str:
 
 
 def unpickle_arrays(content: bytes, where: object) -> Mapping[str, object]:
-    """The nested dicts of arrays in a pickle, as `untrim.unpickle.load_arrays` reads them.
+    """The nested dicts of arrays in a pickle, as `untrim.support.unpickle.load_arrays` reads them.
 
     Raises:
         UntrimError: There is anything else in it, or it is damaged.

@@ -18,7 +18,7 @@ METHODS = {
     "ecm": "untrim.methods.ecm:ECM",
     "stpn": "untrim.methods.stpn:STPN",
     "wtalc": "untrim.methods.wtalc:WTALC",
-    "oracle": "untrim.methods.oracle:Oracle",
+    "supervised": "untrim.methods.supervised:Supervised",
 }
 
 

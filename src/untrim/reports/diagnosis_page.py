@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from untrim.evaluation.diagnosis import Diagnosis
 from untrim.evaluation.findings import findings
 from untrim.evaluation.protocols import find_protocol
-from untrim.files import write_text
+from untrim.support.files import write_text
 
 _TITLES = {"length": "Length", "number": "Number in the video", "coverage": "Share of the video"}
 

@@ -15,11 +15,11 @@ from untrim.annotations import Annotations, Video, read_annotations, read_detect
 from untrim.errors import UntrimError, listing
 from untrim.evaluation.detection import iou_thresholds
 from untrim.evaluation.matching import Floats
-from untrim.files import read_json, write_text
 from untrim.methods import load_method
 from untrim.reports import timelines
 from untrim.reports.inputs import Evaluation, read_evaluations, read_metrics, read_sequences
 from untrim.reports.plots import BOX, Chart, colors, line_chart
+from untrim.support.files import read_json, write_text
 from untrim.timeline import Detection
 from untrim.training.checkpoint import Run
 from untrim.training.tracking import METRICS

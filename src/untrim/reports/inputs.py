@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from untrim.errors import UntrimError
 from untrim.evaluation.matching import Floats
-from untrim.files import read_json, read_text
-from untrim.validation import validate
+from untrim.support.files import read_json, read_text
+from untrim.support.validation import validate
 
 Fraction = Annotated[float, Field(ge=0, le=1 + 1e-9)]  # A sum of fractions may be a rounding error above 1.
 

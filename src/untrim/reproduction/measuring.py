@@ -17,7 +17,7 @@ import numpy as np
 
 from untrim.annotations import Annotations, read_annotations
 from untrim.errors import UntrimError
-from untrim.files import read_json, write_json
+from untrim.support.files import read_json, write_json
 
 if TYPE_CHECKING:
     from untrim.features.store import FeatureFolder

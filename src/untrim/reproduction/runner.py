@@ -12,12 +12,12 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from untrim.errors import UntrimError, WorkFailed, nearest
-from untrim.files import make_folder
-from untrim.progress import progress
-from untrim.reports.published import Row, Table
 from untrim.reproduction.measuring import Data, Job, Result, measure
-from untrim.validation import validate
-from untrim.workers import Died, work_off
+from untrim.reproduction.published import Row, Table
+from untrim.support.files import make_folder
+from untrim.support.progress import progress
+from untrim.support.validation import validate
+from untrim.support.workers import Died, work_off
 
 _TRIAL_STEPS = 5
 
@@ -196,7 +196,7 @@ def _iterations(job: Job) -> int:
     from untrim.data.summary import summarize
     from untrim.features.store import FeatureFolder
     from untrim.methods import load_method
-    from untrim.training.settings import configure
+    from untrim.training.configuration import configure
 
     assert job.method is not None
     pairs = zip(job.data.features, job.data.annotations, strict=True)

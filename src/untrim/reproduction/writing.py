@@ -9,9 +9,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from untrim.files import atomic_path, write_text
-from untrim.reports.published import Table
+from untrim.reproduction.published import Table
 from untrim.reproduction.runner import Measured
+from untrim.support.files import atomic_path, write_text
 
 
 def markdown(name: str, table: Table, measured: Sequence[Measured], dataset: str | None) -> str:

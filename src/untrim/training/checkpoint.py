@@ -14,11 +14,11 @@ from safetensors.torch import load_file, save_file
 
 from untrim.errors import UntrimError
 from untrim.features.store import FeatureFolder, FeatureInfo
-from untrim.files import atomic_path, read_json, write_json, write_text
 from untrim.methods import load_method
 from untrim.methods.base import Method, MethodConfig
-from untrim.settings import read_flat_yaml
-from untrim.validation import validate
+from untrim.support.files import atomic_path, read_json, write_json, write_text
+from untrim.support.settings import read_flat_yaml
+from untrim.support.validation import validate
 
 Precision = Literal["fp32", "bf16"]
 Select = Literal["last", "weak"]

@@ -13,18 +13,18 @@ from untrim.annotations import Annotations
 from untrim.data.dataset import TrainingVideos
 from untrim.data.holdout import hold_out
 from untrim.data.summary import summarize
-from untrim.device import choose_device
 from untrim.errors import UntrimError, nearest
 from untrim.features.store import FeatureFolder
-from untrim.files import make_folder, remove_leftovers
 from untrim.methods import load_method
+from untrim.methods.additions import check_additions
 from untrim.methods.base import Method, MethodConfig
-from untrim.methods.combining import check_additions
+from untrim.support.device import choose_device
+from untrim.support.files import make_folder, remove_leftovers
 from untrim.training.checkpoint import Precision, Run, Select
+from untrim.training.configuration import configure
 from untrim.training.health import examine
 from untrim.training.parallel import join_world
 from untrim.training.selection import checkpoint_steps, choose
-from untrim.training.settings import configure
 from untrim.training.steps import Trainer
 from untrim.training.tracking import METRICS, Metrics, Outcome, read_metrics, write_environment, write_model_card
 

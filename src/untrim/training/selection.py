@@ -25,11 +25,11 @@ import torch
 
 from untrim.data.dataset import TrainingVideos
 from untrim.errors import UntrimError
-from untrim.files import write_json
 from untrim.methods.base import Activations, Method
+from untrim.support.files import write_json
+from untrim.support.validation import validate
 from untrim.training.checkpoint import SELECTION, Run
 from untrim.training.inspection import Floats, look, mean_average_precision
-from untrim.validation import validate
 
 _CANDIDATES = 10
 _MARGIN = 0.01

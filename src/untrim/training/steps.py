@@ -20,10 +20,10 @@ from torch.optim import Adam
 from untrim.data.dataset import Batch, TrainingVideos
 from untrim.data.sampling import Sampler
 from untrim.errors import UntrimError, WorkFailed
-from untrim.files import atomic_path
+from untrim.methods.additions import added_losses
 from untrim.methods.base import Activations, Method
-from untrim.methods.combining import added_losses
-from untrim.progress import progress
+from untrim.support.files import atomic_path
+from untrim.support.progress import progress
 from untrim.training.checkpoint import STATE, Run
 from untrim.training.parallel import World, video_dimensions
 from untrim.training.tracking import Metrics

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from untrim.errors import UntrimError
-from untrim.files import read_json, write_json, write_text
 from untrim.methods import load_method
+from untrim.support.files import read_json, write_json, write_text
 from untrim.training.checkpoint import Run
 from untrim.training.health import Health
 

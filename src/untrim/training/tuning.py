@@ -18,12 +18,12 @@ import yaml
 from untrim.annotations import Annotations
 from untrim.errors import UntrimError, WorkFailed
 from untrim.features.store import FeatureFolder
-from untrim.files import make_folder, read_json, write_text
 from untrim.methods.base import MethodConfig
-from untrim.settings import parse_settings
+from untrim.support.files import make_folder, read_json, write_text
+from untrim.support.settings import parse_settings
+from untrim.support.validation import validate
 from untrim.training.checkpoint import SELECTION, Run
 from untrim.training.loop import resolve, train
-from untrim.validation import validate
 
 if TYPE_CHECKING:
     import optuna

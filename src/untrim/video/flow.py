@@ -43,7 +43,7 @@ class OpticalFlow:
         """Pairs that are best given at once."""
         self._engine: cv2.DenseOpticalFlow | None = None
         if algorithm == "tvl1":
-            from untrim.device import choose_device  # Only here, so that the others do not wait for torch.
+            from untrim.support.device import choose_device  # Only here, so that the others do not wait for torch.
 
             self._device = choose_device(device)
             self.batch = 1 if self._device.type == "cpu" else _PAIRS_ON_GPU

@@ -18,8 +18,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from untrim.errors import UntrimError, nearest
 from untrim.features.store import FeatureInfo
+from untrim.support.validation import validate
 from untrim.timeline import SnippetGrid
-from untrim.validation import validate
 from untrim.video.decode import Image
 from untrim.video.flow import FlowAlgorithm
 

@@ -24,13 +24,13 @@ import numpy.typing as npt
 import torch
 from pydantic import BaseModel, Field, field_validator
 
-from untrim.device import choose_device
 from untrim.errors import UntrimError
 from untrim.features.backbones import Backbone, BackboneConfig, Features, Streams
 from untrim.features.snippets import windows
 from untrim.features.weights import file_sha256
-from untrim.files import read_json
-from untrim.validation import validate
+from untrim.support.device import choose_device
+from untrim.support.files import read_json
+from untrim.support.validation import validate
 from untrim.video.decode import Image
 
 _PREPARATIONS = ("preprocessor_config.json", "video_preprocessor_config.json")

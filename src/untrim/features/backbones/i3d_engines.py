@@ -23,11 +23,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from untrim.device import choose_device
 from untrim.errors import UntrimError
 from untrim.features.backbones.i3d_network import InceptionI3D
 from untrim.features.weights import load_weights
-from untrim.files import atomic_path
+from untrim.support.device import choose_device
+from untrim.support.files import atomic_path
 
 Floats = npt.NDArray[np.float32]
 ClipShape = tuple[int, int, int, int]

@@ -19,8 +19,8 @@ from untrim.errors import UntrimError
 from untrim.features.backbones import Stream
 from untrim.features.backbones.i3d import I3DConfig, clips
 from untrim.features.backbones.i3d_engines import OpenVinoEngine, convert, load_network, optional, save_int8
-from untrim.files import make_folder
-from untrim.validation import validate
+from untrim.support.files import make_folder
+from untrim.support.validation import validate
 from untrim.video.decode import VideoFile, find_videos
 
 Floats = npt.NDArray[np.float32]

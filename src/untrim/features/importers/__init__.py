@@ -11,8 +11,8 @@ from untrim.errors import UntrimError, nearest
 from untrim.features.importers.folders import read_basnet, read_ecm, read_files
 from untrim.features.importers.target import ImportReport, Target, Timing
 from untrim.features.importers.wtalc import read_wtalc
-from untrim.files import make_folder, remove_leftovers
-from untrim.locks import locked
+from untrim.support.files import make_folder, remove_leftovers
+from untrim.support.locks import locked
 
 __all__ = ["LAYOUTS", "ImportReport", "Layout", "Timing", "import_features"]
 

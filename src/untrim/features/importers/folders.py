@@ -10,7 +10,7 @@ import numpy as np
 
 from untrim.errors import UntrimError
 from untrim.features.importers.target import JOINT, Array, Target
-from untrim.progress import progress
+from untrim.support.progress import progress
 
 _LARGEST_MEMBER = 1 << 31  # bytes; a longer one is no video's features, but a file that unfolds to fill the memory
 _DAMAGED = (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, NotImplementedError)

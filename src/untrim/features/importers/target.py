@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from untrim.annotations import Annotations
 from untrim.errors import UntrimError, listing
 from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoInfo
-from untrim.files import read_json
-from untrim.validation import validate
+from untrim.support.files import read_json
+from untrim.support.validation import validate
 
 Array = npt.NDArray[Any]
 

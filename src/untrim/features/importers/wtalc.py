@@ -16,8 +16,8 @@ import numpy as np
 
 from untrim.errors import UntrimError
 from untrim.features.importers.target import JOINT, Array, Target
-from untrim.progress import progress
-from untrim.unpickle import OnArray, load_arrays
+from untrim.support.progress import progress
+from untrim.support.unpickle import OnArray, load_arrays
 
 
 def read_wtalc(sources: Sequence[Path], target: Target) -> tuple[str, ...]:

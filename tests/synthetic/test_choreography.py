@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from untrim.video.choreography import ACTIONS, Pose, acting, blinking, crossing, wandering, wave
+from untrim.synthetic.choreography import ACTIONS, Pose, acting, blinking, crossing, wandering, wave
 
 FPS = 25
 

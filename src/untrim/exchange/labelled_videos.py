@@ -7,7 +7,7 @@ from pathlib import Path
 
 from untrim.annotations.model import Annotations
 from untrim.errors import UntrimError, listing
-from untrim.progress import progress
+from untrim.support.progress import progress
 from untrim.video.decode import VideoFile, find_videos
 
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from support import new_folder
+from helpers import new_folder
 from untrim.annotations import Annotations, Video
 from untrim.data.dataset import Batch, TrainingVideos
 from untrim.errors import UntrimError
 from untrim.features.store import FeatureFolder
 from untrim.methods.base import Activations
-from untrim.methods.oracle import Oracle, OracleConfig
+from untrim.methods.supervised import Supervised, SupervisedConfig
 from untrim.pipeline import localize
 from untrim.timeline import Instance, SnippetGrid
 from untrim.training.checkpoint import Run
@@ -19,9 +19,9 @@ from untrim.training.loop import train
 GRID = SnippetGrid.regular(16, 16, 25)
 
 
-def network(classes: int = 3, dim: int = 5, **values: object) -> Oracle:
+def network(classes: int = 3, dim: int = 5, **values: object) -> Supervised:
     torch.manual_seed(0)
-    return Oracle(OracleConfig(**values), dim, [f"class {c}" for c in range(classes)])
+    return Supervised(SupervisedConfig(**values), dim, [f"class {c}" for c in range(classes)])
 
 
 def batch(lengths: list[int], classes: int, dim: int, dtype: torch.dtype = torch.float32) -> Batch:
@@ -56,7 +56,7 @@ def corpus(tmp_path: Path) -> tuple[FeatureFolder, Annotations]:
 @pytest.mark.parametrize("hidden", [None, 16])
 def test_segments_are_learnt(corpus: tuple[FeatureFolder, Annotations], tmp_path: Path, hidden: int | None) -> None:
     settings = {"iterations": 200, "learning_rate": 0.02, "hidden": hidden}
-    train("oracle", [corpus], tmp_path / "run", settings=settings)
+    train("supervised", [corpus], tmp_path / "run", settings=settings)
     found = localize(Run.open(tmp_path / "run"), corpus[0], corpus[1].subset("validation"))
     for name, video in corpus[1].subset("validation").items():
         assert len(found[name]) == 2
@@ -70,7 +70,7 @@ def test_a_label_without_a_segment_is_refused(corpus: tuple[FeatureFolder, Annot
     wrong = Annotations([*corpus[1].values(), Video("more", "training", 25.6, ("jump",))], source="labels.json")
     corpus[0].save("more", np.zeros((3, 4)))
     with pytest.raises(UntrimError, match=r"labels\.json: 1 training videos have labels without segments: more"):
-        train("oracle", [(corpus[0], wrong)], tmp_path / "run")
+        train("supervised", [(corpus[0], wrong)], tmp_path / "run")
     train("wtalc", [(corpus[0], wrong)], tmp_path / "run", settings={"iterations": 1})  # needs no segments
 
 
@@ -127,7 +127,7 @@ def test_context_is_that_many_snippets() -> None:
     moved = (model(x, mask).cas != model(changed, mask).cas)[0, :, 0]
     assert moved.nonzero().flatten().tolist() == [2, 3, 4, 5, 6]
     with pytest.raises(ValueError, match="odd"):
-        OracleConfig(context=2)
+        SupervisedConfig(context=2)
 
 
 @pytest.mark.parametrize("hidden", [None, 16])

@@ -16,8 +16,8 @@ from untrim.annotations.lists import read_lists
 from untrim.annotations.model import Annotations
 from untrim.annotations.thumos14 import LABEL_ERRORS, read_thumos14
 from untrim.errors import UntrimError, listing, nearest
-from untrim.files import read_json, read_text
-from untrim.video.labelled import read_folder
+from untrim.exchange.labelled_videos import read_folder
+from untrim.support.files import read_json, read_text
 
 LAYOUTS = ("thumos14", "activitynet", "lists", "videos")
 

@@ -9,8 +9,8 @@ from untrim.data.summary import DataSummary
 from untrim.errors import UntrimError, nearest
 from untrim.methods import load_method
 from untrim.methods.base import Method, MethodConfig
-from untrim.settings import read_flat_yaml
-from untrim.validation import validate
+from untrim.support.settings import read_flat_yaml
+from untrim.support.validation import validate
 
 _RECIPES = Path(__file__).parent.parent / "recipes"
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from untrim.video.scenery import SCENERIES, paint_scenery
-from untrim.video.sprites import draw_sticker, paste
+from untrim.synthetic.scenery import SCENERIES, paint_scenery
+from untrim.synthetic.sprites import draw_sticker, paste
 
 
 @settings(max_examples=40, deadline=None)

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from untrim.video.choreography import ACTIONS
-from untrim.video.scenery import SCENERIES
-from untrim.video.stage import Scene, Stage
+from untrim.synthetic.choreography import ACTIONS
+from untrim.synthetic.scenery import SCENERIES
+from untrim.synthetic.stage import Scene, Stage
 
 WIDTH, HEIGHT, FPS = 160, 120, 25
 FRAMES, SPAN = 90, range(30, 65)

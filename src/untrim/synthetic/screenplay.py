@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from untrim.annotations import Video
 from untrim.errors import UntrimError
+from untrim.synthetic.choreography import ACTIONS
+from untrim.synthetic.scenery import SCENERIES
+from untrim.synthetic.stage import Scene
 from untrim.timeline import Instance, Segment
-from untrim.video.choreography import ACTIONS
-from untrim.video.scenery import SCENERIES
-from untrim.video.stage import Scene
 
 COMPANION = {
     "bounce": "meadow",

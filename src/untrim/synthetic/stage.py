@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from untrim.video.choreography import ACTIONS, Pose, acting, blinking, crossing, wandering, wave
-from untrim.video.scenery import paint_scenery
-from untrim.video.sprites import Sticker, draw_sticker, paste
+from untrim.synthetic.choreography import ACTIONS, Pose, acting, blinking, crossing, wandering, wave
+from untrim.synthetic.scenery import paint_scenery
+from untrim.synthetic.sprites import Sticker, draw_sticker, paste
 
 Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]

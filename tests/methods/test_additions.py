@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from support import new_folder
+from helpers import new_folder
 from untrim.annotations import Annotations, Video
 from untrim.data.dataset import Batch
 from untrim.errors import UntrimError
 from untrim.methods import load_method, method_names
+from untrim.methods.additions import ADDITIONS, added_losses, check_additions
 from untrim.methods.base import Activations, Method, MethodConfig
-from untrim.methods.combining import ADDITIONS, added_losses, check_additions
 from untrim.nn.attention import gaussian_smooth
 from untrim.training.loop import train
 
@@ -108,7 +108,12 @@ def snippets(mask: torch.Tensor) -> list[tuple[int, int, int]]:
     [
         ("wsad", {"add_metric": 1.0}, LABELS, "'add_metric': WSAD has this loss of its own"),
         ("wtalc", {"add_coactivity": 1.0}, LABELS, "'add_coactivity': WTALC has this loss of its own"),
-        ("oracle", {"add_metric": 1.0, "groups": 3}, LABELS, "works on embedded features, which Oracle has none of"),
+        (
+            "supervised",
+            {"add_metric": 1.0, "groups": 3},
+            LABELS,
+            "works on embedded features, which Supervised has none of",
+        ),
         ("lpat", {"add_guidance": 1.0}, LABELS, "works on attention, which LPAT has none of"),
         ("lpat", {"add_coactivity": 1.0}, LABELS, "groups is 0.*set groups to 3"),
         ("lpat", {"add_metric": 1.0, "groups": 3}, np.eye(3, dtype=np.float32), "no class has two videos"),
@@ -126,7 +131,7 @@ def test_refusals(method: str, values: dict[str, object], labels: np.ndarray, me
         ("lpat", {"add_coactivity": 1.0, "add_metric": 1.0, "groups": 3}),
         ("wtalc", {"add_metric": 1.0}),
         ("wsad", {"add_coactivity": 1.0}),
-        ("oracle", {}),
+        ("supervised", {}),
     ],
 )
 def test_what_fits_is_accepted(method: str, values: dict[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""Processes on the machines of a Ray cluster, for `untrim.workers.work_off`: actors, one job at a time each."""
+"""Processes on the machines of a Ray cluster, for `untrim.support.workers.work_off`: actors, one job at a time each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 from untrim.errors import UntrimError, WorkFailed
-from untrim.workers import Died, Engine, Worker
+from untrim.support.workers import Died, Engine, Worker
 
 try:
     ray: Any = import_module("ray")  # Untyped, whether its version has types or not.

@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from untrim.errors import UntrimError, nearest
-from untrim.validation import validate
+from untrim.support.validation import validate
 
 Percent = Annotated[float, Field(ge=0, le=100)]
 

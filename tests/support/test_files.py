@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from untrim.errors import UntrimError, listing, nearest
-from untrim.files import atomic_path, make_folder, read_json, remove_leftovers, write_json
+from untrim.support.files import atomic_path, make_folder, read_json, remove_leftovers, write_json
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_a_killed_writer_leaves_no_half_file(tmp_path: Path) -> None:
     code = f"""
 import os, signal
 from pathlib import Path
-from untrim.files import atomic_path
+from untrim.support.files import atomic_path
 with atomic_path(Path({str(path)!r})) as temporary:
     temporary.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)

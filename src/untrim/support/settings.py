@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from untrim.errors import UntrimError
-from untrim.files import read_text
+from untrim.support.files import read_text
 
 
 def read_flat_yaml(path: Path) -> dict[str, object]:

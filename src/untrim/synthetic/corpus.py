@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from untrim.annotations import Annotations
 from untrim.errors import UntrimError, WorkFailed
-from untrim.files import atomic_path, make_folder, read_json, remove_leftovers, write_json
-from untrim.progress import progress
-from untrim.video.choreography import wave
-from untrim.video.screenplay import CorpusSpec, generators, write_script
-from untrim.video.stage import Stage
-from untrim.workers import Died, work_off
+from untrim.support.files import atomic_path, make_folder, read_json, remove_leftovers, write_json
+from untrim.support.progress import progress
+from untrim.support.workers import Died, work_off
+from untrim.synthetic.choreography import wave
+from untrim.synthetic.screenplay import CorpusSpec, generators, write_script
+from untrim.synthetic.stage import Stage
 
 __all__ = ["CorpusSpec", "render_corpus", "render_frames"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from untrim.workers import Died, work_off
+from untrim.support.workers import Died, work_off
 
 KILL = "__import__('os').kill(__import__('os').getpid(), 9)"
 
@@ -53,7 +53,7 @@ def test_a_job_whose_process_was_killed_once_is_tried_again(tmp_path: Path) -> N
 
 def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
-    script.write_text("from untrim.workers import work_off\nprint(list(work_off(eval, ['1'], 2)))")
+    script.write_text("from untrim.support.workers import work_off\nprint(list(work_off(eval, ['1'], 2)))")
     ended = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1
     assert ended.stderr.strip().splitlines()[-1].startswith("untrim.errors.WorkFailed: no worker process could")
@@ -78,7 +78,7 @@ def test_leaving_early_ends_the_processes() -> None:
 def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     job = f"(open({str(pids)!r}, 'a').write(f'{{__import__(\"os\").getpid()}}\\n'), __import__('time').sleep(60))"
-    script = f"from untrim.workers import work_off\nlist(work_off(eval, [{job!r}, {job + ' '!r}], 2))"
+    script = f"from untrim.support.workers import work_off\nlist(work_off(eval, [{job!r}, {job + ' '!r}], 2))"
     parent = subprocess.Popen([sys.executable, "-c", script])
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (pids.exists() and pids.read_text().count("\n") == 2):

@@ -33,7 +33,7 @@ from untrim.nn.pooling import topk_mean
 from untrim.timeline import Detection, SnippetGrid
 
 
-class OracleConfig(MethodConfig):
+class SupervisedConfig(MethodConfig):
     """Values of the supervised upper bound."""
 
     batch_size: int = Field(default=10, ge=1)
@@ -61,14 +61,14 @@ class OracleConfig(MethodConfig):
         return context
 
 
-class Oracle(Method):
+class Supervised(Method):
     """Per-snippet classification with the segments known."""
 
-    Config = OracleConfig
+    Config = SupervisedConfig
     presets = {"linear": {"context": 1}}
     supervision = "segments"
 
-    def __init__(self, config: OracleConfig, dim: int, labels: Sequence[str]) -> None:
+    def __init__(self, config: SupervisedConfig, dim: int, labels: Sequence[str]) -> None:
         super().__init__(config, dim, labels)
         self.config = config
         self.hidden = nn.Linear(dim, config.hidden) if config.hidden else None

@@ -59,7 +59,7 @@ class Worker(ABC, Generic[J, R]):
 
 
 class Engine(ABC):
-    """Where processes run: on this machine (`Local`), or on those of a cluster (`untrim.ray_workers`)."""
+    """Where processes run: on this machine (`Local`), or on those of a cluster (`untrim.support.ray_workers`)."""
 
     remedy: ClassVar[str]
     """What to do when none can be started."""

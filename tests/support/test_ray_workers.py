@@ -13,13 +13,13 @@ import pytest
 
 from untrim.errors import UntrimError
 from untrim.features.extract import extract
-from untrim.workers import Died, work_off
+from untrim.support.workers import Died, work_off
 
 ray = pytest.importorskip("ray")
 
 
 def test_no_cluster_is_said_at_once() -> None:
-    from untrim.ray_workers import ray_engine
+    from untrim.support.ray_workers import ray_engine
 
     with socket.socket() as taken:  # A port that nobody listens at.
         taken.bind(("127.0.0.1", 0))
@@ -38,7 +38,7 @@ def address() -> Iterator[str]:
 
 
 def test_jobs_of_lost_workers_are_done_by_others(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from untrim.ray_workers import ray_engine
+    from untrim.support.ray_workers import ray_engine
 
     monkeypatch.chdir(tmp_path)
     kill = "__import__('os').kill(__import__('os').getpid(), 9)"
@@ -57,7 +57,7 @@ def test_jobs_of_lost_workers_are_done_by_others(address: str, tmp_path: Path, m
 
 
 def test_workers_share_a_gpu_where_they_are_told_to(address: str) -> None:
-    from untrim.ray_workers import ray_engine
+    from untrim.support.ray_workers import ray_engine
 
     seen = "__import__('os').environ.get('CUDA_VISIBLE_DEVICES')"
     with ray_engine(gpus=0.5) as engine:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from untrim.errors import UntrimError
-from untrim.unpickle import load_arrays
+from untrim.support.unpickle import load_arrays
 
 DTYPES = ["<f4", ">f4", "<f2", "<f8", "<i8", "|u1", "|b1", "<U5", "|S3"]
 

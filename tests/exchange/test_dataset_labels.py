@@ -5,12 +5,12 @@ import av
 import numpy as np
 import pytest
 
-from support import run_untrim
+from helpers import run_untrim
 from untrim.annotations import Annotations, Video, read_annotations, read_detections, write_annotations
 from untrim.annotations.checks import find_oddities
 from untrim.errors import UntrimError
 from untrim.evaluation.detection import evaluate_detections, iou_thresholds
-from untrim.label_import import import_labels
+from untrim.exchange.dataset_labels import import_labels
 from untrim.timeline import Instance, Segment
 
 

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from untrim.annotations import Annotations
 from untrim.errors import UntrimError
-from untrim.video.choreography import ACTIONS
-from untrim.video.screenplay import COMPANION, CorpusSpec, Script, write_script
-from untrim.video.synthetic import render_corpus, render_frames
+from untrim.synthetic.choreography import ACTIONS
+from untrim.synthetic.corpus import render_corpus, render_frames
+from untrim.synthetic.screenplay import COMPANION, CorpusSpec, Script, write_script
 
 SMALL = CorpusSpec(training=2, validation=1, seed=7, width=96, height=72, min_seconds=15, max_seconds=16)
 
@@ -164,7 +164,7 @@ def test_compression_keeps_the_pictures(corpus: tuple[Path, Annotations]) -> Non
 def test_killed_run_resumes_to_the_same_corpus(corpus: tuple[Path, Annotations], tmp_path: Path) -> None:
     """Two workers, killed with their parent half-way, then a second run: the same as one process in one go."""
     script = (
-        "from pathlib import Path; from untrim.video.synthetic import CorpusSpec, render_corpus\n"
+        "from pathlib import Path; from untrim.synthetic.corpus import CorpusSpec, render_corpus\n"
         f"if __name__ == '__main__': render_corpus(Path({str(tmp_path)!r}), {SMALL!r}, workers=2)"
     )
     (tmp_path / "run.py").write_text(script)

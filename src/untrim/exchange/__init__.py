@@ -1,0 +1,1 @@
+"""Labels and detections of other people's tools and datasets, in and out."""

@@ -1,0 +1,1 @@
+"""What is of no field: files, locks, processes, progress, settings and the like."""

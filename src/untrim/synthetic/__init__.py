@@ -1,0 +1,1 @@
+"""Rendered corpora: videos of a small animated world, with exact ground truth."""
