@@ -112,8 +112,12 @@ def test_evaluate_and_diagnose_detections_from_anywhere(
     measured = json.loads(result.read_text())
     assert measured["mAP"] == [1.0] * 7
     assert {"intervals", "measures", "against"} < measured.keys()
-    assert run_untrim("diagnose", late, "-a", labels, "--iou", 0.7, "-o", tmp_path / "page.html") == 0
-    assert "past" in capsys.readouterr().out
+    more = ("-o", tmp_path / "page.html", "--json", result)
+    capsys.readouterr()
+    assert run_untrim("diagnose", late, "-a", labels, "--iou", 0.7, *more) == 0
+    sentences = capsys.readouterr().out.splitlines()[:-1]
+    assert any("past" in sentence for sentence in sentences)
+    assert json.loads(result.read_text())["findings"] == sentences
     assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
     assert run_untrim("evaluate", "--protocol", "list") == 0
     assert "thumos14-213" in capsys.readouterr().out

@@ -147,7 +147,6 @@ def test_findings_say_what_is_wrong(shared_data: Path) -> None:
     assert any("The trouble is over-extension (47%), not incompleteness (11%)" in sentence for sentence in sentences)
     assert any(sentence.startswith("Instances of up to 1.5 s are missed most: 92%") for sentence in sentences)
     written = json.loads(json.dumps(result.to_json()))
-    assert written["findings"] == sentences
     assert written["fixes"]["localization"]["mended"] == result.fixes["localization"].mended > result.mean
 
 

@@ -73,11 +73,12 @@ def diagnose(
 
     truth, found = read_annotations(annotations), read_detections(detections)
     diagnosis = diagnose(found, truth, iou, protocol, subset=subset, strict=True)
-    print("\n".join(findings(diagnosis)))
+    sentences = findings(diagnosis)
+    print("\n".join(sentences))
     write_diagnosis_page(diagnosis, output, detections.stem)
     print(f"page: {output}")
     if json_ is not None:
-        write_json(json_, diagnosis.to_json())
+        write_json(json_, {**diagnosis.to_json(), "findings": sentences})
 
 
 @app.command()

@@ -18,7 +18,6 @@ from untrim.annotations import Annotations
 from untrim.evaluation.boundaries import Boundaries, Fragments, boundary_errors, fragments
 from untrim.evaluation.comparison import Comparison, compare
 from untrim.evaluation.detection import by_class, checked_thresholds, score
-from untrim.evaluation.findings import findings
 from untrim.evaluation.matching import Floats, Indices, Pairs, overlapping
 from untrim.timeline import Detection
 
@@ -96,8 +95,8 @@ class Diagnosis:
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, object]:
-        """All of it, and the findings in sentences."""
-        return {"schema": 1, **asdict(self), "findings": findings(self)}
+        """All of it; `untrim.evaluation.findings.findings` says it in sentences."""
+        return {"schema": 1, **asdict(self)}
 
 
 def diagnose(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from untrim.evaluation.diagnosis import Diagnosis
+from untrim.evaluation.diagnosis import Diagnosis
 
 _MEANING = {
     "double": "find an instance that a better detection has found already",
