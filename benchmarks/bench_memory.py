@@ -34,7 +34,7 @@ def main() -> None:
         with VideoFile(video) as file:
             print(f"{file.info.width}x{file.info.height}, {(file.info.duration or 0) / 60:.1f} minutes")
         command = ["extract", str(video), "-o", str(Path(folder, "features")), "--workers", "1", *sys.argv[3:]]
-        report(*watch([sys.executable, "-m", "untrim.cli", *command]))
+        report(*watch([sys.executable, "-m", "untrim", *command]))
 
 
 def encode(clip: Path, target: Path) -> None:

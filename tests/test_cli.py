@@ -1,14 +1,20 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 
+import untrim
 from helpers import run_untrim
 from untrim.annotations import Annotations, read_detections, write_annotations
+from untrim.cli import app
 from untrim.features.store import FeatureFolder
+
+VERBS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 Corpus = tuple[FeatureFolder, Annotations]
 
@@ -88,9 +94,41 @@ def test_features_of_a_video_that_went_bad(
 
 
 def test_no_traceback_on_a_closed_pipe() -> None:
-    command = f"{sys.executable} -m untrim.cli --help | true"
+    command = f"{sys.executable} -m untrim --help | true"
     found = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert "Traceback" not in found.stderr
+
+
+def test_help_shows_the_verbs_in_the_order_of_the_work(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_untrim("--help") == 0
+    lines = [line.strip("│╭─╮ ") for line in capsys.readouterr().out.splitlines()]
+    known = ("Start", "The way", "Look closer", "Research", *VERBS)
+    shown = [line.split("  ")[0] for line in lines if line.split("  ")[0] in known]
+    assert shown == [
+        "Start", "demo",
+        "The way", "extract", "train", "localize", "evaluate", "report",
+        "Look closer", "diagnose", "doctor", "methods",
+        "Research", "reproduce", "tune", "combine", "import", "weights",
+    ]  # fmt: skip
+    assert not any("--show-completion" in line for line in lines)
+
+
+def test_every_verb_has_its_place_in_the_help() -> None:
+    assert all(command.rich_help_panel for command in VERBS.values())
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_untrim("--version") == 0
+    assert capsys.readouterr().out == f"untrim {untrim.__version__}\n"
+
+
+def test_the_shell_completes_verbs() -> None:
+    asked = {"_UNTRIM_COMPLETE": "complete_bash", "COMP_WORDS": "untrim lo", "COMP_CWORD": "1"}
+    command = [sys.executable, "-m", "untrim"]
+    found = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **asked}, check=True)
+    assert found.stdout.split() == ["localize"]
+    shown = subprocess.run([*command, "--show-completion", "bash"], capture_output=True, text=True, check=True)
+    assert "_UNTRIM_COMPLETE=complete_bash" in shown.stdout
 
 
 def test_evaluate_and_diagnose_detections_from_anywhere(

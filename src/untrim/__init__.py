@@ -8,86 +8,77 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from untrim.annotations import (
-        Annotations,
-        Video,
-        read_annotations,
-        read_detections,
-        write_annotations,
-        write_detections,
-    )
-    from untrim.doctor import check_up
-    from untrim.errors import UntrimError, WorkFailed
-    from untrim.evaluation.detection import evaluate_detections, iou_thresholds
-    from untrim.exchange.dataset_labels import import_labels
-    from untrim.features.combining import combine
-    from untrim.features.extract import extract
-    from untrim.features.importers import import_features
-    from untrim.features.store import FeatureFolder
-    from untrim.pipeline import localize
-    from untrim.reports.html import write_report
-    from untrim.timeline import Detection, Instance, Segment, SnippetGrid
-    from untrim.training.checkpoint import Run
-    from untrim.training.loop import train
-    from untrim.training.tuning import tune
+if TYPE_CHECKING:  # For type checkers and editors; at run time `_HOMES` says the same, and a test compares them.
+    from untrim.annotations import Annotations as Annotations
+    from untrim.annotations import Detections as Detections
+    from untrim.annotations import Video as Video
+    from untrim.annotations import read_annotations as read_annotations
+    from untrim.annotations import read_detections as read_detections
+    from untrim.annotations import write_annotations as write_annotations
+    from untrim.annotations import write_detections as write_detections
+    from untrim.doctor import check_up as check_up
+    from untrim.errors import UntrimError as UntrimError
+    from untrim.errors import WorkFailed as WorkFailed
+    from untrim.evaluation.detection import evaluate_detections as evaluate_detections
+    from untrim.evaluation.detection import iou_thresholds as iou_thresholds
+    from untrim.evaluation.diagnosis import diagnose as diagnose
+    from untrim.evaluation.uncertainty import bootstrap as bootstrap
+    from untrim.evaluation.uncertainty import compare_paired as compare_paired
+    from untrim.exchange.dataset_labels import import_labels as import_labels
+    from untrim.features.combining import combine as combine
+    from untrim.features.extract import extract as extract
+    from untrim.features.importers import import_features as import_features
+    from untrim.features.store import FeatureFolder as FeatureFolder
+    from untrim.features.store import FeatureInfo as FeatureInfo
+    from untrim.pipeline import localize as localize
+    from untrim.pipeline import localize_videos as localize_videos
+    from untrim.reports.html import write_report as write_report
+    from untrim.synthetic.corpus import CorpusSpec as CorpusSpec
+    from untrim.synthetic.corpus import render_corpus as render_corpus
+    from untrim.timeline import Detection as Detection
+    from untrim.timeline import Instance as Instance
+    from untrim.timeline import Segment as Segment
+    from untrim.timeline import SnippetGrid as SnippetGrid
+    from untrim.training.checkpoint import Run as Run
+    from untrim.training.loop import train as train
+    from untrim.training.tuning import tune as tune
+
+    __version__: str
 
 _HOMES = {
-    "untrim.annotations": (
-        "Annotations",
-        "Video",
-        "read_annotations",
-        "read_detections",
-        "write_annotations",
-        "write_detections",
-    ),
-    "untrim.doctor": ("check_up",),
-    "untrim.errors": ("UntrimError", "WorkFailed"),
-    "untrim.evaluation.detection": ("evaluate_detections", "iou_thresholds"),
-    "untrim.features.combining": ("combine",),
-    "untrim.features.extract": ("extract",),
-    "untrim.features.importers": ("import_features",),
-    "untrim.features.store": ("FeatureFolder",),
-    "untrim.exchange.dataset_labels": ("import_labels",),
-    "untrim.pipeline": ("localize",),
-    "untrim.reports.html": ("write_report",),
-    "untrim.timeline": ("Detection", "Instance", "Segment", "SnippetGrid"),
-    "untrim.training.checkpoint": ("Run",),
-    "untrim.training.loop": ("train",),
-    "untrim.training.tuning": ("tune",),
+    "annotations": ("Annotations Detections Video read_annotations read_detections write_annotations write_detections"),
+    "doctor": "check_up",
+    "errors": "UntrimError WorkFailed",
+    "evaluation.detection": "evaluate_detections iou_thresholds",
+    "evaluation.diagnosis": "diagnose",
+    "evaluation.uncertainty": "bootstrap compare_paired",
+    "exchange.dataset_labels": "import_labels",
+    "features.combining": "combine",
+    "features.extract": "extract",
+    "features.importers": "import_features",
+    "features.store": "FeatureFolder FeatureInfo",
+    "pipeline": "localize localize_videos",
+    "reports.html": "write_report",
+    "synthetic.corpus": "CorpusSpec render_corpus",
+    "timeline": "Detection Instance Segment SnippetGrid",
+    "training.checkpoint": "Run",
+    "training.loop": "train",
+    "training.tuning": "tune",
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_HOME_OF = {name: f"untrim.{home}" for home, names in _HOMES.items() for name in names.split()}
 
-__all__ = [
-    "Annotations",
-    "Detection",
-    "FeatureFolder",
-    "Instance",
-    "Run",
-    "Segment",
-    "SnippetGrid",
-    "UntrimError",
-    "Video",
-    "WorkFailed",
-    "check_up",
-    "combine",
-    "evaluate_detections",
-    "extract",
-    "import_features",
-    "import_labels",
-    "iou_thresholds",
-    "localize",
-    "read_annotations",
-    "read_detections",
-    "train",
-    "tune",
-    "write_annotations",
-    "write_detections",
-    "write_report",
-]
+__all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("untrim")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'untrim' has no attribute '{name}'")
     return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -78,7 +78,7 @@ def test_extraction_joins_a_cluster_and_outlives_a_worker(
         write_video(videos / f"video{index}.mp4", 40 + 10 * index, seed=index)
     (videos / "bad.mp4").touch()
     command = ["extract", "videos", "-o", "features", "--set", "short_side=48", "--engine", "ray", "--address", address]
-    with subprocess.Popen([sys.executable, "-m", "untrim.cli", *command], cwd=tmp_path, stderr=subprocess.PIPE) as run:
+    with subprocess.Popen([sys.executable, "-m", "untrim", *command], cwd=tmp_path, stderr=subprocess.PIPE) as run:
         deadline = time.monotonic() + 120
         while not list(output.glob("*.npy")) and run.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)

@@ -73,7 +73,7 @@ def test_two_processes_train_as_one(mixed: tuple[FeatureFolder, Annotations], tm
 def test_the_command_line_speaks_once_and_all_processes_fail_together(
     mixed: tuple[FeatureFolder, Annotations], tmp_path: Path
 ) -> None:
-    command = ["-m", "untrim.cli", "train", "-m", "wsad", "-f", str(mixed[0].path), "-a", str(tmp_path / "mixed.json")]
+    command = ["-m", "untrim", "train", "-m", "wsad", "-f", str(mixed[0].path), "-a", str(tmp_path / "mixed.json")]
     done = torchrun([*command, "-o", str(tmp_path / "run"), "--set", "iterations=3"])
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("trained:") == 1

@@ -17,7 +17,7 @@ _STOPPED = 130
 def main() -> None:
     """Run the command line: a wrong call or input is one line and exit code 2, work that failed is 1."""
     try:
-        result = app(standalone_mode=False)
+        result = app(standalone_mode=False, prog_name="untrim")
         code = result if isinstance(result, int) else 0
     except UntrimError as error:
         code = _complain(str(error), error.exit_code)

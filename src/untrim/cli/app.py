@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from untrim.errors import UntrimError
 
@@ -13,12 +14,58 @@ if TYPE_CHECKING:
     from untrim.annotations import Annotations
     from untrim.features.store import FeatureFolder
 
+_PANELS = {
+    "Start": ("demo",),
+    "The way": ("extract", "train", "localize", "evaluate", "report"),
+    "Look closer": ("diagnose", "doctor", "methods"),
+    "Research": ("reproduce", "tune", "combine", "import", "weights"),
+}
+"""The verbs as the help shows them: in the order of the work."""
+
+
+class Verbs(TyperGroup):
+    """The verbs, in the order and under the headings of `_PANELS`; one that is not listed there comes last."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        place = {verb: panel for panel, verbs in _PANELS.items() for verb in verbs}
+        order = [*place, *sorted(self.commands.keys() - place)]
+        self.commands = {verb: self.commands[verb] for verb in order if verb in self.commands}
+        for verb, command in self.commands.items():
+            command.rich_help_panel = place.get(verb)  # type: ignore[attr-defined]
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Typer's options for completion would stand above the verbs: the last line of the help names them."""
+        found: list[Any] = super().get_params(ctx)
+        for option in found:
+            option.hidden = option.name in ("install_completion", "show_completion")
+        return found
+
+
 app = typer.Typer(
     help="Find when actions happen in untrimmed videos, told only which actions happen.",
+    epilog="Complete verbs and options in your shell: untrim --install-completion",
+    cls=Verbs,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        import untrim
+
+        print(f"untrim {untrim.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
 
 
 def _list_protocols(value: str) -> str:

@@ -1,4 +1,4 @@
-"""``python -m untrim.cli``."""
+"""``python -m untrim``."""
 
 from untrim.cli import main
 
