@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from untrim.doctor.finding import Finding
+from untrim.support.system import cores
 
 _PACKAGES = ("untrim", "torch", "numpy", "av", "opencv-contrib-python-headless")
 _OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
@@ -23,8 +23,7 @@ def check_environment(place: Path) -> Iterator[Finding]:
 
     versions = {name: _version(name) for name in _PACKAGES}
     yield Finding("note", "versions", f"Python {platform.python_version()}, {_listed(versions)}")
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
-    yield Finding("note", "threads", f"{torch.get_num_threads()} threads of torch on {cores} cores")
+    yield Finding("note", "threads", f"{torch.get_num_threads()} threads of torch on {cores()} cores")
     yield from _accelerator()
     yield from _opencv()
     yield from _space(place)

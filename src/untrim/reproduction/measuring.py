@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import resource
-import sys
 from contextlib import redirect_stderr
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 from untrim.annotations import Annotations, read_annotations
 from untrim.errors import UntrimError
 from untrim.support.files import read_json, write_json
+from untrim.support.system import peak_memory_mb
 
 if TYPE_CHECKING:
     from untrim.features.store import FeatureFolder
@@ -56,7 +55,7 @@ class Result:
         mean: mAP at each threshold.
         average: Mean of it over the thresholds.
         interval: 95% interval of `average` over the videos.
-        peak_memory_mb: Most memory of the process that trained and localized.
+        peak_memory_mb: Most memory of the process that trained and localized; None where the system does not say.
         train_seconds: Wall time of the training; None where nothing is trained.
         frame_accuracy: Of the activations (ECM, Table 6), as a fraction; None where there are none.
     """
@@ -65,7 +64,7 @@ class Result:
     mean: tuple[float, ...]
     average: float
     interval: tuple[float, float]
-    peak_memory_mb: float
+    peak_memory_mb: float | None
     train_seconds: float | None
     frame_accuracy: float | None
 
@@ -182,7 +181,6 @@ def _measure(job: Job) -> dict[str, object]:
     protocol, subset = job.data.protocol, job.data.validation
     result = evaluate_detections(found, annotations[0], job.iou, protocol, subset=subset)
     spread = bootstrap(found, annotations[0], job.iou, protocol, subset=subset)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
     return {
         "key": job.key,
         "row": job.row,
@@ -191,7 +189,7 @@ def _measure(job: Job) -> dict[str, object]:
         "config": config,
         "evaluation": result.to_json(),
         "intervals": spread.to_json(),
-        "peak_memory_mb": peak,
+        "peak_memory_mb": peak_memory_mb(),
         "train_seconds": seconds,
         "frame_accuracy": accuracy,
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -16,6 +15,7 @@ from untrim.reproduction.measuring import Data, Job, Result, measure
 from untrim.reproduction.published import Row, Table
 from untrim.support.files import make_folder
 from untrim.support.progress import progress
+from untrim.support.system import cores
 from untrim.support.validation import validate
 from untrim.support.workers import Died, work_off
 
@@ -62,9 +62,9 @@ class Measured:
         return _spread(values) if values else None
 
     @property
-    def peak_memory_mb(self) -> float:
-        """Largest of the seeds."""
-        return max(result.peak_memory_mb for result in self.results)
+    def peak_memory_mb(self) -> float | None:
+        """Largest of the seeds; None where the system does not say."""
+        return max((r.peak_memory_mb for r in self.results if r.peak_memory_mb is not None), default=None)
 
 
 def _spread(fractions: Sequence[float]) -> tuple[float, float]:
@@ -144,7 +144,7 @@ def run_jobs(jobs: Sequence[Job], at_a_time: int | None = None) -> None:
     for job in jobs:
         make_folder(job.folder)
     missing = [job for job in jobs if job.measured() is None]
-    at_a_time = at_a_time or os.cpu_count() or 1
+    at_a_time = at_a_time or cores()
     with progress("reproduce", len(jobs), len(jobs) - len(missing)) as advance, ThreadPoolExecutor(at_a_time) as pool:
         futures = {pool.submit(_in_own_process, job): job for job in missing}
         try:

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from untrim.errors import UntrimError
+from untrim.support.system import is_running
 
 _SUFFIX = ".tmp"
 
@@ -93,5 +94,5 @@ def remove_leftovers(folder: Path) -> None:
     host = socket.gethostname()
     for leftover in folder.glob(f".*.{host}-*{_SUFFIX}"):
         pid = leftover.name.removesuffix(_SUFFIX).rpartition("-")[2]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists() and Path("/proc").exists():
+        if pid.isdecimal() and not is_running(int(pid)):
             leftover.unlink(missing_ok=True)

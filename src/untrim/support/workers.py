@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection, wait
 from typing import ClassVar, Generic, TypeVar, cast
 
 from untrim.errors import WorkFailed
+from untrim.support.system import cores
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -174,7 +175,7 @@ class Local(Engine):
     @property
     def room(self) -> int:
         """The cores that this process may use."""
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return cores()
 
     def start(self, task: Callable[[J], R]) -> Worker[J, R]:
         """A new process for `task`; it takes jobs from when it has started."""

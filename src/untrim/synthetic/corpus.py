@@ -7,7 +7,6 @@ from well before until well after, and turns up without it too. The instances of
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict
@@ -22,6 +21,7 @@ from untrim.annotations import Annotations
 from untrim.errors import UntrimError, WorkFailed
 from untrim.support.files import atomic_path, make_folder, read_json, remove_leftovers, write_json
 from untrim.support.progress import progress
+from untrim.support.system import cores
 from untrim.support.workers import Died, work_off
 from untrim.synthetic.choreography import wave
 from untrim.synthetic.screenplay import CorpusSpec, generators, write_script
@@ -34,7 +34,7 @@ Image = NDArray[np.uint8]
 _RENDERER = 1  # Raise it when the same specification gives other videos.
 
 
-def render_corpus(folder: Path, spec: CorpusSpec, workers: int = os.cpu_count() or 1) -> Annotations:
+def render_corpus(folder: Path, spec: CorpusSpec, workers: int | None = None) -> Annotations:
     """Render the videos of a corpus that are not there yet to ``folder/videos/<name>.mp4``.
 
     The result does not depend on `workers`. Works in processes that start afresh, so that a script which calls this
@@ -43,7 +43,7 @@ def render_corpus(folder: Path, spec: CorpusSpec, workers: int = os.cpu_count() 
     Args:
         folder: Where to write; ``corpus.json`` in it records the specification.
         spec: What to render.
-        workers: Processes, at least 1.
+        workers: Processes, at least 1; None for one per core that this process may use.
 
     Returns:
         Subset, duration and all instances of every video, of training videos too.
@@ -52,6 +52,7 @@ def render_corpus(folder: Path, spec: CorpusSpec, workers: int = os.cpu_count() 
         UntrimError: `folder` cannot be written or holds another corpus, or `workers` is less than 1.
         WorkFailed: Processes cannot be started, or end at their work.
     """
+    workers = cores() if workers is None else workers
     if workers < 1:
         raise UntrimError(f"{workers} workers", fix="use at least 1")
     videos = folder / "videos"

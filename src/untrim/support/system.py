@@ -1,0 +1,37 @@
+"""What differs between operating systems: cores, the memory of a process, whether a process is running."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def cores() -> int:
+    """How many cores this process may use: fewer than the machine has under ``taskset``, or in a job of SLURM.
+
+    Where the system has no such limit (macOS, Windows), all cores of the machine.
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def peak_memory_mb() -> float | None:
+    """The most memory that this process has had, in MB (10^6 bytes); None where the system does not say (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3  # macOS counts bytes, Linux KiB.
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is a process of that number on this machine; True where that cannot be told (Windows)."""
+    if os.name != "posix":
+        return True  # There, `os.kill` would end it.
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # It belongs to someone else.
+        return True
+    return True
