@@ -38,9 +38,11 @@ ORDER = (
     "doctor",
     "studio",
     "demo",
+    "__init__",
     "cli",
+    "__main__",
 )
-"""A folder imports only from folders above it. `untrim` itself, the public API, loads all of them by name."""
+"""A folder, or a file beside the folders, imports only from those above it; ``__init__`` is the public API."""
 
 Imports = dict[str, set[str]]
 
@@ -75,24 +77,20 @@ def _known(names: Iterator[str], modules: dict[str, Path]) -> set[str]:
 
 
 def room(module: str) -> str:
-    """The folder, or the file beside the folders, that a module belongs to; empty for the package itself."""
-    return module.split(".")[1] if "." in module else ""
+    """The folder, or the file beside the folders, that a module belongs to."""
+    return module.split(".")[1] if "." in module else "__init__"
 
 
 def against_the_order(imports: Imports, order: tuple[str, ...]) -> list[str]:
-    """Imports of a module from a folder below its own, or from the package itself; modules of no folder in the list."""
+    """Imports of a module from a folder below its own, and modules of no folder in the list."""
     height = {name: index for index, name in enumerate(order)}
-    wrong = [
-        f"{module} is in no folder of the list"
-        for module in imports
-        if module.count(".") and room(module) not in height
+    strangers = [module for module in imports if room(module) not in height]
+    return [f"{module} is in no folder of the list" for module in strangers] + [
+        f"{module} imports {target}"
+        for module, targets in imports.items()
+        for target in sorted(targets)
+        if height.get(room(module), -1) < height.get(room(target), -1)
     ]
-    for module, targets in imports.items():
-        for target in sorted(targets):
-            own, other = height.get(room(module), len(order)), height.get(room(target), len(order))
-            if own < other:
-                wrong.append(f"{module} imports {target}")
-    return wrong
 
 
 def circle(imports: Imports) -> list[str]:
@@ -157,11 +155,11 @@ def package(folder: Path, **files: str) -> Path:
 )
 def test_an_import_against_the_order_is_found(tmp_path: Path, text: str) -> None:
     files = {"high__a": text, "high____init__": "", "low__b": "from toy.high.a import z", "low____init__": ""}
-    imports = read_imports(package(tmp_path, **files))
-    assert len(against_the_order(imports, ("high", "low"))) == 1
-    assert "toy.high.a imports toy" in against_the_order(imports, ("high", "low"))[0]
-    assert against_the_order({**imports, "toy.high.a": set()}, ("high", "low")) == []
-    assert "toy.low.b is in no folder of the list" in against_the_order(imports, ("high",))
+    imports, order = read_imports(package(tmp_path, **files)), ("high", "low", "__init__")
+    (found,) = against_the_order(imports, order)
+    assert found.startswith("toy.high.a imports toy")
+    assert against_the_order({**imports, "toy.high.a": set()}, order) == []
+    assert "toy.low.b is in no folder of the list" in against_the_order(imports, ("high", "__init__"))
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from pydantic import Field
 
-import untrim.features.backbones as backbones
 from untrim.errors import UntrimError
 from untrim.features.backbones import BACKBONES, Backbone, BackboneConfig, Features, backbone_names, load_backbone
 from untrim.features.snippets import windows, with_flow
+from untrim.support import registry
 from untrim.video.decode import Image
 from untrim.video.flow import OpticalFlow, clip_flow
 
-READY = [name for name in BACKBONES if name not in ("i3d", "hf")]  # Those need weights, and have tests of their own.
+READY = [name for name in BACKBONES.built_in if name not in ("i3d", "hf")]  # Those need weights: tests of their own.
 
 
 class TwoStreamConfig(BackboneConfig):
@@ -52,7 +52,7 @@ def plugin(monkeypatch: pytest.MonkeyPatch) -> str:
     module.TwoStream = TwoStream  # type: ignore[attr-defined]
     monkeypatch.setitem(__import__("sys").modules, "a_third_party", module)
     point = EntryPoint("two_stream", "a_third_party:TwoStream", "untrim.backbones")
-    monkeypatch.setattr(backbones, "entry_points", lambda group: [point] if group == point.group else [])
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == point.group else [])
     return point.name
 
 
@@ -108,7 +108,7 @@ def test_an_unknown_backbone_is_told_the_nearest() -> None:
 
 
 def test_a_third_party_adds_a_network(plugin: str) -> None:
-    assert backbone_names() == [*BACKBONES, "two_stream"]
+    assert backbone_names() == [*BACKBONES.built_in, "two_stream"]
     backbone = load_backbone(plugin, {"short_side": 32})
     info = backbone.info(plugin)
     assert info.streams == {"rgb": (0, 3), "flow": (3, 5)}

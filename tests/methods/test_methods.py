@@ -1,4 +1,5 @@
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from untrim.errors import UntrimError
 from untrim.localization.grouping import likely_classes
 from untrim.methods import METHODS, describe_methods, describe_options, load_method, method_names
 from untrim.methods.base import MethodConfig
+from untrim.support import registry
 from untrim.training.configuration import configure
 
 
@@ -32,7 +34,7 @@ def summary() -> DataSummary:
     return make_summary(384)
 
 
-@pytest.fixture(params=METHODS)
+@pytest.fixture(params=METHODS.built_in)
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -70,6 +72,14 @@ def test_unknown_methods_and_values_are_refused(summary: DataSummary) -> None:
         describe_options("wsda")
     with pytest.raises(UntrimError, match=r"'kappa'.*greater than 0"):
         configure(load_method("wsad"), summary, "paper", {"kappa": -1})
+
+
+def test_a_plugin_that_cannot_be_imported_hides_no_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("broken", "not_there_at_all:Broken", "untrim.methods")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == point.group else [])
+    *own, broken = describe_methods().splitlines()
+    assert [line.split()[0] for line in own] == [*METHODS.built_in]
+    assert "method 'broken' cannot be loaded: ModuleNotFoundError" in broken
 
 
 def test_the_step_size_falls_with_the_width() -> None:

@@ -4,49 +4,51 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
-from untrim.errors import UntrimError, nearest
+from untrim.errors import UntrimError
 from untrim.methods.base import Method
+from untrim.support.registry import Registry
 
-METHODS = {
-    "wsad": "untrim.methods.wsad:WSAD",
-    "wsbm": "untrim.methods.wsbm:WSBM",
-    "lpat": "untrim.methods.lpat:LPAT",
-    "ecm": "untrim.methods.ecm:ECM",
-    "stpn": "untrim.methods.stpn:STPN",
-    "wtalc": "untrim.methods.wtalc:WTALC",
-    "supervised": "untrim.methods.supervised:Supervised",
-}
+METHODS = Registry(
+    "method",
+    "untrim.methods",
+    {
+        "wsad": "untrim.methods.wsad:WSAD",
+        "wsbm": "untrim.methods.wsbm:WSBM",
+        "lpat": "untrim.methods.lpat:LPAT",
+        "ecm": "untrim.methods.ecm:ECM",
+        "stpn": "untrim.methods.stpn:STPN",
+        "wtalc": "untrim.methods.wtalc:WTALC",
+        "supervised": "untrim.methods.supervised:Supervised",
+    },
+)
 
 
 def method_names() -> list[str]:
     """Names of all methods, the project's own first."""
-    return [*METHODS, *sorted(point.name for point in entry_points(group="untrim.methods"))]
+    return METHODS.names()
 
 
 def load_method(name: str) -> type[Method]:
     """The class of a method.
 
     Raises:
-        UntrimError: No such method; names the nearest.
+        UntrimError: No such method, and this names the nearest; or it cannot be imported.
     """
-    plugins = {point.name: point.value for point in entry_points(group="untrim.methods")}
-    place = METHODS.get(name) or plugins.get(name)
-    if place is None:
-        raise UntrimError(f"unknown method '{name}'", fix=nearest(name, [*METHODS, *plugins]))
-    module, _, attribute = place.partition(":")
-    method: type[Method] = getattr(import_module(module), attribute)
+    method: type[Method] = METHODS.load(name)
     return method
 
 
 def describe_methods() -> str:
-    """All methods: name, first line of the docstring, presets."""
+    """All methods: name, first line of the docstring, presets; or why one of another package cannot be loaded."""
     lines = []
     for name in method_names():
-        method = load_method(name)
+        try:
+            method = load_method(name)
+        except UntrimError as error:
+            lines.append(f"{name:8} {error}")
+            continue
         presets = ", ".join(method.presets)
         lines.append(f"{name:8} {(method.__doc__ or '').splitlines()[0]} (presets: {presets})")
     return "\n".join(lines)

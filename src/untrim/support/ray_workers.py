@@ -7,18 +7,15 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 from untrim.errors import UntrimError, WorkFailed
+from untrim.support.extras import optional
 from untrim.support.workers import Died, Engine, Worker
 
-try:
-    ray: Any = import_module("ray")  # Untyped, whether its version has types or not.
-    RayError = import_module("ray.exceptions").RayError
-except ImportError:
-    raise UntrimError("the engine 'ray' is not installed", fix="pip install 'untrim[ray]'") from None
+ray = optional("ray")
+RayError = ray.exceptions.RayError
 
 J = TypeVar("J")
 R = TypeVar("R")

@@ -14,6 +14,7 @@ import torch
 
 from untrim.errors import UntrimError
 from untrim.methods import load_method
+from untrim.support.extras import optional
 from untrim.support.files import read_json, write_json, write_text
 from untrim.training.checkpoint import Run
 from untrim.training.health import Health
@@ -67,10 +68,9 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
 
 
 def _event_writer(folder: Path, iteration: int) -> SummaryWriter:
-    try:
-        from torch.utils.tensorboard.writer import SummaryWriter
-    except ImportError as error:
-        raise UntrimError("TensorBoard is not installed", fix="pip install 'untrim[tensorboard]'") from error
+    optional("tensorboard")
+    from torch.utils.tensorboard.writer import SummaryWriter
+
     return SummaryWriter(folder, purge_step=iteration + 1)
 
 

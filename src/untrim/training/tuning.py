@@ -19,6 +19,7 @@ from untrim.annotations import Annotations
 from untrim.errors import UntrimError, WorkFailed
 from untrim.features.store import FeatureFolder
 from untrim.methods.base import MethodConfig
+from untrim.support.extras import optional
 from untrim.support.files import make_folder, read_json, write_text
 from untrim.support.settings import parse_settings
 from untrim.support.validation import validate
@@ -189,11 +190,10 @@ def tune(
 
 def _open_study(output: Path, asked: Mapping[str, object]) -> optuna.Study:
     """The study in `output`, new or gone on with; trials that were under way are the next."""
-    try:
-        import optuna
-        from sqlalchemy.exc import SQLAlchemyError
-    except ImportError as error:
-        raise UntrimError("Optuna is not installed", fix="pip install 'untrim[tune]'") from error
+    optional("optuna")
+    import optuna
+    from sqlalchemy.exc import SQLAlchemyError
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     file = output / STUDY
     try:

@@ -8,26 +8,28 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from untrim.errors import UntrimError, nearest
 from untrim.features.store import FeatureInfo
+from untrim.support.registry import Registry
 from untrim.support.validation import validate
 from untrim.timeline import SnippetGrid
 from untrim.video.decode import Image
 from untrim.video.flow import FlowAlgorithm
 
-BACKBONES = {
-    "hoghof": "untrim.features.backbones.hoghof:HogHof",
-    "i3d": "untrim.features.backbones.i3d:I3D",
-    "hf": "untrim.features.backbones.hf:HuggingFace",
-}
+BACKBONES = Registry(
+    "backbone",
+    "untrim.backbones",
+    {
+        "hoghof": "untrim.features.backbones.hoghof:HogHof",
+        "i3d": "untrim.features.backbones.i3d:I3D",
+        "hf": "untrim.features.backbones.hf:HuggingFace",
+    },
+)
 
 Features = npt.NDArray[np.float32]
 Stream = Literal["rgb", "flow"]
@@ -131,7 +133,7 @@ class Backbone(ABC, Generic[C]):
 
 def backbone_names() -> list[str]:
     """Names of all backbones, the project's own first."""
-    return [*BACKBONES, *sorted(point.name for point in entry_points(group="untrim.backbones"))]
+    return BACKBONES.names()
 
 
 def load_backbone(name: str, options: Mapping[str, object] | None = None) -> Backbone[BackboneConfig]:
@@ -142,14 +144,9 @@ def load_backbone(name: str, options: Mapping[str, object] | None = None) -> Bac
         options: Values of its config that differ from the defaults; the `recipe` in ``features.json`` has all.
 
     Raises:
-        UntrimError: No such backbone, or the first option that is unknown or out of bounds.
+        UntrimError: No such backbone, it cannot be imported, or the first option that is unknown or out of bounds.
     """
-    plugins = {point.name: point.value for point in entry_points(group="untrim.backbones")}
     family, colon, checkpoint = name.partition(":")
-    place = BACKBONES.get(family) or plugins.get(family)
-    if place is None:
-        raise UntrimError(f"unknown backbone '{name}'", fix=nearest(name, [*BACKBONES, *plugins]))
-    module, _, attribute = place.partition(":")
-    backbone: type[Backbone[BackboneConfig]] = getattr(import_module(module), attribute)
+    backbone: type[Backbone[BackboneConfig]] = BACKBONES.load(family)
     chosen = {**(options or {}), **({"checkpoint": checkpoint} if colon else {})}
     return backbone(validate(backbone.Config, chosen, f"options of {name}"))

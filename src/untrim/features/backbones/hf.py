@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from untrim.features.backbones import Backbone, BackboneConfig, Features, Stream
 from untrim.features.snippets import windows
 from untrim.features.weights import file_sha256
 from untrim.support.device import choose_device
+from untrim.support.extras import optional
 from untrim.support.files import read_json
 from untrim.support.validation import validate
 from untrim.video.decode import Image
@@ -107,7 +107,7 @@ class HuggingFace(Backbone[HuggingFaceConfig]):
         super().__init__(config)
         if not config.checkpoint:
             raise UntrimError("'hf' alone names no model", fix="write --backbone hf:NAME_OR_PATH")
-        transformers = _transformers()
+        transformers = optional("transformers")
         name, self._device = config.checkpoint, choose_device(config.device)
         with _errors_in_a_line(name), _quiet(transformers):
             self._described = transformers.AutoConfig.from_pretrained(name, trust_remote_code=False)
@@ -156,13 +156,6 @@ class HuggingFace(Backbone[HuggingFaceConfig]):
         if missing := [key for key in report["missing_keys"] if not key.startswith(_NOT_NEEDED)]:
             raise ValueError(f"lacks the weights of {missing[0]} and {len(missing) - 1} more")
         return model.to(self._device).eval()
-
-
-def _transformers() -> Any:
-    try:
-        return import_module("transformers")
-    except ImportError:
-        raise UntrimError("the backbone 'hf' needs Hugging Face transformers", fix="pip install 'untrim[hf]'") from None
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from untrim.errors import UntrimError
 from untrim.features.backbones.i3d_network import InceptionI3D
 from untrim.features.weights import load_weights
 from untrim.support.device import choose_device
+from untrim.support.extras import optional
 from untrim.support.files import atomic_path
 
 Floats = npt.NDArray[np.float32]
@@ -74,7 +75,7 @@ class OpenVinoEngine:
     batch = 1
 
     def __init__(self, make_model: Callable[[], Any]) -> None:
-        self._openvino, self._make_model = openvino(), make_model
+        self._openvino, self._make_model = silent("openvino"), make_model
 
     @cached_property
     def _compiled(self) -> Any:
@@ -130,7 +131,8 @@ def convert(network: InceptionI3D, clip: ClipShape) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # Of torch and OpenVINO, about what they do themselves.
         exported = torch.export.export(network.fuse(), (torch.zeros(1, *clip),))
-        return openvino().convert_model(exported, input=[(1, *clip)])  # Without sizes, int8 is ten times slower.
+        # Without sizes, int8 is ten times slower.
+        return silent("openvino").convert_model(exported, input=[(1, *clip)])
 
 
 def save_int8(model: Any, clip: ClipShape, path: Path) -> None:
@@ -138,7 +140,7 @@ def save_int8(model: Any, clip: ClipShape, path: Path) -> None:
     with atomic_path(path) as temporary:
         xml, constants = temporary.with_suffix(".xml"), temporary.with_suffix(".bin")
         try:
-            openvino().save_model(model, xml, compress_to_fp16=False)
+            silent("openvino").save_model(model, xml, compress_to_fp16=False)
             parts = {file.suffix[1:]: np.frombuffer(file.read_bytes(), np.uint8) for file in (xml, constants)}
         finally:
             xml.unlink(missing_ok=True)
@@ -146,26 +148,14 @@ def save_int8(model: Any, clip: ClipShape, path: Path) -> None:
         temporary.write_bytes(save(parts, metadata={"kind": _INT8, "clip": str(clip)}))
 
 
-def openvino() -> Any:
-    """The package openvino.
-
-    Raises:
-        UntrimError: It is not installed.
-    """
-    return optional("openvino")
-
-
-def optional(package: Literal["openvino", "nncf"]) -> Any:
+def silent(package: Literal["openvino", "nncf"]) -> Any:
     """A package of the extra `fast`, whose reports over the network are switched off.
 
     Raises:
         UntrimError: It is not installed.
     """
     sys.modules.setdefault("openvino_telemetry", cast(Any, None))  # As if it were not installed: both then keep quiet.
-    try:
-        return __import__(package)
-    except ImportError as error:
-        raise UntrimError(f"{package} is not installed", fix="pip install 'untrim[fast]'") from error
+    return optional(package)
 
 
 def _int8_shape(weights: Path) -> str | None:
@@ -182,6 +172,6 @@ def _load_int8(weights: Path) -> Any:
     try:
         with safe_open(weights, "np") as file:
             xml, constants = (file.get_tensor(part).tobytes() for part in ("xml", "bin"))
-        return openvino().Core().read_model(xml, constants)
+        return silent("openvino").Core().read_model(xml, constants)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise UntrimError("is a damaged int8 network", where=weights, fix="quantize again") from error

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from untrim.errors import UntrimError
 from untrim.features.backbones import Stream
 from untrim.features.backbones.i3d import I3DConfig, clips
-from untrim.features.backbones.i3d_engines import OpenVinoEngine, convert, load_network, optional, save_int8
+from untrim.features.backbones.i3d_engines import OpenVinoEngine, convert, load_network, save_int8, silent
 from untrim.support.files import make_folder
 from untrim.support.validation import validate
 from untrim.video.decode import VideoFile, find_videos
@@ -69,7 +69,7 @@ def quantize_i3d(
     config = validate(I3DConfig, {**(options or {}), "streams": stream}, "options of i3d")
     if output.suffix != ".safetensors":
         raise UntrimError("should end in .safetensors", where=output)
-    nncf, shape = optional("nncf"), config.clip_shape(stream)
+    nncf, shape = silent("nncf"), config.clip_shape(stream)
     make_folder(output.parent)
     network = load_network(config.weights(stream), shape[0])
     found = list(islice(_first_clips(find_videos(videos), stream, config, snippets), snippets))
