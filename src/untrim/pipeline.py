@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
+from untrim.activations import ActivationFolder
 from untrim.annotations import Annotations
 from untrim.errors import UntrimError
 from untrim.features.backbones import load_backbone
 from untrim.features.extract import extract
 from untrim.features.store import FeatureFolder
 from untrim.support.device import choose_device
-from untrim.support.files import atomic_path
 from untrim.support.progress import progress
 from untrim.timeline import Detection
 from untrim.training.checkpoint import FEATURES, Run
@@ -36,8 +35,7 @@ def localize(
         features: Features of the kind the run was trained on.
         videos: The videos to look at, by name; None for all in `features`. From annotations, known durations are
             taken too, and nothing else.
-        activations: Folder for ``<video>.npz`` with the activation sequences and, as ``centers``, the seconds that they
-            lie at; None to write none.
+        activations: Folder for the activation sequences (`untrim.activations`); None to write none.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Returns:
@@ -61,12 +59,10 @@ def localize(
             found = model(batch, torch.ones(batch.shape[:2], dtype=torch.bool, device=where))
             known = videos[name].duration if isinstance(videos, Annotations) else None
             duration = features.duration(name, len(array)) if known is None else known
-            detections[name] = _tidy(model.localize(found, features.info.grid(name)), duration)
+            grid = features.info.grid(name)
+            detections[name] = _tidy(model.localize(found, grid), duration)
             if activations is not None:
-                grid = features.info.grid(name)
-                centers = np.array([grid.center(index) for index in range(len(array))])
-                with atomic_path(activations / f"{name}.npz") as temporary, open(temporary, "wb") as stream:
-                    np.savez(stream, centers=centers, **found.arrays())
+                ActivationFolder(activations).save(name, found, grid)
             advance("")
     return detections
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from untrim.activations import Sequences
 from untrim.annotations import Annotations, Video
-from untrim.reports.inputs import Sequences
 from untrim.reports.plots import BOX
 from untrim.reports.timelines import MOST_BARS, TOP, Stage, choose, own_maps, score_range, timeline
 from untrim.timeline import Detection, Instance, Segment, SnippetGrid
@@ -43,7 +43,7 @@ def test_the_axis_reaches_as_far_as_anything_known():
     assert draw(Video("v", duration=10.0), []).duration == 10
     assert draw(Video("v", duration=10.0), late).duration == 12.5
     assert draw(Video("v", duration=10.0, ambiguous=(Segment(3, 11),)), []).duration == 11
-    assert draw(Video("v"), late, Sequences(cas, {})).duration == pytest.approx(50 * 0.64)
+    assert draw(Video("v"), late, Sequences(cas, cas[0], {})).duration == pytest.approx(50 * 0.64)
     assert draw(Video("v"), []).duration > 0
 
 
@@ -57,7 +57,7 @@ def test_curves_of_one_video_share_a_scale():
     cas[:, :2] = 0.0
     cas[4, 0], cas[6, 1] = 8.0, 4.0
     detections = [Detection("a", Segment(0, 1), 1.0), Detection("b", Segment(0, 1), 0.5)]
-    drawn = draw(Video("v", duration=6.4), detections, Sequences(cas, {"attention": np.linspace(0.2, 0.7, 10)}))
+    drawn = draw(Video("v", duration=6.4), detections, Sequences(cas, cas[0], {"attention": np.linspace(0.2, 0.7, 10)}))
     tops = [[float(point.split()[1]) for point in row.path[1:].split("L")] for row in drawn.rows if row.path]
     assert tops[0] == [100.0] * 4 + [0.0] + [100.0] * 5
     assert tops[1] == [100.0] * 6 + [50.0] + [100.0] * 3
@@ -69,8 +69,8 @@ def test_a_curve_lies_at_its_own_seconds():
     """Videos may have a frame rate, and so a grid, of their own."""
     centers = 0.4 + 0.8 * np.arange(10)
     cas = np.zeros((10, 8))
-    assert draw(Video("v"), [], Sequences(cas, {}, centers)).duration == pytest.approx(8.0)
-    drawn = draw(Video("v", duration=16.0), [Detection("a", Segment(0, 1), 1.0)], Sequences(cas, {}, centers))
+    assert draw(Video("v"), [], Sequences(cas, cas[0], {}, centers)).duration == pytest.approx(8.0)
+    drawn = draw(Video("v", duration=16.0), [Detection("a", Segment(0, 1), 1.0)], Sequences(cas, cas[0], {}, centers))
     x = [float(point.split()[0]) for point in drawn.rows[0].path[1:].split("L")]
     assert x == pytest.approx(BOX[0] * centers / 16, abs=0.06)
 
@@ -78,7 +78,7 @@ def test_a_curve_lies_at_its_own_seconds():
 def test_a_class_that_the_run_does_not_know_has_no_curve():
     stage = Stage(LABELS[:1], STAGE.colors, STAGE.grid, (0.0, 1.0))
     video = Video("v", duration=6.4, labels=("a", "b"))
-    drawn = timeline(stage, video, [], Sequences(np.zeros((10, 1)), {}), None, None)
+    drawn = timeline(stage, video, [], Sequences(np.zeros((10, 1)), np.zeros(1), {}), None, None)
     assert [row.path is None for row in drawn.rows] == [False, True]
 
 

@@ -19,7 +19,10 @@ from untrim.annotations.detections import Detections
 from untrim.annotations.model import Annotations, Video
 from untrim.errors import UntrimError
 from untrim.support.files import read_json, write_json
+from untrim.support.schema import check_schema
 from untrim.timeline import Detection, Instance, Segment
+
+_VERSION = "untrim-1"
 
 
 def read_annotations_json(path: Path) -> Annotations:
@@ -28,7 +31,7 @@ def read_annotations_json(path: Path) -> Annotations:
     Raises:
         UntrimError: Not such a file, or no video in it.
     """
-    content = _mapping(read_json(path), path, "the file")
+    content = _contents(path)
     database = _flat(content, path) or _mapping(content.get("database"), path, "'database'")
     if not database:
         raise UntrimError("holds no videos", where=path, fix="'database' needs at least one entry")
@@ -48,7 +51,7 @@ def write_annotations_json(annotations: Annotations, path: Path) -> None:
         if video.ambiguous:
             extra["ambiguous"] = [[span.start, span.end] for span in video.ambiguous]
         database[name] = {"subset": video.subset, **extra, "annotations": [*timed, *untimed]}
-    write_json(path, {"version": "untrim-1", "database": database})
+    write_json(path, {"version": _VERSION, "database": database})
 
 
 def read_detections_json(path: Path) -> Detections:
@@ -57,7 +60,7 @@ def read_detections_json(path: Path) -> Detections:
     Raises:
         UntrimError: Not such a file; a segment or score that is not a finite number.
     """
-    results = _mapping(_mapping(read_json(path), path, "the file").get("results"), path, "'results'")
+    results = _mapping(_contents(path).get("results"), path, "'results'")
     found: dict[str, list[Any]] = {name: _list(own, path, name) for name, own in results.items()}
     rows = list(chain.from_iterable(found.values()))
     try:
@@ -78,7 +81,16 @@ def write_detections_json(detections: Mapping[str, Sequence[Detection]], path: P
         name: [{"label": d.label, "score": d.score, "segment": [d.segment.start, d.segment.end]} for d in found]
         for name, found in detections.items()
     }
-    write_json(path, {"version": "untrim-1", "results": results, "external_data": {}})
+    write_json(path, {"version": _VERSION, "results": results, "external_data": {}})
+
+
+def _contents(path: Path) -> Mapping[str, object]:
+    """The object in a file, which may say that untrim wrote it; versions of others say nothing about its form."""
+    content = _mapping(read_json(path), path, "the file")
+    maker, _, number = str(content.get("version")).partition("-")
+    if maker == "untrim" and number.isdecimal():
+        check_schema({"schema": int(number)}, path)
+    return content
 
 
 def _flat(content: Mapping[str, object], path: Path) -> dict[str, object]:

@@ -11,6 +11,7 @@ from untrim.errors import UntrimError, listing
 from untrim.features.store import FeatureFolder
 from untrim.support.progress import progress
 from untrim.training.checkpoint import Run
+from untrim.training.metrics import METRICS, read_metrics
 from untrim.video.decode import VideoFile, find_videos
 
 
@@ -23,6 +24,10 @@ def check_run(run: Run, folder: FeatureFolder | None, annotations: Annotations |
     if leftovers := sorted(file.name for file in run.path.rglob(".*.tmp")):
         what = f"{len(leftovers)} leftovers of work that was stopped: {listing(leftovers)}"
         yield Finding("warning", "leftovers", what, where, "remove them when nothing runs")
+    try:
+        read_metrics(run.path / METRICS)
+    except UntrimError as error:
+        yield from_error("metrics", error)
     if folder is not None:
         try:
             run.check_features(folder)

@@ -243,7 +243,7 @@ def _recorded(outcomes: Outcomes, folder: FeatureFolder) -> Iterator[tuple[Path,
 def _write_failures(folder: Path, failed: Mapping[Path, str]) -> None:
     if failed:
         lines = [
-            json.dumps({"video": video.stem, "source": str(video), "reason": reason})
+            json.dumps({"schema": 1, "video": video.stem, "source": str(video), "reason": reason})
             for video, reason in failed.items()
         ]
         write_text(folder / FAILURES_NAME, "\n".join(lines) + "\n")

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from untrim.errors import UntrimError, listing
-from untrim.support.files import atomic_path, read_json, write_json
+from untrim.support.files import atomic_path, write_json
+from untrim.support.schema import read_object
 from untrim.support.validation import validate
 from untrim.timeline import SnippetGrid
 
@@ -86,6 +87,15 @@ class FeatureInfo(BaseModel):
         return None
 
 
+def read_info(path: Path) -> FeatureInfo:
+    """The contents of a ``features.json``.
+
+    Raises:
+        UntrimError: Missing, wrong, or written by a newer untrim.
+    """
+    return validate(FeatureInfo, read_object(path), path)
+
+
 class FeatureFolder:
     """A feature folder on disk.
 
@@ -109,7 +119,7 @@ class FeatureFolder:
             raise UntrimError(
                 f"has no {INFO_NAME}", where=path, fix="name a feature folder that `untrim extract` wrote"
             )
-        return cls(path, validate(FeatureInfo, read_json(path / INFO_NAME), path / INFO_NAME))
+        return cls(path, read_info(path / INFO_NAME))
 
     def save_info(self) -> None:
         """Write ``features.json``, whole or not at all."""

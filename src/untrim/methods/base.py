@@ -87,12 +87,6 @@ class Activations:
     attention: Tensor | None = None
     background: Tensor | None = None
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """What the report and the viewer draw of one video: `cas`, `video_scores` and, where there, `attention` and
-        `background`, as float32 without the batch dimension."""
-        drawn = {key: getattr(self, key) for key in ("cas", "video_scores", "attention", "background")}
-        return {key: value[0].float().cpu().numpy() for key, value in drawn.items() if value is not None}
-
 
 class InputScale(nn.Module):
     """Brings features to the same place and scale, as measured on the training videos; nothing until `fit`."""

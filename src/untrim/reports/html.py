@@ -11,18 +11,20 @@ from pathlib import Path
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from untrim.activations import ActivationFolder
 from untrim.annotations import Annotations, Video, read_annotations, read_detections
 from untrim.errors import UntrimError, listing
 from untrim.evaluation.detection import iou_thresholds
 from untrim.evaluation.matching import Floats
 from untrim.methods import load_method
 from untrim.reports import timelines
-from untrim.reports.inputs import Evaluation, read_evaluations, read_metrics, read_sequences
+from untrim.reports.inputs import Evaluation, read_evaluations
 from untrim.reports.plots import BOX, Chart, colors, line_chart
-from untrim.support.files import read_json, write_text
+from untrim.support.files import write_text
+from untrim.support.schema import read_object
 from untrim.timeline import Detection
 from untrim.training.checkpoint import Run
-from untrim.training.tracking import METRICS
+from untrim.training.metrics import METRICS, read_metrics
 from untrim.video.decode import find_videos
 
 _IOU = "0.1:0.7:0.1"  # What videos are ranked by where there is no evaluation.
@@ -91,7 +93,7 @@ def write_report(
         [truth[name] for name in timelines.choose(truth, quality, max_videos)],
         found,
         quality,
-        detections.parent / "activations",
+        ActivationFolder(detections.parent / "activations"),
         videos,
     )
     instances = sum(len(video.instances) for video in truth.values())
@@ -212,9 +214,7 @@ def _loss_chart(metrics: Mapping[str, Floats]) -> Chart | None:
 
 def _environment(path: Path) -> dict[str, object]:
     """Facts of ``environment.json``, lists of packages laid flat; nothing where there is no such file."""
-    facts = read_json(path) if path.is_file() else {}
-    if not isinstance(facts, dict):
-        raise UntrimError("should be an object {…}", where=path)
+    facts = read_object(path) if path.is_file() else {}
     packages = facts.pop("packages", {})
     return {**facts, **(packages if isinstance(packages, dict) else {})}
 
@@ -244,18 +244,18 @@ def _timelines(
     chosen: Sequence[Video],
     found: Found,
     quality: Mapping[str, float],
-    activations: Path,
+    activations: ActivationFolder,
     videos: Path | None,
 ) -> list[timelines.Timeline]:
     """Timelines of the chosen videos, with what there is of files; names only choose among files that are there."""
-    arrays = {file.stem: file for file in activations.glob("*.npz")}
+    drawable = {*activations.names()}
     films = {file.stem: file for file in find_videos([videos])} if videos is not None and chosen else {}
     return [
         timelines.timeline(
             stage,
             video,
             found.get(video.name, ()),
-            read_sequences(arrays[video.name], len(stage.labels)) if video.name in arrays else None,
+            activations.load(video.name, len(stage.labels)) if video.name in drawable else None,
             quality.get(video.name),
             films.get(video.name),
         )

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from untrim.activations import Sequences
 from untrim.annotations import Annotations, Video
 from untrim.errors import UntrimError
 from untrim.evaluation.detection import evaluate_detections
 from untrim.evaluation.matching import Floats, Indices, match
-from untrim.reports.inputs import Sequences
 from untrim.reports.pictures import MOST_PICTURES, Thumbnail, thumbnails
 from untrim.reports.plots import Tick, curve, time_ticks
 from untrim.timeline import Detection, Instance, Segment, SnippetGrid

@@ -9,16 +9,16 @@ from contextlib import redirect_stderr
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from untrim.annotations import Annotations, read_annotations
 from untrim.errors import UntrimError
-from untrim.support.files import read_json, write_json
+from untrim.support.files import write_json
+from untrim.support.schema import read_object
 from untrim.support.system import peak_memory_mb
 
 if TYPE_CHECKING:
+    from untrim.activations import ActivationFolder
     from untrim.features.store import FeatureFolder
     from untrim.training.checkpoint import Run
 
@@ -108,8 +108,8 @@ class Job:
 
     def measured(self) -> Result | None:
         """The result, if it is there and was made of the same."""
-        found = read_json(self.result) if self.result.exists() else None
-        if not isinstance(found, dict) or found.get("key") != self.key:
+        found: Any = read_object(self.result) if self.result.exists() else {}
+        if found.get("key") != self.key:
             return None
         average = found["intervals"]["average_mAP"]
         return Result(
@@ -143,6 +143,7 @@ def measure(job: Job) -> str | None:
 
 
 def _measure(job: Job) -> dict[str, object]:
+    from untrim.activations import ActivationFolder
     from untrim.annotations import write_detections
     from untrim.evaluation.detection import evaluate_detections
     from untrim.evaluation.uncertainty import bootstrap
@@ -150,7 +151,7 @@ def _measure(job: Job) -> dict[str, object]:
     from untrim.pipeline import localize
     from untrim.reproduction.baselines import random_detections
     from untrim.training.loop import train
-    from untrim.training.tracking import METRICS, read_metrics
+    from untrim.training.metrics import METRICS, read_metrics
 
     folders = [FeatureFolder.open(path) for path in job.data.features]
     annotations = [read_annotations(path) for path in job.data.annotations]
@@ -173,15 +174,16 @@ def _measure(job: Job) -> dict[str, object]:
         )
         with TemporaryDirectory() as activations:
             found = localize(run, folders[0], validation, activations=Path(activations), device="cpu")
-            accuracy = _frame_accuracy(Path(activations), run, folders[0], annotations[0], job)
+            accuracy = _frame_accuracy(ActivationFolder(activations), run, folders[0], annotations[0], job)
         steps = read_metrics(run.path / METRICS)
-        seconds = steps[-1]["seconds"] if steps else 0.0
+        seconds = float(steps["seconds"][-1]) if steps else 0.0
         config = run.config.model_dump()
     write_detections(found, job.folder / f"{job.seed}.detections.json")
     protocol, subset = job.data.protocol, job.data.validation
     result = evaluate_detections(found, annotations[0], job.iou, protocol, subset=subset)
     spread = bootstrap(found, annotations[0], job.iou, protocol, subset=subset)
     return {
+        "schema": RESULT_SCHEMA,
         "key": job.key,
         "row": job.row,
         "seed": job.seed,
@@ -195,14 +197,16 @@ def _measure(job: Job) -> dict[str, object]:
     }
 
 
-def _frame_accuracy(activations: Path, run: Run, features: FeatureFolder, annotations: Annotations, job: Job) -> float:
+def _frame_accuracy(
+    activations: ActivationFolder, run: Run, features: FeatureFolder, annotations: Annotations, job: Job
+) -> float:
     from untrim.evaluation.frames import activation_detections, frame_accuracy
 
     strongest = {}
-    for file in activations.glob("*.npz"):
-        with np.load(file) as arrays:
-            cas, scores = arrays["cas"], arrays["video_scores"]
-        strongest[file.stem] = activation_detections(cas, scores, run.labels, features.info.grid(file.stem))
+    for name in activations.names():
+        found = activations.load(name, len(run.labels))
+        grid = features.info.grid(name)
+        strongest[name] = activation_detections(found.cas, found.video_scores, run.labels, grid)
     return frame_accuracy(strongest, annotations, job.data.protocol, subset=job.data.validation)
 
 

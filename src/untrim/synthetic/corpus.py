@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from untrim.annotations import Annotations
 from untrim.errors import UntrimError, WorkFailed
-from untrim.support.files import atomic_path, make_folder, read_json, remove_leftovers, write_json
+from untrim.support.files import atomic_path, make_folder, remove_leftovers, write_json
 from untrim.support.progress import progress
+from untrim.support.schema import read_object
 from untrim.support.system import cores
 from untrim.support.workers import Died, work_off
 from untrim.synthetic.choreography import wave
@@ -102,8 +103,8 @@ def _claim(path: Path, spec: CorpusSpec) -> None:
     """Record the specification, so that videos of two corpora never mix."""
     wanted = {"renderer": _RENDERER, **asdict(spec)}
     if not path.exists():
-        write_json(path, wanted)
-    elif read_json(path) != wanted:
+        write_json(path, {"schema": 1, **wanted})
+    elif read_object(path) != wanted:
         raise UntrimError("describes another corpus than the one asked for", where=path, fix="use an empty folder")
 
 

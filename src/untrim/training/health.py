@@ -60,7 +60,7 @@ def examine(
     config: MethodConfig,
     videos: TrainingVideos,
     device: torch.device,
-    metrics: Sequence[Mapping[str, float]],
+    metrics: Mapping[str, Floats],
 ) -> Health:
     """Look for signs of learning in the losses and in up to 64 of the training videos.
 
@@ -69,7 +69,7 @@ def examine(
         config: Its config.
         videos: What it was trained on.
         device: Where the network is.
-        metrics: Lines of ``metrics.jsonl``.
+        metrics: Columns of ``metrics.jsonl``.
     """
     indices = np.unique(np.linspace(0, len(videos) - 1, min(len(videos), _VIDEOS)).astype(int))
     scores, attentions = [], []
@@ -103,18 +103,19 @@ def examine(
     return Health(loss, attention, classification, tuple(warnings))
 
 
-def _loss_fall(metrics: Sequence[Mapping[str, float]]) -> tuple[tuple[float, float] | None, bool]:
+def _loss_fall(metrics: Mapping[str, Floats]) -> tuple[tuple[float, float] | None, bool]:
     """Loss in the first and the last tenth, and whether nothing fell: neither the sum nor any term.
 
     A term has fallen if it did so by more than a fiftieth of itself and by more than twice its standard error. Terms
     are looked at one by one, for a warm-up lets some of them grow.
     """
-    if len(metrics) < _LINES:
+    lines = len(metrics.get("loss", ()))
+    if lines < _LINES:
         return None, False
-    tenth = len(metrics) // 10
+    tenth = lines // 10
     fell = False
-    for key in metrics[0].keys() - {"iteration", "seconds"}:
-        first, last = (np.array([line[key] for line in part]) for part in (metrics[:tenth], metrics[-tenth:]))
+    for key in metrics.keys() - {"iteration", "seconds"}:
+        first, last = metrics[key][:tenth], metrics[key][-tenth:]
         error = np.sqrt((first.var() + last.var()) / tenth)
         fell |= bool(first.mean() - last.mean() > max(_FALL * abs(first.mean()), 2 * error))
         if key == "loss":

@@ -23,10 +23,11 @@ from untrim.support.files import make_folder, remove_leftovers
 from untrim.training.checkpoint import Precision, Run, Select
 from untrim.training.configuration import configure
 from untrim.training.health import examine
+from untrim.training.metrics import METRICS, Metrics, read_metrics
 from untrim.training.parallel import join_world
 from untrim.training.selection import checkpoint_steps, choose
 from untrim.training.steps import Trainer
-from untrim.training.tracking import METRICS, Metrics, Outcome, read_metrics, write_environment, write_model_card
+from untrim.training.tracking import Outcome, write_environment, write_model_card
 
 
 def train(

@@ -25,8 +25,8 @@ from untrim.methods.base import Activations, Method
 from untrim.support.files import atomic_path
 from untrim.support.progress import progress
 from untrim.training.checkpoint import STATE, Run
+from untrim.training.metrics import Metrics
 from untrim.training.parallel import World, video_dimensions
-from untrim.training.tracking import Metrics
 
 _LINES_A_RUN = 500
 _SECONDS_BETWEEN_STATES = 20.0

@@ -1,77 +1,24 @@
-"""What a run says of itself: losses as they fall, the environment, and a model card."""
+"""What a run says of itself at its end: the environment, the outcome, and a model card."""
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 
 from untrim.errors import UntrimError
 from untrim.methods import load_method
-from untrim.support.extras import optional
-from untrim.support.files import read_json, write_json, write_text
+from untrim.support.files import write_json, write_text
+from untrim.support.schema import read_object
 from untrim.training.checkpoint import Run
 from untrim.training.health import Health
 
-if TYPE_CHECKING:
-    from torch.utils.tensorboard.writer import SummaryWriter
-
-METRICS = "metrics.jsonl"
 OUTCOME = "outcome.json"
-
-
-class Metrics:
-    """``metrics.jsonl``: one JSON object a line, ``iteration``, ``seconds``, ``loss`` and each term of it.
-
-    Args:
-        path: The file.
-        iteration: Where training goes on; later lines, of a run that was killed, are dropped.
-        tensorboard: Whether to write the same as TensorBoard events, into a folder ``tensorboard`` beside it.
-
-    Raises:
-        UntrimError: TensorBoard is wanted and not installed.
-    """
-
-    def __init__(self, path: Path, iteration: int, *, tensorboard: bool = False) -> None:
-        kept = [line for line in _lines(path) if json.loads(line)["iteration"] <= iteration] if iteration else []
-        write_text(path, "".join(kept))
-        self.path = path
-        self.seconds = float(json.loads(kept[-1])["seconds"]) if kept else 0.0
-        self._events = _event_writer(path.parent / "tensorboard", iteration) if tensorboard else None
-
-    def write(self, iteration: int, seconds: float, terms: Mapping[str, float]) -> None:
-        """Append one line; `seconds` count from where training went on."""
-        values = {"iteration": iteration, "seconds": round(self.seconds + seconds, 3), "loss": sum(terms.values())}
-        with open(self.path, "a", encoding="utf-8") as stream:
-            stream.write(json.dumps({**values, **terms}) + "\n")
-        if self._events is not None:
-            for name, value in {"loss": values["loss"], **terms}.items():
-                self._events.add_scalar(name, value, iteration)
-            self._events.flush()
-
-
-def _lines(path: Path) -> list[str]:
-    """Complete lines of a file that a killed process may have left with half a line."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    return [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
-
-
-def read_metrics(path: Path) -> list[dict[str, float]]:
-    """The complete lines of a ``metrics.jsonl``; none where there is no file."""
-    return [json.loads(line) for line in _lines(path)]
-
-
-def _event_writer(folder: Path, iteration: int) -> SummaryWriter:
-    optional("tensorboard")
-    from torch.utils.tensorboard.writer import SummaryWriter
-
-    return SummaryWriter(folder, purge_step=iteration + 1)
 
 
 def write_environment(run: Run, device: torch.device, processes: int) -> None:
@@ -81,6 +28,7 @@ def write_environment(run: Run, device: torch.device, processes: int) -> None:
     write_json(
         run.path / "environment.json",
         {
+            "schema": 1,
             "python": platform.python_version(),
             "platform": platform.platform(),
             "machine": platform.machine(),
@@ -121,12 +69,11 @@ def describe_outcome(run: Run) -> list[str]:
         UntrimError: Its ``outcome.json`` is missing or wrong.
     """
     where = run.path / OUTCOME
-    content = read_json(where)
+    content: Any = read_object(where)
     try:
-        assert isinstance(content, dict)
         counts = [f"{source['videos']} from {source['features']}" for source in content["sources"]]
         held_out, warnings = int(content["held_out"]), [str(warning) for warning in content["warnings"]]
-    except (AssertionError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise UntrimError("lacks 'sources', 'held_out' or 'warnings'", where=where, fix="train again") from error
     kept = f", {held_out} more held out" if held_out else ""
     return [

@@ -15,9 +15,7 @@ from pydantic import ValidationError
 
 from untrim.annotations import Annotations
 from untrim.errors import UntrimError, listing
-from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoInfo
-from untrim.support.files import read_json
-from untrim.support.validation import validate
+from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoInfo, read_info
 
 Array = npt.NDArray[Any]
 
@@ -108,7 +106,7 @@ class Target:
             FeatureFolder.open(self.folder)
             os.replace(self.folder / INFO_NAME, self._put_aside)
         there = self._put_aside.is_file()
-        self._before = validate(FeatureInfo, read_json(self._put_aside), self._put_aside) if there else None
+        self._before = read_info(self._put_aside) if there else None
         self._now: FeatureFolder | None = None
         self._written: dict[str, bool] = {}
         self.failed: dict[str, str] = {}

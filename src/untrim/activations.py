@@ -1,0 +1,125 @@
+"""The folder of activation sequences: one ``<video>.npz`` per video. Written and read here alone.
+
+An archive holds ``schema``, ``cas`` (T, C) as raw logits, ``video_scores`` (C,), ``centers`` (T,) in seconds and, where
+the method has them, ``attention`` (T,) and ``background`` (T,). What else is in it is left alone.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.npyio import NpzFile
+
+from untrim.errors import UntrimError
+from untrim.methods.base import Activations
+from untrim.support.files import atomic_path
+from untrim.support.schema import SCHEMA, check_schema
+from untrim.timeline import SnippetGrid
+
+Float64 = npt.NDArray[np.float64]
+
+_SCHEMA = 1
+_OVERALL = ("attention", "background")
+_AGAIN = "run `untrim localize --save-activations` with this run again"
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """What a network said of one video over its T snippets.
+
+    Args:
+        cas: Class activation sequence, raw logits, (T, C), classes in the order of the run.
+        video_scores: How much each class is in the video, (C,) in [0, 1].
+        overall: Sequences without a class, each (T,): ``attention`` and ``background``, where the method has them.
+        centers: Seconds that the snippets lie at, (T,); None if they lie on the grid of the run.
+    """
+
+    cas: Float64
+    video_scores: Float64
+    overall: Mapping[str, Float64]
+    centers: Float64 | None = None
+
+
+class ActivationFolder:
+    """A folder of activation sequences.
+
+    Args:
+        path: The folder. It is made when the first video is saved.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+
+    def __repr__(self) -> str:
+        return f"ActivationFolder({str(self.path)!r}, {len(self.names())} videos)"
+
+    def names(self) -> list[str]:
+        """Names of the videos that have a file, sorted."""
+        return sorted(file.stem for file in self.path.glob("*.npz") if not file.name.startswith("."))
+
+    def file(self, name: str) -> Path:
+        """Where the sequences of a video lie."""
+        return self.path / f"{name}.npz"
+
+    def save(self, name: str, found: Activations, grid: SnippetGrid) -> None:
+        """Write what a network said of one video, as float32, whole or not at all.
+
+        Args:
+            name: The video.
+            found: Activations of this one video, B = 1.
+            grid: Where its snippets lie.
+
+        Raises:
+            UntrimError: The place cannot be written.
+        """
+        drawn = {key: getattr(found, key) for key in ("cas", "video_scores", *_OVERALL)}
+        arrays = {key: value[0].float().cpu().numpy() for key, value in drawn.items() if value is not None}
+        centers = np.array([grid.center(index) for index in range(len(arrays["cas"]))])
+        with atomic_path(self.file(name)) as temporary, open(temporary, "wb") as stream:
+            np.savez(stream, schema=np.array(_SCHEMA), centers=centers, **arrays)
+
+    def load(self, name: str, classes: int) -> Sequences:
+        """The sequences of one video.
+
+        Args:
+            name: The video.
+            classes: Number of classes of the run, C.
+
+        Raises:
+            UntrimError: Not such a file, written by a newer untrim, or arrays of another shape than the run's, or with
+                values that are not finite.
+        """
+        path = self.file(name)
+        arrays = _read(path)
+        snippets = len(arrays["cas"]) if arrays["cas"].ndim else 0
+        wanted = {**dict.fromkeys(arrays, (snippets,)), "cas": (snippets, classes), "video_scores": (classes,)}
+        for key, array in arrays.items():
+            if array.shape != wanted[key] or snippets == 0 or array.dtype.kind != "f":
+                raise UntrimError(
+                    f"'{key}' is {array.dtype} {array.shape}, wanted float {wanted[key]}", where=path, fix=_AGAIN
+                )
+            if not np.isfinite(array).all():
+                raise UntrimError(f"'{key}' holds NaN or infinity", where=path, fix=_AGAIN)
+        doubles = {key: array.astype(np.float64) for key, array in arrays.items()}
+        overall = {key: doubles[key] for key in _OVERALL if key in doubles}
+        return Sequences(doubles["cas"], doubles["video_scores"], overall, doubles.get("centers"))
+
+
+def _read(path: Path) -> dict[str, npt.NDArray[np.generic]]:
+    """The arrays that count, `cas` first; one that must be there and is not is empty."""
+    try:
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, NpzFile):
+            raise ValueError("a single array, not an archive of them")
+        with file:
+            found = {key: file[key] for key in (SCHEMA, "cas", "video_scores", *_OVERALL, "centers") if key in file}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, MemoryError) as error:
+        raise UntrimError(f"holds no readable arrays: {error!s:.80}", where=path, fix=_AGAIN) from error
+    if SCHEMA in found:
+        check_schema({SCHEMA: found.pop(SCHEMA).tolist()}, path, _SCHEMA)
+    return {"cas": np.empty(0), "video_scores": np.empty(0), **found}
