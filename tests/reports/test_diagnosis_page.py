@@ -24,3 +24,8 @@ def test_page_is_one_file_and_safe(tmp_path: Path) -> None:
 def test_page_about_nothing(tmp_path: Path) -> None:
     page = write_diagnosis_page(diagnose({"v": []}, TRUTH), tmp_path / "empty.html", "nothing").read_text()
     assert "There are no detections." in page
+
+
+def test_page_on_a_file_whose_name_is_no_text(tmp_path: Path) -> None:
+    page = write_diagnosis_page(diagnose({"v": []}, TRUTH), tmp_path / "odd.html", "half a \ud83d pair").read_text()
+    assert "What is wrong with half a ? pair" in page

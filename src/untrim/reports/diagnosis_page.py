@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from untrim.evaluation.diagnosis import Diagnosis
 from untrim.evaluation.findings import findings
 from untrim.evaluation.protocols import find_protocol
-from untrim.support.files import write_text
+from untrim.reports.pages import write_page
 
 _TITLES = {"length": "Length", "number": "Number in the video", "coverage": "Share of the video"}
 
@@ -28,15 +26,9 @@ def write_diagnosis_page(diagnosis: Diagnosis, output: Path, name: str) -> Path:
     Raises:
         UntrimError: `output` cannot be written.
     """
-    environment = Environment(
-        loader=PackageLoader("untrim.reports", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = lambda share: f"{100 * share:.1f}"
-    page = environment.get_template("diagnosis.html.j2").render(
+    return write_page(
+        output,
+        "diagnosis.html.j2",
         found=diagnosis,
         findings=findings(diagnosis),
         name=name,
@@ -44,5 +36,3 @@ def write_diagnosis_page(diagnosis: Diagnosis, output: Path, name: str) -> Path:
         titles=_TITLES,
         tallest=max(*diagnosis.boundaries.starts, *diagnosis.boundaries.ends, 1e-9),
     )
-    write_text(output, page)
-    return output

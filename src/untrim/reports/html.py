@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from untrim.activations import ActivationFolder
 from untrim.annotations import Annotations, Video, read_annotations, read_detections
@@ -19,8 +17,8 @@ from untrim.evaluation.matching import Floats
 from untrim.methods import load_method
 from untrim.reports import timelines
 from untrim.reports.inputs import Evaluation, read_evaluations
+from untrim.reports.pages import write_page
 from untrim.reports.plots import BOX, Chart, colors, line_chart
-from untrim.support.files import write_text
 from untrim.support.schema import read_object
 from untrim.timeline import Detection
 from untrim.training.checkpoint import Run
@@ -97,7 +95,9 @@ def write_report(
         videos,
     )
     instances = sum(len(video.instances) for video in truth.values())
-    page = _template().render(
+    return write_page(
+        output,
+        "report.html.j2",
         run=trained,
         supervision=load_method(trained.method).supervision,
         subset=subset,
@@ -120,31 +120,6 @@ def write_report(
         timelines=timelines,
         box=BOX,
     )
-    # JSON can hold half a surrogate pair, which no file can.
-    write_text(output, page.encode("utf-8", "replace").decode("utf-8"))
-    return output
-
-
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("untrim.reports", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = lambda fraction: "–" if fraction is None else f"{100 * fraction:.1f}"
-    environment.filters["plain"] = lambda value: value if isinstance(value, str) else json.dumps(value)
-    environment.filters["clock"] = _clock
-    return environment.get_template("report.html.j2")
-
-
-def _clock(seconds: float) -> str:
-    """``42 s``, ``3 min 5 s`` or ``2 h 10 min``."""
-    whole = round(seconds)
-    if whole >= 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{seconds:.3g} s"
 
 
 def _in_subset(found: Found, truth: Annotations, source: Path) -> dict[str, Sequence[Detection]]:

@@ -1,0 +1,54 @@
+"""HTML pages from the templates beside this file: one environment, with the filters that all of them know."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from untrim.support.files import write_text
+
+
+def write_page(output: Path, template: str, **values: object) -> Path:
+    """Fill in a template and write the page.
+
+    Args:
+        output: The file to write.
+        template: Name of the template.
+        values: What it names.
+
+    Returns:
+        `output`.
+
+    Raises:
+        UntrimError: `output` cannot be written.
+    """
+    environment = Environment(
+        loader=PackageLoader("untrim.reports", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(percent=_percent, plain=_plain, clock=_clock)
+    page = environment.get_template(template).render(values)
+    # JSON can hold half a surrogate pair, which no file can.
+    write_text(output, page.encode("utf-8", "replace").decode("utf-8"))
+    return output
+
+
+def _percent(fraction: float | None) -> str:
+    return "–" if fraction is None else f"{100 * fraction:.1f}"
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _clock(seconds: float) -> str:
+    """``42 s``, ``3 min 5 s`` or ``2 h 10 min``."""
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{seconds:.3g} s"
