@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -193,44 +192,3 @@ def test_a_second_run_in_the_same_folder_is_refused(videos: Path, tmp_path: Path
     with locked(tmp_path / "features"), pytest.raises(UntrimError, match="another run works in this folder"):
         extract([videos], tmp_path / "features", options=SMALL)
     assert contents(tmp_path / "features") == {}
-
-
-def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
-    code = (
-        f"import sys; from pathlib import Path; from untrim.support.locks import locked\n"
-        f"with locked(Path({str(tmp_path)!r})): print('held', flush=True); sys.stdin.read()"
-    )
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(UntrimError, match="another run"), locked(tmp_path):
-            pass
-        holder.kill()
-        holder.wait()
-    assert list(tmp_path.iterdir())
-    with locked(tmp_path):
-        pass
-    assert not list(tmp_path.iterdir())
-
-
-def test_of_many_that_want_a_lock_one_at_a_time_has_it(tmp_path: Path) -> None:
-    inside, most, entered = [0], [0], [0]
-
-    def enter() -> None:
-        for _ in range(200):
-            try:
-                with locked(tmp_path):
-                    inside[0] += 1
-                    entered[0] += 1
-                    most[0] = max(most[0], inside[0])
-                    inside[0] -= 1
-            except UntrimError:
-                continue
-
-    threads = [threading.Thread(target=enter) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert most == [1]
-    assert entered[0] > 4

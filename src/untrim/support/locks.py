@@ -3,73 +3,46 @@
 from __future__ import annotations
 
 import errno
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from untrim.errors import UntrimError
 
-if sys.platform != "win32":
-    import fcntl
-
-_NAME = ".lock"
+_NO_SUCH_LOCKS = (errno.EOPNOTSUPP, errno.ENOLCK)  # What a network file system answers that has none.
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold `folder` alone for as long as the context lasts; a process that is killed holds nothing.
 
-    The lock is of the operating system (``flock``) on a file in the folder, which is removed afterwards. Where a
-    system or a file system knows no such locks, nothing is held.
+    The operating system locks the file ``.lock`` in the folder, which is removed afterwards. On a file system
+    that has no such locks, nothing is held.
 
     Args:
         folder: An existing folder that can be written.
 
     Raises:
-        UntrimError: Another process, or another thread of this one, holds it.
+        UntrimError: Another process, or another thread of this one, holds it; or it cannot be written.
     """
-    descriptor = _acquire(folder)
+    path = folder / ".lock"
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UntrimError(
+            "another run works in this folder", where=folder, fix="wait for it, or name another folder"
+        ) from None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UntrimError("is a link, which a lock does not follow", where=path, fix="remove it") from error
+        if error.errno not in _NO_SUCH_LOCKS:
+            raise UntrimError(f"cannot be written: {error.strerror}", where=folder) from error
     try:
         yield
     finally:
         with suppress(OSError):  # While it is held: whoever has opened it looks whether it is still there.
-            (folder / _NAME).unlink()
-        os.close(descriptor)
-
-
-def _acquire(folder: Path) -> int:
-    while True:
-        try:
-            descriptor = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT)
-        except OSError as error:
-            raise UntrimError(f"cannot be written: {error.strerror}", where=folder) from error
-        try:
-            _flock(descriptor)
-            if _is_named(descriptor, folder / _NAME):
-                return descriptor
-        except BlockingIOError:
-            os.close(descriptor)
-            raise UntrimError(
-                "another run works in this folder", where=folder, fix="wait for it, or name another folder"
-            ) from None
-        os.close(descriptor)
-
-
-def _flock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK):
-            raise
-
-
-def _is_named(descriptor: int, path: Path) -> bool:
-    """Whether an open file is still the one called `path`: the run before may have removed it."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
+            path.unlink()
+        lock.release()
