@@ -220,7 +220,7 @@ def check_untrim(arguments: Sequence[str]) -> None:
     with contextlib.suppress(typer.Exit):  # --help, --protocol list
         given = COMMANDS[verb].make_context(verb, rest).params
         if verb == "train":
-            configure(load_method(given["method"]), SUMMARY, given["recipe"], parse_settings(given["set_"]))
+            configure(load_method(given["method"]), SUMMARY, given["recipe"], parse_settings(given["settings"]))
 
 
 @each_page(having=lambda page: "`untrim " in prose(page))

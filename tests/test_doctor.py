@@ -181,6 +181,12 @@ def test_what_the_findings_say(corpus: Corpus) -> None:
     assert "with or without `v_`" in missing.what
 
 
+def test_text_does_as_well_as_paths(corpus: Corpus, tmp_path: Path) -> None:
+    write_annotations(corpus[1], tmp_path / "labels.json")
+    given = {"features": corpus[0].path, "annotations": tmp_path / "labels.json"}
+    assert check_up(**{key: str(path) for key, path in given.items()}) == check_up(**given)
+
+
 def test_a_subset_that_is_asked_for_must_be_there(corpus: Corpus) -> None:
     assert examined(corpus, "test") == {"subset": "error"}
     _gone(corpus)

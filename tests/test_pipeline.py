@@ -26,7 +26,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, write_video: Callable[...,
     (folder / "videos").mkdir()
     for index in range(4):
         write_video(folder / "videos" / f"video{index}.mp4", 60, seed=3 * (index % 2))
-    extract([folder / "videos"], folder / "features", options=SMALL, workers=1)
+    extract([folder / "videos"], folder / "features", settings=SMALL, workers=1)
     labels = Annotations([Video(f"video{i}", "training", labels=("slow", "fast")[i % 2 :][:1]) for i in range(4)])
     train("wsad", [(FeatureFolder.open(folder / "features"), labels)], folder / "run", settings={"iterations": 5})
     return folder
@@ -43,6 +43,17 @@ def test_videos_are_localized_by_the_recipe_of_the_run(trained: Path, tmp_path: 
         assert arrays["centers"].shape == arrays["cas"].shape[:1]
         np.testing.assert_allclose(np.diff(arrays["centers"]), 4 / 25)
         assert arrays["centers"][0] == pytest.approx(12 / 25)
+
+
+def test_paths_do_as_well_as_objects(trained: Path, tmp_path: Path) -> None:
+    run, features = trained / "run", trained / "features"
+    wanted = localize(Run.open(run), FeatureFolder.open(features))
+    assert localize(run, str(features), activations=str(tmp_path / "activations")) == wanted
+    assert (tmp_path / "activations" / "video0.npz").exists()
+    assert localize(str(run), features, "video1") == {"video1": wanted["video1"]}
+    assert localize_videos(str(run), str(trained / "videos"), str(tmp_path / "features"), workers=1) == (wanted, {})
+    with pytest.raises(UntrimError, match=r"^run: not a path: None"):
+        localize(None, features)  # type: ignore[arg-type]
 
 
 def test_centers_are_those_of_the_video(trained: Path, tmp_path: Path) -> None:

@@ -70,15 +70,17 @@ _HOME_OF = {name: f"untrim.{home}" for home, names in _HOMES.items() for name in
 __all__ = sorted(_HOME_OF)
 
 
-def __getattr__(name: str) -> object:
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("untrim")
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'untrim' has no attribute '{name}'")
-    return getattr(import_module(_HOME_OF[name]), name)
-
-
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
+
+
+if not TYPE_CHECKING:  # Else type checkers would take any name for one of the module's.
+
+    def __getattr__(name: str) -> object:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("untrim")
+        if name not in _HOME_OF:
+            raise AttributeError(f"module 'untrim' has no attribute '{name}'")
+        return getattr(import_module(_HOME_OF[name]), name)

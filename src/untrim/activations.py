@@ -18,6 +18,7 @@ from numpy.lib.npyio import NpzFile
 from untrim.errors import UntrimError
 from untrim.methods.base import Activations
 from untrim.support.files import atomic_path
+from untrim.support.paths import as_path
 from untrim.support.schema import SCHEMA, check_schema
 from untrim.timeline import SnippetGrid
 
@@ -53,7 +54,7 @@ class ActivationFolder:
     """
 
     def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
+        self.path = as_path(path, "activations")
 
     def __repr__(self) -> str:
         return f"ActivationFolder({str(self.path)!r}, {len(self.names())} videos)"

@@ -21,20 +21,20 @@ from untrim.training.checkpoint import FEATURES, Run
 
 
 def localize(
-    run: Run,
-    features: FeatureFolder,
-    videos: Annotations | Sequence[str] | None = None,
+    run: Run | Path | str,
+    features: FeatureFolder | Path | str,
+    videos: Annotations | str | Sequence[str] | None = None,
     *,
-    activations: Path | None = None,
+    activations: Path | str | None = None,
     device: str = "auto",
 ) -> dict[str, list[Detection]]:
     """Find the actions of a run in videos.
 
     Args:
-        run: A finished run.
-        features: Features of the kind the run was trained on.
-        videos: The videos to look at, by name; None for all in `features`. From annotations, known durations are
-            taken too, and nothing else.
+        run: A finished run, or its folder.
+        features: The folder of features, opened or not, of the kind the run was trained on.
+        videos: The videos to look at, by name, or one of them; None for all in `features`. From annotations, known
+            durations are taken too, and nothing else.
         activations: Folder for the activation sequences (`untrim.activations`); None to write none.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
@@ -44,8 +44,10 @@ def localize(
     Raises:
         UntrimError: The run is not finished, or the features are missing, wrong or of another kind.
     """
+    run, features = Run.of(run), FeatureFolder.of(features)
+    folder = None if activations is None else ActivationFolder(activations)
     run.check_features(features)
-    names = features.names() if videos is None else list(videos)
+    names = features.names() if videos is None else [videos] if isinstance(videos, str) else list(videos)
     if not names:
         raise UntrimError("has no features of any video", where=features.path, fix="run `untrim extract` first")
     features.require(names)
@@ -61,29 +63,29 @@ def localize(
             duration = features.duration(name, len(array)) if known is None else known
             grid = features.info.grid(name)
             detections[name] = _tidy(model.localize(found, grid), duration)
-            if activations is not None:
-                ActivationFolder(activations).save(name, found, grid)
+            if folder is not None:
+                folder.save(name, found, grid)
             advance("")
     return detections
 
 
 def localize_videos(
-    run: Run,
-    videos: Sequence[Path],
-    features: Path,
+    run: Run | Path | str,
+    videos: Path | str | Sequence[Path | str],
+    features: Path | str,
     *,
-    options: Mapping[str, object] | None = None,
-    activations: Path | None = None,
+    settings: Mapping[str, object] | None = None,
+    activations: Path | str | None = None,
     device: str = "auto",
     workers: int | None = None,
 ) -> tuple[dict[str, list[Detection]], Mapping[str, str]]:
     """Find the actions of a run in video files, whose features are extracted by the recipe that the run knows.
 
     Args:
-        run: A finished run, trained on features that `untrim extract` made.
-        videos: Video files, and folders that hold some.
+        run: A finished run, or its folder, trained on features that `untrim extract` made.
+        videos: Video files, and folders that hold some; or one of them.
         features: Folder to keep the features in; what is there of them already is not extracted again.
-        options: Values of the backbone's config that the recipe does not hold, since they change no features: a
+        settings: Values of the backbone's config that the recipe does not hold, since they change no features: a
             device, the place of weights.
         activations: As in `localize`.
         device: As in `localize`.
@@ -96,9 +98,10 @@ def localize_videos(
         UntrimError: The run is not finished, or its features cannot be extracted here; or as in `extract`.
         WorkFailed: As in `extract`.
     """
+    run = Run.of(run)
     if not run.finished:
         raise UntrimError("is not trained to the end", where=run.path, fix="run `untrim train` with --resume")
-    recipe = {**run.features.recipe, **(options or {})}
+    recipe = {**run.features.recipe, **(settings or {})}
     _check_recipe(run, recipe)
     report = extract(videos, features, run.features.backbone, recipe, workers)
     names = sorted([*report.done, *report.skipped])

@@ -93,7 +93,7 @@ def test_subsets_of_a_table(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("a,run\nb,jump\nc,run\n")
     (tmp_path / "info.csv").write_text("video,numFrame,subset\nv_a,100,training\nb,90,validation\n")
     found = import_labels(
-        "lists", tmp_path / "labels.csv", subset_file=tmp_path / "info.csv", subsets={"validation": "test"}
+        "lists", str(tmp_path / "labels.csv"), subset_file=str(tmp_path / "info.csv"), subsets={"validation": "test"}
     )
     assert {name: video.subset for name, video in found.annotations.items()} == {
         "a": "training", "b": "test", "c": "training"

@@ -57,6 +57,10 @@ def test_streams_stand_side_by_side_and_nothing_is_written_twice(
         combine([f"{both.path}:rgb"], tmp_path / "out")
 
 
+def test_one_source_may_be_a_path(rgb: FeatureFolder, tmp_path: Path) -> None:
+    assert combine(rgb.path, tmp_path / "path").done == combine(str(rgb.path), str(tmp_path / "text")).done != ()
+
+
 def test_what_does_not_fit_is_said_before_anything_is_written(
     rgb: FeatureFolder, both: FeatureFolder, tmp_path: Path
 ) -> None:

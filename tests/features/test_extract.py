@@ -50,9 +50,18 @@ def videos(numbered_videos: Callable[[int], Path]) -> Path:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, videos: Path) -> Path:
     """Their features, by one worker in one run."""
     output = tmp_path_factory.mktemp("features")
-    report = extract([videos], output, options=SMALL, workers=1)
+    report = extract([videos], output, settings=SMALL, workers=1)
     assert report == ExtractionReport(tuple(f"video{index}" for index in range(8)), (), {})
     return output
+
+
+def test_text_is_one_path(videos: Path, undisturbed: Path) -> None:
+    assert (
+        extract(str(videos), str(undisturbed), settings=SMALL).skipped
+        == extract(videos, undisturbed, settings=SMALL).skipped
+    )
+    with pytest.raises(UntrimError, match=r"^nowhere: no such file"):  # not "n", "o", …
+        extract("nowhere", undisturbed, settings=SMALL)
 
 
 def test_features_are_those_of_the_backbone(videos: Path, undisturbed: Path) -> None:
@@ -91,7 +100,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path, write_video: Write
 
 def test_a_second_run_does_nothing(videos: Path, undisturbed: Path) -> None:
     before, times = contents(undisturbed), {f.name: f.stat().st_mtime_ns for f in undisturbed.glob("*.npy")}
-    report = extract([videos], undisturbed, options=SMALL)
+    report = extract([videos], undisturbed, settings=SMALL)
     assert report == ExtractionReport((), tuple(f"video{index}" for index in range(8)), {})
     assert contents(undisturbed) == before
     assert {f.name: f.stat().st_mtime_ns for f in undisturbed.glob("*.npy")} == times
@@ -101,7 +110,7 @@ def test_a_killed_run_is_completed_by_the_next(videos: Path, undisturbed: Path, 
     script = (
         "import sys; from pathlib import Path; from untrim.features.extract import extract\n"
         "if __name__ == '__main__':\n"
-        "    extract([Path(sys.argv[1])], Path(sys.argv[2]), options={'short_side': 48}, workers=2)"
+        "    extract([Path(sys.argv[1])], Path(sys.argv[2]), settings={'short_side': 48}, workers=2)"
     )
     (tmp_path / "script.py").write_text(script)
     output = tmp_path / "features"
@@ -112,14 +121,14 @@ def test_a_killed_run_is_completed_by_the_next(videos: Path, undisturbed: Path, 
     for file in output.glob("*.npy"):
         assert np.load(file).shape[1] == 594
     (output / f".video0.npy.{socket.gethostname()}-{run.pid}.tmp").write_bytes(b"half")
-    report = extract([videos], output, options=SMALL, workers=3)
+    report = extract([videos], output, settings=SMALL, workers=3)
     assert sorted([*report.done, *report.skipped]) == [f"video{index}" for index in range(8)]
     assert contents(output) == contents(undisturbed)
 
 
 def test_a_killed_worker_costs_nothing(videos: Path, undisturbed: Path, tmp_path: Path) -> None:
     reports: list[ExtractionReport] = []
-    run = threading.Thread(target=lambda: reports.append(extract([videos], tmp_path, options=SMALL, workers=1)))
+    run = threading.Thread(target=lambda: reports.append(extract([videos], tmp_path, settings=SMALL, workers=1)))
     run.start()
     wait_until(lambda: bool(list(tmp_path.glob("*.npy"))))
     for child in multiprocessing.active_children():
@@ -140,11 +149,11 @@ def test_ctrl_c_leaves_a_folder_that_can_go_on(videos: Path, tmp_path: Path, mon
     monkeypatch.setattr("untrim.features.extract._SECONDS_BETWEEN_SAVES", 0)
     monkeypatch.setattr(FeatureFolder, "save_info", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        extract([videos], tmp_path, options=SMALL, workers=1)
+        extract([videos], tmp_path, settings=SMALL, workers=1)
     assert multiprocessing.active_children() == []
     assert not list(tmp_path.glob(".*"))
     assert len(FeatureFolder.open(tmp_path).info.videos) >= 3
-    assert len(extract([videos], tmp_path, options=SMALL, workers=1).skipped) >= 3
+    assert len(extract([videos], tmp_path, settings=SMALL, workers=1).skipped) >= 3
 
 
 def test_bad_videos_stop_no_other(videos: Path, tmp_path: Path) -> None:
@@ -155,7 +164,7 @@ def test_bad_videos_stop_no_other(videos: Path, tmp_path: Path) -> None:
     for name, content in {**names, ".hidden": good, "cut": (videos / "video7.mp4").read_bytes()[:2000]}.items():
         (mixed / f"{name}.mp4").write_bytes(content)
     os.symlink(videos / "video1.mp4", os.fsencode(mixed) + b"/\xff.mp4")
-    report = extract([mixed, mixed / ".hidden.mp4"], output, options=SMALL, workers=2)
+    report = extract([mixed, mixed / ".hidden.mp4"], output, settings=SMALL, workers=2)
     assert report.done == ("a b.ü", "good")
     assert set(report.failed) == {".hidden", "empty", "noise", "text", "cut", "\udcff"}
     assert failures(output) == report.failed
@@ -167,22 +176,22 @@ def test_bad_videos_stop_no_other(videos: Path, tmp_path: Path) -> None:
     for name in (".hidden", "noise", "text", "cut", "\udcff"):
         (mixed / f"{name}.mp4").unlink()
     (mixed / "empty.mp4").write_bytes(good)
-    report = extract([mixed], output, options=SMALL, workers=1)
+    report = extract([mixed], output, settings=SMALL, workers=1)
     assert report == ExtractionReport(("empty",), ("a b.ü", "good"), {})
     assert not (output / "failures.jsonl").exists()
 
 
 def test_a_video_that_has_changed_is_done_again(tmp_path: Path, write_video: WriteVideo) -> None:
     video, output = write_video(tmp_path / "video.mp4", 30), tmp_path / "features"
-    extract([video], output, options=SMALL)
+    extract([video], output, settings=SMALL)
     before = FeatureFolder.open(output).load("video")
     write_video(video, 60, seed=3)
-    assert extract([video], output, options=SMALL).done == ("video",)
+    assert extract([video], output, settings=SMALL).done == ("video",)
     folder = FeatureFolder.open(output)
     assert len(folder.load("video")) > len(before)
     assert folder.info.videos["video"].duration == pytest.approx(60 / 25)
     video.write_bytes(b"now broken")
-    assert set(extract([video], output, options=SMALL).failed) == {"video"}
+    assert set(extract([video], output, settings=SMALL).failed) == {"video"}
     assert FeatureFolder.open(output).names() == []
     assert FeatureFolder.open(output).info.videos == {}
 
@@ -201,7 +210,7 @@ def test_a_folder_of_another_recipe_is_refused(
 ) -> None:
     before = contents(undisturbed)
     with pytest.raises(UntrimError) as caught:
-        extract([videos], undisturbed, options=options)
+        extract([videos], undisturbed, settings=options)
     assert words in str(caught.value)
     assert contents(undisturbed) == before
 
@@ -218,15 +227,19 @@ def test_what_cannot_be_done_is_refused_before_work_starts(videos: Path, tmp_pat
     with pytest.raises(UntrimError, match="at least 1"):
         extract([videos], tmp_path / "features", workers=0)
     with pytest.raises(UntrimError, match="did you mean 'short_side'"):
-        extract([videos], tmp_path / "features", options={"shortside": 48})
+        extract([videos], tmp_path / "features", settings={"shortside": 48})
     with pytest.raises(UntrimError, match="no such file"):
         extract([tmp_path / "nowhere"], tmp_path / "features")
+    with pytest.raises(UntrimError, match=r"^videos: not a path: 3"):
+        extract([videos, 3], tmp_path / "features")  # type: ignore[list-item]
+    with pytest.raises(UntrimError, match=r"^output: not a path: None"):
+        extract([videos], None)  # type: ignore[arg-type]
     assert not (tmp_path / "features").exists()
 
 
 def test_real_clips(shared_data: Path, tmp_path: Path) -> None:
     names = ["stgcn_tai_chi.mp4", "asl_eat.mkv", "ucf_v_ApplyEyeMakeup_g01_c01.avi"]
-    report = extract([shared_data / "clips" / name for name in names], tmp_path, options={"short_side": 64})
+    report = extract([shared_data / "clips" / name for name in names], tmp_path, settings={"short_side": 64})
     assert report.failed == {}
     folder = FeatureFolder.open(tmp_path)
     for name in report.done:

@@ -94,7 +94,7 @@ def test_every_kind_of_bad_video(videos: Path, tmp_path: Path) -> None:
     shutil.copy(videos / "video0.mp4", mixed / "named.txt")
     os.symlink("/proc/self/mem", mixed / "unreadable.mp4")
     named = [mixed, mixed / "named.txt"]
-    report = extract(named, tmp_path / "features", options=SMALL, workers=2)
+    report = extract(named, tmp_path / "features", settings=SMALL, workers=2)
     assert report.done == ("damaged", "named")
     assert report.failed.keys() == {"zero", "cut", "text", "sound", "unreadable"}
     reasons = {"zero": "is empty", "sound": "only audio", "unreadable": "Input/output error"}
@@ -103,8 +103,8 @@ def test_every_kind_of_bad_video(videos: Path, tmp_path: Path) -> None:
     for name in report.failed:
         (mixed / f"{name}.mp4").unlink()
         (mixed / f"{name}.mp4").write_bytes(good)
-    assert extract(named, tmp_path / "features", options=SMALL, workers=2).failed == {}
-    extract(named, tmp_path / "undisturbed", options=SMALL, workers=1)
+    assert extract(named, tmp_path / "features", settings=SMALL, workers=2).failed == {}
+    extract(named, tmp_path / "undisturbed", settings=SMALL, workers=1)
     assert contents(tmp_path / "features") == contents(tmp_path / "undisturbed")
 
 
@@ -112,7 +112,7 @@ def test_every_kind_of_bad_video(videos: Path, tmp_path: Path) -> None:
 def test_a_video_that_may_not_be_read(videos: Path, tmp_path: Path) -> None:
     video = shutil.copy(videos / "video0.mp4", tmp_path)
     Path(video).chmod(0)
-    assert "Permission denied" in extract([Path(video)], tmp_path / "features", options=SMALL).failed["video0"]
+    assert "Permission denied" in extract([Path(video)], tmp_path / "features", settings=SMALL).failed["video0"]
 
 
 def test_a_video_that_kills_its_process_and_one_that_vanishes(
@@ -182,13 +182,13 @@ def test_a_full_disk_is_one_line_and_can_be_gone_on_from(
     for file in output.glob("*.npy"):
         assert np.load(file).shape[1] == 594
     ballast.unlink()
-    assert extract([videos], output, options=SMALL, workers=1).failed == {}
-    extract([videos], tmp_path / "undisturbed", options=SMALL, workers=1)
+    assert extract([videos], output, settings=SMALL, workers=1).failed == {}
+    extract([videos], tmp_path / "undisturbed", settings=SMALL, workers=1)
     assert contents(output) == contents(tmp_path / "undisturbed")
 
 
 def test_a_second_run_in_the_same_folder_is_refused(videos: Path, tmp_path: Path) -> None:
     tmp_path.joinpath("features").mkdir()
     with locked(tmp_path / "features"), pytest.raises(UntrimError, match="another run works in this folder"):
-        extract([videos], tmp_path / "features", options=SMALL)
+        extract([videos], tmp_path / "features", settings=SMALL)
     assert contents(tmp_path / "features") == {}

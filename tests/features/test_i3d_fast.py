@@ -44,7 +44,7 @@ def test_int8_is_near_and_knows_what_it_is_made_for(weights: Path, write_video: 
     pytest.importorskip("nncf")
     videos = [write_video(tmp_path / f"video{index}.mp4", 60, seed=index) for index in range(3)]
     file = tmp_path / "int8.safetensors"
-    agreement = quantize_i3d(videos, file, options=TINY, snippets=6)
+    agreement = quantize_i3d(videos, file, settings=TINY, snippets=6)
     assert (agreement.calibrated_on, len(agreement.cosines)) == (4, 2)
     assert min(agreement.cosines) > 0.9
     assert str(agreement).startswith("calibrated on 4 snippets; cosine similarity to float32 on 2 others: mean 0.9")
@@ -64,9 +64,9 @@ def test_too_little_to_calibrate_on(weights: Path, write_video: WriteVideo, tmp_
     pytest.importorskip("nncf")
     video = write_video(tmp_path / "video.mp4", 20)
     with pytest.raises(UntrimError, match="2 snippets are too few"):
-        quantize_i3d([video], tmp_path / "int8.safetensors", options=TINY)
+        quantize_i3d([video], tmp_path / "int8.safetensors", settings=TINY)
     with pytest.raises(UntrimError, match=r"should end in \.safetensors"):
-        quantize_i3d([video], tmp_path / "int8.xml", options=TINY)
+        quantize_i3d([video], tmp_path / "int8.xml", settings=TINY)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["video.mp4"]
 
 

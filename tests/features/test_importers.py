@@ -108,7 +108,7 @@ def test_basnet(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
         subset = "test" if "test" in name else "train"
         saved(source / subset, {name: array}, subfolder="rgb")
         saved(source / subset, {name: array[: len(array) - (subset == "test")] + 1}, subfolder="flow")
-    import_features("basnet", [source], tmp_path / "out")
+    import_features("basnet", str(source), str(tmp_path / "out"))
     wanted = {name: np.concatenate([array, array + 1], axis=1) for name, array in arrays.items()}
     wanted[NAMES[2]] = wanted[NAMES[2]][:-1]
     folder = check(tmp_path / "out", wanted)

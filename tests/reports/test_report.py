@@ -15,6 +15,7 @@ from untrim.errors import UntrimError
 from untrim.reports.html import write_report
 from untrim.support.files import write_json
 from untrim.timeline import Detection, Instance, Segment
+from untrim.training.checkpoint import Run
 
 
 @dataclass
@@ -101,6 +102,13 @@ def test_it_is_a_page_that_loads_nothing_and_runs_nothing(inputs):
 def test_the_same_input_gives_the_same_page(inputs):
     first = report(inputs).source
     assert report(inputs, output=inputs.folder / "again.html").source == first
+
+
+def test_text_and_a_run_do_as_well_as_paths(inputs):
+    page = write_report(**inputs.arguments).read_bytes()
+    texts = {name: str(path) for name, path in inputs.arguments.items()}
+    assert write_report(**texts).read_bytes() == page
+    assert write_report(**{**texts, "run": Run.open(texts["run"])}).read_bytes() == page
 
 
 def test_bars_lie_where_their_times_are(inputs):

@@ -90,8 +90,8 @@ def test_extraction_joins_a_cluster_and_outlives_a_worker(
     assert "1 videos failed, listed in" in error.decode()
     assert (output / "failures.jsonl").exists()
     (videos / "bad.mp4").unlink()
-    assert len(extract([videos], output, options={"short_side": 48}).skipped) == 4  # Another engine, the same folder.
-    extract([videos], tmp_path / "undisturbed", options={"short_side": 48}, workers=1)
+    assert len(extract([videos], output, settings={"short_side": 48}).skipped) == 4  # Another engine, the same folder.
+    extract([videos], tmp_path / "undisturbed", settings={"short_side": 48}, workers=1)
     assert {file.name: file.read_bytes() for file in output.iterdir()} == {
         file.name: file.read_bytes() for file in (tmp_path / "undisturbed").iterdir()
     }

@@ -180,7 +180,7 @@ def test_killed_run_resumes_to_the_same_corpus(corpus: tuple[Path, Annotations],
     annotations = render_corpus(tmp_path, SMALL, workers=1)
     assert dict(annotations) == dict(corpus[1])
     assert decode(tmp_path) == decode(corpus[0])
-    render_corpus(tmp_path, SMALL, workers=1)  # Nothing left to do, and nothing left over.
+    render_corpus(str(tmp_path), SMALL, workers=1)  # Nothing left to do, and nothing left over.
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in before.items())
     assert sorted(path.suffix for path in (tmp_path / "videos").iterdir()) == [".mp4"] * SMALL.videos
 

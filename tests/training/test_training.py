@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,6 +42,35 @@ def test_training_learns_and_leaves_a_complete_run(corpus: tuple[FeatureFolder, 
         assert best.segment.tiou(video.instances[0].segment) > 0.5
         with np.load(tmp_path / "activations" / f"{name}.npz") as arrays:
             assert arrays["cas"].shape == (len(corpus[0].load(name)), 3)
+
+
+def test_paths_do_as_well_as_objects(corpus: tuple[FeatureFolder, Annotations], tmp_path: Path) -> None:
+    short = {**SETTINGS, "iterations": 2}
+    write_annotations(corpus[1], tmp_path / "labels.json")
+    train("wsad", [corpus], tmp_path / "objects", settings=short)
+    train("wsad", [(str(corpus[0].path), tmp_path / "labels.json")], str(tmp_path / "paths"), settings=short)
+    assert (tmp_path / "objects/model.safetensors").read_bytes() == (tmp_path / "paths/model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        ([], "sources: nothing to train on"),
+        (("a", "b"), "sources: not a pair of features and annotations: 'a'"),
+        ("ab", "sources: not a list of pairs"),
+        (None, "sources: not a list of pairs"),
+        ([("a",)], "sources: not a pair of features"),
+        ([("a", "b")], "a: has no features.json"),
+        ([(3, "b")], "features: not a path: 3"),
+    ],
+    ids=repr,
+)
+def test_wrong_sources_are_one_line(sources: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UntrimError) as error:
+        train("wsad", sources, tmp_path / "run")
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "run").exists()
 
 
 def test_same_seed_same_weights(corpus: tuple[FeatureFolder, Annotations], tmp_path: Path) -> None:

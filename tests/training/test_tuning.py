@@ -120,4 +120,6 @@ def test_a_space_is_read_as_a_person_means_it() -> None:
 def test_wrong_spaces_are_refused(corpus: Corpus, tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UntrimError, match=message):
         tune("wsad", [corpus], tmp_path / "out", search=[text])
+    with pytest.raises(UntrimError, match=message):  # one text is not a row of letters
+        tune("wsad", [corpus], tmp_path / "out", search=text)
     assert not (tmp_path / "out").exists()

@@ -10,12 +10,14 @@ from untrim.annotations import activitynet, csv, thumos14
 from untrim.annotations.detections import Detections
 from untrim.annotations.model import Annotations, Video
 from untrim.errors import UntrimError
+from untrim.support.paths import as_path
 from untrim.timeline import Detection
 
 __all__ = [
     "Annotations",
     "Detections",
     "Video",
+    "annotations_of",
     "read_annotations",
     "read_detections",
     "write_annotations",
@@ -29,15 +31,26 @@ def read_annotations(path: Path | str) -> Annotations:
     Raises:
         UntrimError: The file is missing, of another kind, or wrong inside.
     """
-    if Path(path).is_dir():
-        return thumos14.read_thumos14(Path(path))
-    return csv.read_annotations_csv(Path(path)) if _is_csv(path) else activitynet.read_annotations_json(Path(path))
+    path = as_path(path, "annotations")
+    if path.is_dir():
+        return thumos14.read_thumos14(path)
+    return csv.read_annotations_csv(path) if _is_csv(path) else activitynet.read_annotations_json(path)
+
+
+def annotations_of(given: Annotations | Path | str) -> Annotations:
+    """`given` itself, or what is read from that path.
+
+    Raises:
+        UntrimError: As for `read_annotations`.
+    """
+    return given if isinstance(given, Annotations) else read_annotations(given)
 
 
 def write_annotations(annotations: Annotations, path: Path | str) -> None:
     """Write annotations as ActivityNet JSON or CSV."""
+    path = as_path(path, "annotations")
     write = csv.write_annotations_csv if _is_csv(path) else activitynet.write_annotations_json
-    write(annotations, Path(path))
+    write(annotations, path)
 
 
 def read_detections(path: Path | str) -> Detections:
@@ -46,17 +59,19 @@ def read_detections(path: Path | str) -> Detections:
     Raises:
         UntrimError: The file is missing, of another kind, or wrong inside.
     """
-    return csv.read_detections_csv(Path(path)) if _is_csv(path) else activitynet.read_detections_json(Path(path))
+    path = as_path(path, "detections")
+    return csv.read_detections_csv(path) if _is_csv(path) else activitynet.read_detections_json(path)
 
 
 def write_detections(detections: Mapping[str, Sequence[Detection]], path: Path | str) -> None:
     """Write detections by video as ActivityNet results JSON or CSV."""
+    path = as_path(path, "detections")
     write = csv.write_detections_csv if _is_csv(path) else activitynet.write_detections_json
-    write(detections, Path(path))
+    write(detections, path)
 
 
-def _is_csv(path: Path | str) -> bool:
-    suffix = Path(path).suffix.lower()
+def _is_csv(path: Path) -> bool:
+    suffix = path.suffix.lower()
     if suffix not in (".json", ".csv"):
         raise UntrimError(f"has ending '{suffix}'", where=path, fix="use .json (ActivityNet) or .csv")
     return suffix == ".csv"

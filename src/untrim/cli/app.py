@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from untrim.errors import UntrimError
-
-if TYPE_CHECKING:
-    from untrim.annotations import Annotations
-    from untrim.features.store import FeatureFolder
 
 _PANELS = {
     "Start": ("demo",),
@@ -90,24 +86,14 @@ Settings = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help=
 Subset = Annotated[str, typer.Option(help="Subset of the annotations.")]
 
 
-def check_pairs(features: list[Path], annotations: list[Path]) -> None:
-    """Refuse repeated -f and -a that are not as many of one as of the other."""
+def pair_up(features: list[Path], annotations: list[Path]) -> list[tuple[Path, Path]]:
+    """Feature folders, each with its annotations, as given by repeated -f and -a.
+
+    Raises:
+        UntrimError: Unequal numbers of them.
+    """
     if len(features) != len(annotations):
         raise UntrimError(
             f"{len(features)} feature folders and {len(annotations)} annotation files", fix="give one -a for each -f"
         )
-
-
-def read_sources(features: list[Path], annotations: list[Path]) -> list[tuple[FeatureFolder, Annotations]]:
-    """Feature folders, each with its annotations, as given by repeated -f and -a.
-
-    Raises:
-        UntrimError: Not as many of one as of the other, or one cannot be read.
-    """
-    from untrim.annotations import read_annotations
-    from untrim.features.store import FeatureFolder
-
-    check_pairs(features, annotations)
-    return [
-        (FeatureFolder.open(folder), read_annotations(file)) for folder, file in zip(features, annotations, strict=True)
-    ]
+    return list(zip(features, annotations, strict=True))

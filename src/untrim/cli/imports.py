@@ -68,14 +68,13 @@ def features(
     backbone: Annotated[str | None, typer.Option(help="What made the features.")] = None,
 ) -> None:
     """Turn features that others extracted into a feature folder; resumes by itself."""
-    from untrim.annotations import read_annotations
     from untrim.features.importers import import_features
 
     report = import_features(
         layout,
         sources,
         output,
-        annotations=None if annotations is None else read_annotations(annotations),
+        annotations=annotations,
         fps=fps,
         snippet_frames=snippet_frames,
         stride_frames=stride_frames,

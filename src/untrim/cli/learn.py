@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from untrim.cli.app import AnnotationFiles, Device, FeatureFolders, Settings, Subset, app, read_sources
+from untrim.cli.app import AnnotationFiles, Device, FeatureFolders, Settings, Subset, app, pair_up
 from untrim.errors import UntrimError, WorkFailed
 
 EngineName = Literal["local", "ray"]
@@ -52,7 +52,7 @@ def extract(
     videos: Annotated[list[Path], typer.Argument(help="Video files, or folders of them.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Feature folder to write.")],
     backbone: Annotated[str, typer.Option(help="hoghof, i3d, hf:NAME_OR_PATH, …")] = "hoghof",
-    set_: Settings = [],  # noqa: B006
+    settings: Settings = [],  # noqa: B006
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")] = None,
     engine: Annotated[EngineName, typer.Option(help="Where they run: this machine, or a Ray cluster.")] = "local",
     address: Annotated[str | None, typer.Option(help="Ray cluster to join, host:port or auto.")] = None,
@@ -62,16 +62,16 @@ def extract(
     from untrim.features.extract import extract
     from untrim.support.settings import parse_settings
 
-    settings = parse_settings(set_)
+    values = parse_settings(settings)
     if engine == "ray":
         from untrim.support.ray_workers import ray_engine
 
         with ray_engine(address, gpus) as cluster:
-            report = extract(videos, output, backbone, settings, workers, cluster)
+            report = extract(videos, output, backbone, values, workers, cluster)
     elif address is not None or gpus:
         raise UntrimError("--address and --gpus are of a Ray cluster", fix="add --engine ray")
     else:
-        report = extract(videos, output, backbone, settings, workers)
+        report = extract(videos, output, backbone, values, workers)
     print(f"{len(report.done)} extracted, {len(report.skipped)} were there: {output}")
     _complain_of(report.failed, output)
 
@@ -85,7 +85,7 @@ def train(
     recipe: Annotated[
         str | None, typer.Option(help="Preset, recipe or YAML file; none: the project's defaults.")
     ] = None,
-    set_: Settings = [],  # noqa: B006
+    settings: Settings = [],  # noqa: B006
     subset: Subset = "training",
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the output folder.")] = False,
@@ -102,14 +102,12 @@ def train(
     from untrim.training.parallel import is_first
     from untrim.training.tracking import describe_outcome
 
-    sources = read_sources(features, annotations)
-    settings = parse_settings(set_)
     run = train(
         method,
-        sources,
+        pair_up(features, annotations),
         output,
         recipe=recipe,
-        settings=settings,
+        settings=parse_settings(settings),
         subset=subset,
         seed=seed,
         resume=resume,
@@ -140,17 +138,15 @@ def localize(
     save_activations: Annotated[
         bool, typer.Option("--save-activations", help="Write activations/ beside the detections, for the report.")
     ] = False,
-    set_: Annotated[
+    settings: Annotated[
         list[str], typer.Option("--set", metavar="KEY=VALUE", help="With VIDEOS: a value for the backbone; repeatable.")
     ] = [],  # noqa: B006
     device: Device = "auto",
 ) -> None:
     """Find the actions of a run in videos: in feature folders, or in video files."""
     from untrim.annotations import read_annotations, write_detections
-    from untrim.features.store import FeatureFolder
     from untrim.pipeline import localize, localize_videos
     from untrim.support.settings import parse_settings
-    from untrim.training.checkpoint import Run
 
     activations = output.parent / "activations" if save_activations else None
     failed: Mapping[str, str] = {}
@@ -158,16 +154,14 @@ def localize(
         if annotations is not None:
             raise UntrimError("-a chooses among the videos of a feature folder", fix="name the video files alone")
         kept = features or output.with_name(f"{output.stem}-features")
-        options = parse_settings(set_)
-        found, failed = localize_videos(
-            Run.open(run), videos, kept, options=options, activations=activations, device=device
-        )
+        values = parse_settings(settings)
+        found, failed = localize_videos(run, videos, kept, settings=values, activations=activations, device=device)
     elif features is not None:
-        if set_:
+        if settings:
             raise UntrimError("--set is for extracting features of video files", fix="name video files, or drop it")
         kept = features
         names = None if annotations is None else read_annotations(annotations).subset(subset)
-        found = localize(Run.open(run), FeatureFolder.open(features), names, activations=activations, device=device)
+        found = localize(run, features, names, activations=activations, device=device)
     else:
         raise UntrimError("nothing to look at", fix="name video files, or a feature folder with -f")
     write_detections(found, output)

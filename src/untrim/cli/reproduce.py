@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from untrim.cli.app import Protocol, Settings, app, check_pairs
+from untrim.cli.app import Protocol, Settings, app, pair_up
 
 Dataset = Literal["thumos14", "activitynet12", "activitynet13"]
 
@@ -31,7 +31,7 @@ def reproduce(
     recipe: Annotated[
         str | None, typer.Option(help="Preset or recipe that rows are laid over; none: the project's defaults.")
     ] = None,
-    set_: Settings = [],  # noqa: B006
+    settings: Settings = [],  # noqa: B006
     dataset: Annotated[Dataset | None, typer.Option(help="Which dataset this is: shows its published figures.")] = None,
     segments: Annotated[
         Path | None, typer.Option(help="Annotations with the training segments, for the supervised upper bound.")
@@ -52,11 +52,11 @@ def reproduce(
     from untrim.reproduction.writing import markdown, write_table
     from untrim.support.settings import parse_settings
 
-    check_pairs(features, annotations)
+    pair_up(features, annotations)
     found = find_table(table)
     data = Data(tuple(features), tuple(annotations), segments, subset, evaluated, protocol)
     chosen = chosen_rows(found, rows, data)
-    todo = jobs_of(chosen, found, data, output / table.replace(":", "-"), seeds, recipe, parse_settings(set_))
+    todo = jobs_of(chosen, found, data, output / table.replace(":", "-"), seeds, recipe, parse_settings(settings))
     if dry_run:
         seconds = estimate(todo)
         for name, cost in seconds.items():

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from untrim.cli.app import AnnotationFiles, Device, FeatureFolders, Settings, Subset, app, read_sources
+from untrim.cli.app import AnnotationFiles, Device, FeatureFolders, Settings, Subset, app, pair_up
 
 
 @app.command()
@@ -22,7 +22,7 @@ def tune(
         typer.Option("--search", metavar="KEY=VALUES", help="low..high, low..high:log or a|b|c; repeatable."),
     ] = [],  # noqa: B006
     recipe: Annotated[str | None, typer.Option(help="Preset or YAML file; none: the project's defaults.")] = None,
-    set_: Settings = [],  # noqa: B006
+    settings: Settings = [],  # noqa: B006
     subset: Subset = "training",
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
     device: Device = "auto",
@@ -31,11 +31,18 @@ def tune(
     from untrim.support.settings import parse_settings
     from untrim.training.tuning import BEST, tune
 
-    sources, settings = read_sources(features, annotations), parse_settings(set_)
     found = tune(
-        method, sources, output, trials=trials, search=search, recipe=recipe, settings=settings, subset=subset,
-        seed=seed, device=device,
-    )  # fmt: skip
+        method,
+        pair_up(features, annotations),
+        output,
+        trials=trials,
+        search=search,
+        recipe=recipe,
+        settings=parse_settings(settings),
+        subset=subset,
+        seed=seed,
+        device=device,
+    )
     failed = f", {found.failed} of them failed" if found.failed else ""
     print(f"{found.trials} trials{failed}; best score {found.score:.4f}: {found.run}")
     print("\n".join(f"  {key} = {value}" for key, value in found.values.items()))

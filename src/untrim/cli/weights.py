@@ -46,11 +46,11 @@ def quantize(
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write, .safetensors.")],
     stream: Annotated[Literal["rgb", "flow"], typer.Option(help="Stream to quantize.")] = "rgb",
     snippets: Annotated[int, typer.Option(min=3, help="Snippets to take.")] = 48,
-    set_: Settings = [],  # noqa: B006
+    settings: Settings = [],  # noqa: B006
 ) -> None:
     """Turn I3D into 8-bit integers, for more speed on a CPU (extra `fast`)."""
     from untrim.features.backbones.i3d_int8 import quantize_i3d
     from untrim.support.settings import parse_settings
 
-    print(quantize_i3d(videos, output, stream, parse_settings(set_), snippets))
+    print(quantize_i3d(videos, output, stream, parse_settings(settings), snippets))
     print(f"use it: untrim extract … --backbone i3d --set {stream}_weights={output}")

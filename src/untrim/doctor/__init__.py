@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from untrim.doctor.finding import Finding, describe, from_error
 from untrim.errors import UntrimError
+from untrim.support.paths import as_path
 
 __all__ = ["Finding", "check_up", "describe"]
 
@@ -16,10 +17,10 @@ T = TypeVar("T")
 
 def check_up(
     *,
-    features: Path | None = None,
-    annotations: Path | None = None,
-    run: Path | None = None,
-    videos: Path | None = None,
+    features: Path | str | None = None,
+    annotations: Path | str | None = None,
+    run: Path | str | None = None,
+    videos: Path | str | None = None,
     subset: str | None = None,
 ) -> list[Finding]:
     """Look at the machine, and at what is given, by itself and together. Every feature file is read once, in pieces.
@@ -42,9 +43,9 @@ def check_up(
     from untrim.features.store import FeatureFolder
     from untrim.training.checkpoint import Run
 
-    found: list[Finding] = list(check_environment(features or run or Path()))
+    found: list[Finding] = list(check_environment(as_path(features or run or ".", "features")))
 
-    def opened(check: str, read: Callable[[Path], T], path: Path | None) -> T | None:
+    def opened(check: str, read: Callable[[Path | str], T], path: Path | str | None) -> T | None:
         try:
             return None if path is None else read(path)
         except UntrimError as error:
@@ -66,5 +67,5 @@ def check_up(
     if trained is not None:
         found += check_run(trained, folder, labels)
     if videos is not None:
-        found += check_videos(videos, snippets, labels)
+        found += check_videos(as_path(videos, "videos"), snippets, labels)
     return found

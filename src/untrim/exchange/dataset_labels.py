@@ -18,6 +18,7 @@ from untrim.annotations.thumos14 import LABEL_ERRORS, read_thumos14
 from untrim.errors import UntrimError, listing, nearest
 from untrim.exchange.labelled_videos import read_folder
 from untrim.support.files import read_json, read_text
+from untrim.support.paths import as_path
 
 LAYOUTS = ("thumos14", "activitynet", "lists", "videos")
 
@@ -53,12 +54,12 @@ class LabelImport:
 
 def import_labels(
     layout: str,
-    source: Path,
+    source: Path | str,
     *,
     subsets: Mapping[str, str] | None = None,
-    subset_file: Path | None = None,
-    fps_file: Path | None = None,
-    labels: Path | None = None,
+    subset_file: Path | str | None = None,
+    fps_file: Path | str | None = None,
+    labels: Path | str | None = None,
 ) -> LabelImport:
     """Read labels in a published layout.
 
@@ -79,30 +80,30 @@ def import_labels(
         raise UntrimError(f"unknown layout '{layout}'", fix=nearest(layout, LAYOUTS))
     if (labels is not None) != (layout == "videos"):
         raise UntrimError("--labels goes with --layout videos, and that needs it", where=source)
-    notes: list[str] = []
+    source, notes = as_path(source, "source"), list[str]()
     if layout == "thumos14":
         found = read_thumos14(source)
         fps_file = fps_file or (source / "fps_dict.json" if (source / "fps_dict.json").is_file() else None)
     elif layout == "activitynet":
-        found, notes = _activitynet(source, subset_file)
+        found, notes = _activitynet(source, subsets_known=subset_file is not None)
     elif layout == "lists":
         found = read_lists(source)
     else:
-        found, notes = read_folder(source, read_annotations_csv(labels or source))
+        found, notes = read_folder(source, read_annotations_csv(as_path(labels, "labels")))
     if subset_file is not None:
-        found = _with_subsets(found, subset_file)
+        found = _with_subsets(found, as_path(subset_file, "subset_file"))
     if fps_file is not None:
-        found = _with_fps(found, fps_file)
+        found = _with_fps(found, as_path(fps_file, "fps_file"))
     published = _published(layout, found)
     notes = [*_counts(found, published), *notes, *_errors(layout, found), *map(str, find_oddities(found))]
     return LabelImport(_renamed(found, subsets or {}), tuple(notes))
 
 
-def _activitynet(source: Path, subset_file: Path | None) -> tuple[Annotations, list[str]]:
+def _activitynet(source: Path, *, subsets_known: bool) -> tuple[Annotations, list[str]]:
     found = read_annotations_json(source)
     if {video.subset for video in found.values()} == {""}:
         unknown = ["the file knows no subsets: give --subset-file, or --subset =training for all"]
-        return found, unknown if subset_file is None else []
+        return found, [] if subsets_known else unknown
     if len({video.fps for video in found.values()}) > 1 or found[next(iter(found))].fps is None:
         return found, []
     note = f"the file says {found[next(iter(found))].fps:g} fps of every video, which nobody measured: left out"

@@ -11,6 +11,7 @@ from untrim.features.importers.target import Array, ImportReport, Target, Timing
 from untrim.features.store import FeatureFolder
 from untrim.support.files import make_folder, remove_leftovers
 from untrim.support.locks import locked
+from untrim.support.paths import as_path, as_paths
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Part:
         return {stream: stored[:, slice(*of[stream])] for stream in self.streams}
 
 
-def combine(sources: Sequence[str], output: Path) -> ImportReport:
+def combine(sources: Path | str | Sequence[Path | str], output: Path | str) -> ImportReport:
     """Write the streams of several feature folders into one; what is there already and the same is left as it is.
 
     Args:
@@ -64,7 +65,8 @@ def combine(sources: Sequence[str], output: Path) -> ImportReport:
         UntrimError: A source is no feature folder, snippets lie elsewhere in time, two streams have one name, no video
             is in all sources, or `output` holds other features, is worked in by another run, or cannot be written.
     """
-    parts = [Part.parse(source) for source in sources]
+    texts, output = [str(source) for source in as_paths(sources, "sources")], as_path(output, "output")
+    parts = [Part.parse(text) for text in texts]
     names = [stream for part in parts for stream in part.streams]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UntrimError(f"stream '{twice[0]}' comes from two folders", fix="name one of each: FOLDER:STREAM")
@@ -78,7 +80,7 @@ def combine(sources: Sequence[str], output: Path) -> ImportReport:
             )
     in_all = set.intersection(*(set(part.folder.names()) for part in parts))
     if not in_all:
-        raise UntrimError(f"no video has features in all of {', '.join(sources)}", fix="extract the same videos")
+        raise UntrimError(f"no video has features in all of {', '.join(texts)}", fix="extract the same videos")
     left_out = set.union(*(set(part.folder.names()) for part in parts)) - in_all
     notes = (f"{len(left_out)} videos are not in all folders: {listing(sorted(left_out))}",) if left_out else ()
     center = info.first_center_seconds * info.fps

@@ -23,6 +23,7 @@ from untrim.features.backbones import Backbone, BackboneConfig, load_backbone
 from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoInfo
 from untrim.support.files import make_folder, remove_leftovers, write_text
 from untrim.support.locks import locked
+from untrim.support.paths import as_path, as_paths
 from untrim.support.progress import progress
 from untrim.support.workers import Died, Engine, Local, work_off
 from untrim.video.decode import VideoFile, find_videos
@@ -52,10 +53,10 @@ class ExtractionReport:
 
 
 def extract(
-    videos: Sequence[Path],
-    output: Path,
+    videos: Path | str | Sequence[Path | str],
+    output: Path | str,
     backbone: str = "hoghof",
-    options: Mapping[str, object] | None = None,
+    settings: Mapping[str, object] | None = None,
     workers: int | None = None,
     engine: Engine | None = None,
 ) -> ExtractionReport:
@@ -66,28 +67,28 @@ def extract(
     ``if __name__ == "__main__":``. One run at a time works in a folder.
 
     Args:
-        videos: Video files, and folders that hold some.
+        videos: Video files, and folders that hold some; or one of them.
         output: Feature folder, new or of the same recipe.
         backbone: Name of a backbone (`untrim.features.backbones`).
-        options: Values of its config that differ from the defaults.
+        settings: Values of its config that differ from the defaults.
         workers: Processes, each with one thread; None for as many as the engine has room for.
         engine: Where they run; None for this machine.
 
     Raises:
-        UntrimError: No videos, two with the same name, unknown backbone or option, or `output` cannot be written,
+        UntrimError: No videos, two with the same name, unknown backbone or setting, or `output` cannot be written,
             holds features of another recipe, or is worked in by another run.
         WorkFailed: No space left, or processes cannot be started. What is done is kept.
     """
-    found = find_videos([Path(video) for video in videos])
+    found = find_videos(as_paths(videos, "videos"))
     if workers is not None and workers < 1:
         raise UntrimError(f"{workers} workers", fix="use at least 1")
-    info = load_backbone(backbone, options).info(backbone)
-    output, engine = Path(output), engine or Local()
+    info = load_backbone(backbone, settings).info(backbone)
+    output, engine = as_path(output, "output"), engine or Local()
     with _full_disk_is_no_mistake():
         make_folder(output)
         with locked(output):
             folder = _open(output, info)
-            return _complete(folder, found, _Extractor(output, backbone, options), workers or engine.room, engine)
+            return _complete(folder, found, _Extractor(output, backbone, settings), workers or engine.room, engine)
 
 
 def _complete(
@@ -120,14 +121,14 @@ def _complete(
 class _Extractor:
     """What a worker does with a video; the backbone is built in the worker, once."""
 
-    def __init__(self, output: Path, name: str, options: Mapping[str, object] | None) -> None:
-        self._output, self._name, self._options = output, name, options
+    def __init__(self, output: Path, name: str, settings: Mapping[str, object] | None) -> None:
+        self._output, self._name, self._settings = output, name, settings
 
     @cached_property
     def _backbone(self) -> Backbone[BackboneConfig]:
         cv2.setNumThreads(1)
         try:
-            return load_backbone(self._name, self._options)
+            return load_backbone(self._name, self._settings)
         except UntrimError as error:  # It could be loaded where the run was started: this machine lacks something.
             raise WorkFailed(f"in a worker: {error.what}", where=error.where, fix=error.fix) from error
 
@@ -183,7 +184,7 @@ def _open(path: Path, info: FeatureInfo) -> FeatureFolder:
         raise UntrimError(
             f"the folder holds features of another recipe: {difference}",
             where=path / INFO_NAME,
-            fix="name another folder, or extract with the same options",
+            fix="name another folder, or extract with the same settings",
         )
     return folder
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from untrim.errors import UntrimError, listing
 from untrim.support.files import atomic_path, write_json
+from untrim.support.paths import as_path
 from untrim.support.schema import read_object
 from untrim.support.validation import validate
 from untrim.timeline import SnippetGrid
@@ -104,8 +105,17 @@ class FeatureFolder:
         info: Contents of its ``features.json``.
     """
 
-    def __init__(self, path: Path, info: FeatureInfo) -> None:
-        self.path, self.info = path, info
+    def __init__(self, path: Path | str, info: FeatureInfo) -> None:
+        self.path, self.info = as_path(path, "features"), info
+
+    @classmethod
+    def of(cls, given: FeatureFolder | Path | str) -> FeatureFolder:
+        """`given` itself, or the folder at that path.
+
+        Raises:
+            UntrimError: As for `open`.
+        """
+        return given if isinstance(given, FeatureFolder) else cls.open(given)
 
     @classmethod
     def open(cls, path: Path | str) -> FeatureFolder:
@@ -114,7 +124,7 @@ class FeatureFolder:
         Raises:
             UntrimError: No such folder, or its ``features.json`` is missing or wrong.
         """
-        path = Path(path)
+        path = as_path(path, "features")
         if not (path / INFO_NAME).is_file():
             raise UntrimError(
                 f"has no {INFO_NAME}", where=path, fix="name a feature folder that `untrim extract` wrote"

@@ -19,6 +19,7 @@ from untrim.reports import timelines
 from untrim.reports.inputs import Evaluation, read_evaluations
 from untrim.reports.pages import write_page
 from untrim.reports.plots import BOX, Chart, colors, line_chart
+from untrim.support.paths import as_path
 from untrim.support.schema import read_object
 from untrim.timeline import Detection
 from untrim.training.checkpoint import Run
@@ -47,21 +48,21 @@ class ClassResult:
 
 
 def write_report(
-    run: Path,
+    run: Run | Path | str,
     *,
-    detections: Path,
-    annotations: Path,
-    evaluation: Path | None,
-    videos: Path | None,
-    output: Path,
+    detections: Path | str,
+    annotations: Path | str,
+    evaluation: Path | str | None = None,
+    videos: Path | str | None = None,
+    output: Path | str,
     subset: str = "validation",
-    comparisons: Mapping[str, Path] | None = None,
+    comparisons: Mapping[str, Path | str] | None = None,
     max_videos: int = 12,
 ) -> Path:
     """Write the report on a run: one HTML file that loads nothing else, and is the same for the same input.
 
     Args:
-        run: The run folder.
+        run: The run, or its folder.
         detections: What the run found; activation sequences are taken from ``activations/`` beside it.
         annotations: Ground truth.
         evaluation: What `untrim evaluate --json` wrote; None leaves the tables out.
@@ -79,7 +80,9 @@ def write_report(
     """
     if max_videos < 0:
         raise UntrimError(f"{max_videos} videos cannot be drawn", fix="name 0 or more")
-    trained, truth = Run.open(run), read_annotations(annotations).subset(subset)
+    detections, annotations = as_path(detections, "detections"), as_path(annotations, "annotations")
+    films, output = None if videos is None else as_path(videos, "videos"), as_path(output, "output")
+    trained, truth = Run.of(run), read_annotations(annotations).subset(subset)
     found = _in_subset(read_detections(detections), truth, detections)
     results = _results(trained.method.upper(), evaluation, comparisons or {}, subset)
     metrics = read_metrics(trained.path / METRICS)
@@ -92,7 +95,7 @@ def write_report(
         found,
         quality,
         ActivationFolder(detections.parent / "activations"),
-        videos,
+        films,
     )
     instances = sum(len(video.instances) for video in truth.values())
     return write_page(
@@ -135,13 +138,14 @@ def _in_subset(found: Found, truth: Annotations, source: Path) -> dict[str, Sequ
 
 
 def _results(
-    own: str, evaluation: Path | None, comparisons: Mapping[str, Path], subset: str
+    own: str, evaluation: Path | str | None, comparisons: Mapping[str, Path | str], subset: str
 ) -> list[tuple[str, Evaluation]]:
     """Evaluations by name, the run's own first; empty if it has none."""
     if own in comparisons or (comparisons and evaluation is None):
         what = f"a comparison is named '{own}', as the run" if own in comparisons else "nothing to compare with"
         raise UntrimError(what, fix="give the run's own evaluation, and other names to the others")
-    paths = {} if evaluation is None else {own: evaluation, **comparisons}
+    files = {} if evaluation is None else {own: evaluation, **comparisons}
+    paths = {name: as_path(file, f"evaluation of {name}") for name, file in files.items()}
     return list(read_evaluations(paths, subset).items())
 
 

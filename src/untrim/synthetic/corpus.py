@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from untrim.annotations import Annotations
 from untrim.errors import UntrimError, WorkFailed
 from untrim.support.files import atomic_path, make_folder, remove_leftovers, write_json
+from untrim.support.paths import as_path
 from untrim.support.progress import progress
 from untrim.support.schema import read_object
 from untrim.support.system import cores
@@ -35,7 +36,7 @@ Image = NDArray[np.uint8]
 _RENDERER = 1  # Raise it when the same specification gives other videos.
 
 
-def render_corpus(folder: Path, spec: CorpusSpec, workers: int | None = None) -> Annotations:
+def render_corpus(folder: Path | str, spec: CorpusSpec, workers: int | None = None) -> Annotations:
     """Render the videos of a corpus that are not there yet to ``folder/videos/<name>.mp4``.
 
     The result does not depend on `workers`. Works in processes that start afresh, so that a script which calls this
@@ -56,6 +57,7 @@ def render_corpus(folder: Path, spec: CorpusSpec, workers: int | None = None) ->
     workers = cores() if workers is None else workers
     if workers < 1:
         raise UntrimError(f"{workers} workers", fix="use at least 1")
+    folder = as_path(folder, "folder")
     videos = folder / "videos"
     make_folder(videos)
     _claim(folder / "corpus.json", spec)

@@ -17,6 +17,7 @@ from untrim.features.store import FeatureFolder, FeatureInfo
 from untrim.methods import load_method
 from untrim.methods.base import Method, MethodConfig
 from untrim.support.files import atomic_path, read_json, write_json, write_text
+from untrim.support.paths import as_path
 from untrim.support.settings import read_flat_yaml
 from untrim.support.validation import validate
 
@@ -63,13 +64,22 @@ class Run:
     select: Select = "last"
 
     @classmethod
+    def of(cls, given: Run | Path | str) -> Run:
+        """`given` itself, or the run at that path.
+
+        Raises:
+            UntrimError: As for `open`.
+        """
+        return given if isinstance(given, Run) else cls.open(given)
+
+    @classmethod
     def open(cls, path: Path | str) -> Run:
         """Read a run folder, finished or not.
 
         Raises:
             UntrimError: No run folder, or something in it is wrong.
         """
-        path = Path(path)
+        path = as_path(path, "run")
         if not (path / CONFIG).is_file():
             raise UntrimError(f"is not a run folder: it has no {CONFIG}", where=path, fix="name what `train -o` wrote")
         values = read_flat_yaml(path / CONFIG)

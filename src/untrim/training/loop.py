@@ -12,6 +12,7 @@ import torch
 from untrim.annotations import Annotations
 from untrim.data.dataset import TrainingVideos
 from untrim.data.holdout import hold_out
+from untrim.data.sources import Source, open_sources
 from untrim.data.summary import summarize
 from untrim.errors import UntrimError, nearest
 from untrim.features.store import FeatureFolder
@@ -20,6 +21,7 @@ from untrim.methods.additions import check_additions
 from untrim.methods.base import Method, MethodConfig
 from untrim.support.device import choose_device
 from untrim.support.files import make_folder, remove_leftovers
+from untrim.support.paths import as_path
 from untrim.training.checkpoint import Precision, Run, Select
 from untrim.training.configuration import configure
 from untrim.training.health import examine
@@ -32,10 +34,10 @@ from untrim.training.tracking import Outcome, write_environment, write_model_car
 
 def train(
     method: str,
-    sources: Sequence[tuple[FeatureFolder, Annotations]],
+    sources: Sequence[Source],
     output: Path | str,
     *,
-    recipe: str | None = None,
+    recipe: Path | str | None = None,
     settings: Mapping[str, object] | None = None,
     subset: str = "training",
     seed: int = 0,
@@ -51,7 +53,7 @@ def train(
 
     Args:
         method: Name of the method.
-        sources: Feature folders, each with its annotations.
+        sources: Feature folders, each with its annotations, as objects or as paths.
         output: The run folder to write.
         recipe: A preset or a YAML file; None for the project's defaults.
         settings: Values laid over the recipe's.
@@ -72,11 +74,12 @@ def train(
     for key, value, known in (("precision", precision, get_args(Precision)), ("select", select, get_args(Select))):
         if value not in known:
             raise UntrimError(f"unknown {key} '{value}'", fix=nearest(value, known))
-    videos, held = _videos(method, sources, subset, seed, select)
+    output, recipe = as_path(output, "output"), None if recipe is None else str(recipe)
+    videos, held = _videos(method, open_sources(sources), subset, seed, select)
     data = summarize(videos)
     config = configure(load_method(method), data, recipe, settings or {})
     features = videos.info.model_copy(update={"videos": {}})
-    run = Run(Path(output), method, recipe, seed, subset, config, videos.class_names, features, precision, select)
+    run = Run(output, method, recipe, seed, subset, config, videos.class_names, features, precision, select)
     where = choose_device(device)
     model = run.build()
     check_additions(model, config, videos.labels)

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from untrim.annotations import Annotations
+from untrim.data.sources import Source, open_sources
 from untrim.errors import UntrimError, WorkFailed
-from untrim.features.store import FeatureFolder
 from untrim.methods.base import MethodConfig
 from untrim.support.extras import optional
 from untrim.support.files import make_folder, read_json, write_text
+from untrim.support.paths import as_path
 from untrim.support.settings import parse_settings
 from untrim.support.validation import validate
 from untrim.training.checkpoint import SELECTION, Run
@@ -130,12 +130,12 @@ def default_space(config: MethodConfig) -> Space:
 
 def tune(
     method: str,
-    sources: Sequence[tuple[FeatureFolder, Annotations]],
+    sources: Sequence[Source],
     output: Path | str,
     *,
     trials: int = 20,
-    search: Sequence[str] = (),
-    recipe: str | None = None,
+    search: str | Sequence[str] = (),
+    recipe: Path | str | None = None,
     settings: Mapping[str, object] | None = None,
     subset: str = "training",
     seed: int = 0,
@@ -148,7 +148,7 @@ def tune(
 
     Args:
         method: Name of the method.
-        sources: Feature folders, each with its annotations.
+        sources: Feature folders, each with its annotations, as objects or as paths.
         output: Folder of the search.
         trials: How many trials there should be in all.
         search: What to search, as for `parse_space`; empty for `default_space`.
@@ -163,9 +163,10 @@ def tune(
         WorkFailed: All trials failed.
         KeyboardInterrupt: Stopped by Ctrl-C or SIGTERM; the same call goes on.
     """
-    output, fixed = Path(output), dict(settings or {})
-    config = resolve(method, sources, recipe=recipe, settings=fixed, subset=subset, seed=seed, select="weak")
-    space = parse_space(search) or default_space(config)
+    output, fixed, opened = as_path(output, "output"), dict(settings or {}), open_sources(sources)
+    recipe = None if recipe is None else str(recipe)
+    config = resolve(method, opened, recipe=recipe, settings=fixed, subset=subset, seed=seed, select="weak")
+    space = parse_space([search] if isinstance(search, str) else search) or default_space(config)
     for key, part in space.items():
         for value in part.ends:
             validate(type(config), {**config.model_dump(), key: value}, "--search")
@@ -179,7 +180,7 @@ def tune(
             suggested = {key: part.suggest(trial, key) for key, part in space.items()}
             try:
                 run = train(
-                    method, sources, folder, recipe=recipe, settings={**fixed, **suggested}, subset=subset, seed=seed,
+                    method, opened, folder, recipe=recipe, settings={**fixed, **suggested}, subset=subset, seed=seed,
                     resume=True, device=device, select="weak",
                 )  # fmt: skip
             except KeyboardInterrupt:

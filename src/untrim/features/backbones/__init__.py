@@ -136,17 +136,17 @@ def backbone_names() -> list[str]:
     return BACKBONES.names()
 
 
-def load_backbone(name: str, options: Mapping[str, object] | None = None) -> Backbone[BackboneConfig]:
+def load_backbone(name: str, settings: Mapping[str, object] | None = None) -> Backbone[BackboneConfig]:
     """A backbone, ready to work.
 
     Args:
-        name: One of `backbone_names`, or ``NAME:CHECKPOINT`` of one that runs checkpoints: its option `checkpoint`.
-        options: Values of its config that differ from the defaults; the `recipe` in ``features.json`` has all.
+        name: One of `backbone_names`, or ``NAME:CHECKPOINT`` of one that runs checkpoints: its setting `checkpoint`.
+        settings: Values of its config that differ from the defaults; the `recipe` in ``features.json`` has all.
 
     Raises:
-        UntrimError: No such backbone, it cannot be imported, or the first option that is unknown or out of bounds.
+        UntrimError: No such backbone, it cannot be imported, or the first setting that is unknown or out of bounds.
     """
     family, colon, checkpoint = name.partition(":")
     backbone: type[Backbone[BackboneConfig]] = BACKBONES.load(family)
-    chosen = {**(options or {}), **({"checkpoint": checkpoint} if colon else {})}
-    return backbone(validate(backbone.Config, chosen, f"options of {name}"))
+    chosen = {**(settings or {}), **({"checkpoint": checkpoint} if colon else {})}
+    return backbone(validate(backbone.Config, chosen, f"settings of {name}"))

@@ -50,7 +50,7 @@ def quantize_i3d(
     videos: Sequence[Path],
     output: Path,
     stream: Stream = "rgb",
-    options: Mapping[str, object] | None = None,
+    settings: Mapping[str, object] | None = None,
     snippets: int = 48,
 ) -> Agreement:
     """Write an int8 network, to be given to the backbone as `rgb_weights` or `flow_weights`.
@@ -59,14 +59,14 @@ def quantize_i3d(
         videos: Video files, and folders that hold some; snippets are taken evenly from the starts of all.
         output: File to write, ``.safetensors``.
         stream: ``rgb`` or ``flow``.
-        options: Values of the backbone's config that differ from the defaults.
+        settings: Values of the backbone's config that differ from the defaults.
         snippets: To take, at least 3; two thirds of them calibrate.
 
     Raises:
         UntrimError: No videos or weights, too few snippets, a video that cannot be read, OpenVINO or NNCF is not
             installed, or `output` cannot be written.
     """
-    config = validate(I3DConfig, {**(options or {}), "streams": stream}, "options of i3d")
+    config = validate(I3DConfig, {**(settings or {}), "streams": stream}, "settings of i3d")
     if output.suffix != ".safetensors":
         raise UntrimError("should end in .safetensors", where=output)
     nncf, shape = silent("nncf"), config.clip_shape(stream)

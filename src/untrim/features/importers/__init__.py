@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from untrim.annotations import Annotations
+from untrim.annotations import Annotations, annotations_of
 from untrim.errors import UntrimError, nearest
 from untrim.features.importers.folders import read_basnet, read_ecm, read_files
 from untrim.features.importers.target import ImportReport, Target, Timing
 from untrim.features.importers.wtalc import read_wtalc
 from untrim.support.files import make_folder, remove_leftovers
 from untrim.support.locks import locked
+from untrim.support.paths import as_path, as_paths
 
 __all__ = ["LAYOUTS", "ImportReport", "Layout", "Timing", "import_features"]
 
@@ -48,10 +49,10 @@ LAYOUTS: Mapping[str, Layout] = {
 
 def import_features(
     layout: str,
-    sources: Sequence[Path],
-    output: Path,
+    sources: Path | str | Sequence[Path | str],
+    output: Path | str,
     *,
-    annotations: Annotations | None = None,
+    annotations: Annotations | Path | str | None = None,
     fps: float | None = None,
     snippet_frames: int | None = None,
     stride_frames: int | None = None,
@@ -65,7 +66,7 @@ def import_features(
         layout: Name of the layout (`LAYOUTS`).
         sources: Its files or folders.
         output: Feature folder, new or of an import like this.
-        annotations: Labels that know the durations, and where frames are the videos' own, their fps.
+        annotations: Labels, or their file, that know the durations, and where frames are the videos' own, their fps.
         fps: Frames per second that snippets are counted in, if other than the layout's.
         snippet_frames: Frames that a snippet sees, likewise.
         stride_frames: Frames from one snippet to the next, likewise.
@@ -84,12 +85,14 @@ def import_features(
     timing = of.timing.changed(
         fps=fps, snippet_frames=snippet_frames, stride_frames=stride_frames, center_frames=center_frames
     )
+    paths, output = as_paths(sources, "sources"), as_path(output, "output")
+    known = None if annotations is None else annotations_of(annotations)
     make_folder(output)
     with locked(output):
         remove_leftovers(output)
-        target = Target(output, timing, backbone or of.backbone, streams or {}, annotations)
+        target = Target(output, timing, backbone or of.backbone, streams or {}, known)
         try:
-            notes = of.read([Path(source) for source in sources], target)
+            notes = of.read(paths, target)
         finally:
             target.close()
         return target.report(notes)
