@@ -238,6 +238,6 @@ def test_checkpoints_hold_tensors_alone(tmp_path: Path) -> None:
         with pytest.raises(UntrimError, match="is not a dict of tensors"):
             load_weights(path)
     torch.save({"a": Hostile(marker)}, path)
-    with pytest.raises(UntrimError, match="holds more than weights, and is not opened"):
+    with pytest.raises(UntrimError, match="holds more than tensors, and is not opened"):
         load_weights(path)
     assert not marker.exists()

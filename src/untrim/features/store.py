@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from untrim.errors import UntrimError, listing
+from untrim.support.arrays import read_array
 from untrim.support.files import atomic_path, write_json
 from untrim.support.paths import as_path
 from untrim.support.schema import read_object
@@ -178,12 +179,12 @@ class FeatureFolder:
             UntrimError: Missing, not a plain array, of another dimension, or empty.
         """
         file = self.file(name)
+        if not file.exists():
+            raise UntrimError("features missing", where=file, fix="run `untrim extract` on the video")
         try:
-            array: npt.NDArray[np.floating] = np.load(file, mmap_mode="r", allow_pickle=False)
-        except FileNotFoundError:
-            raise UntrimError("features missing", where=file, fix="run `untrim extract` on the video") from None
-        except (OSError, ValueError, EOFError) as error:
-            raise UntrimError(f"is not a readable .npy array: {error}", where=file, fix="extract it again") from error
+            array: npt.NDArray[np.floating] = read_array(file)
+        except UntrimError as error:
+            raise UntrimError(error.what, where=file, fix=error.fix or "extract it again") from error
         if array.ndim != 2 or array.shape[1] != self.info.dim or array.dtype.kind != "f":
             raise UntrimError(
                 f"holds {array.dtype} {array.shape}, wanted float (T, {self.info.dim})",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import pickle
 import re
 import subprocess
 import sys
@@ -23,12 +22,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor
 
 from untrim.errors import UntrimError, WorkFailed, nearest
-from untrim.support.files import atomic_path
+from untrim.support.files import reading
+from untrim.support.tensors import read_safetensors, read_torch, write_safetensors
 from untrim.support.unpickle import load_arrays
 
 Floats = npt.NDArray[np.float32]
@@ -120,8 +118,7 @@ def pull_weights(name: str) -> Path:
     published = PUBLISHED[name]
     with tempfile.TemporaryDirectory() as folder:
         content = _member(_download(published, Path(folder)), published)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(save(from_flax(unpickle_arrays(content, published.member))))
+    write_safetensors(path, from_flax(unpickle_arrays(content, published.member)))
     return path
 
 
@@ -131,18 +128,9 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         UntrimError: Missing, damaged, or a checkpoint that holds other things than named tensors.
     """
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise UntrimError("no such file", where=path) from None
-    except (OSError, SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise UntrimError(
-            "is damaged, or holds more than weights, and is not opened",
-            where=path,
-            fix="use .safetensors, or a .pt file of a state dict",
-        ) from error
+    if path.suffix == ".safetensors":
+        return read_safetensors(path)
+    state = read_torch(path)
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise UntrimError("is not a dict of tensors", where=path, fix="save model.state_dict() alone")
     return {str(key): value for key, value in state.items()}
@@ -154,11 +142,8 @@ def file_sha256(path: Path) -> str:
     Raises:
         UntrimError: The file cannot be read.
     """
-    try:
-        with open(path, "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise UntrimError(f"cannot be read: {error.strerror}", where=path) from error
+    with reading(path), open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def unpickle_arrays(content: bytes, where: object) -> Mapping[str, object]:

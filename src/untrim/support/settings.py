@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from untrim.errors import UntrimError
+from untrim.support.documents import parse_yaml
 from untrim.support.files import read_text
 
 
@@ -17,10 +16,7 @@ def read_flat_yaml(path: Path) -> dict[str, object]:
     Raises:
         UntrimError: Missing, not YAML, or not flat.
     """
-    try:
-        values = yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        raise UntrimError(f"is not valid YAML: {error}", where=path) from error
+    values = parse_yaml(read_text(path), path)
     if not isinstance(values, dict) or any(isinstance(value, (dict, list)) for value in values.values()):
         raise UntrimError("should map names to plain values, one a line", where=path)
     return {str(key): value for key, value in values.items()}
@@ -44,7 +40,7 @@ def parse_settings(assignments: Sequence[str]) -> dict[str, object]:
 def _plain_value(text: str) -> object:
     """YAML reads ``1e-4`` as text; a person means a number."""
     try:
-        value = yaml.safe_load(text)
+        value = parse_yaml(text, "--set")
         return float(value) if isinstance(value, str) else value
-    except (ValueError, yaml.YAMLError):
+    except (ValueError, UntrimError):
         return text

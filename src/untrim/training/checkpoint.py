@@ -9,16 +9,15 @@ from typing import Any, Literal, cast, get_args
 
 import torch
 import yaml
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from untrim.errors import UntrimError
 from untrim.features.store import FeatureFolder, FeatureInfo
 from untrim.methods import load_method
 from untrim.methods.base import Method, MethodConfig
-from untrim.support.files import atomic_path, read_json, write_json, write_text
+from untrim.support.files import read_json, write_json, write_text
 from untrim.support.paths import as_path
 from untrim.support.settings import read_flat_yaml
+from untrim.support.tensors import read_safetensors, write_safetensors
 from untrim.support.validation import validate
 
 Precision = Literal["fp32", "bf16"]
@@ -154,10 +153,10 @@ class Run:
         return self._load_weights(self.checkpoint(step), device)
 
     def _load_weights(self, path: Path, device: torch.device) -> Method:
-        model = self.build()
+        model, tensors = self.build(), read_safetensors(path)
         try:
-            model.load_state_dict(load_file(path))
-        except (OSError, SafetensorError, RuntimeError) as error:
+            model.load_state_dict(tensors)
+        except RuntimeError as error:
             raise UntrimError(f"does not fit the run's config: {error!s:.120}", where=path) from error
         return model.to(device).eval()
 
@@ -188,6 +187,4 @@ class Run:
 
 
 def _save_weights(model: Method, path: Path) -> None:
-    tensors = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary)
+    write_safetensors(path, model.state_dict())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import signal
 import threading
 import time
@@ -11,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import fields, replace
 from types import FrameType
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,8 +22,8 @@ from untrim.data.sampling import Sampler
 from untrim.errors import UntrimError, WorkFailed
 from untrim.methods.additions import added_losses
 from untrim.methods.base import Activations, Method
-from untrim.support.files import atomic_path
 from untrim.support.progress import progress
+from untrim.support.tensors import read_torch, write_torch
 from untrim.training.checkpoint import STATE, Run
 from untrim.training.metrics import Metrics
 from untrim.training.parallel import World, video_dimensions
@@ -147,20 +147,23 @@ class Trainer:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
-        with atomic_path(self.run.path / STATE) as temporary:
-            torch.save(state, temporary)
+        write_torch(self.run.path / STATE, state)
 
     def _load_state(self) -> None:
         path = self.run.path / STATE
         if not path.exists():
             return
+        fix = "delete it: the training then starts anew"
         try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
+            state: Any = read_torch(path, self.device)
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.sums = int(state["step"]), dict(state["sums"])
-        except (OSError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, TypeError) as error:
-            fix = "delete it: the training then starts anew"
+        except UntrimError as error:
+            if isinstance(error.__cause__, OSError):
+                raise
+            raise UntrimError(error.what, where=path, fix=fix) from error
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise UntrimError(f"cannot be gone on from: {error!s:.120}", where=path, fix=fix) from error
 
 

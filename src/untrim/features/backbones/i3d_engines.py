@@ -11,6 +11,7 @@ OpenVINO wants to report its use over the network; it is imported without the pa
 from __future__ import annotations
 
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable
 from functools import cached_property
@@ -20,7 +21,6 @@ from typing import Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from untrim.errors import UntrimError
@@ -28,7 +28,8 @@ from untrim.features.backbones.i3d_network import InceptionI3D
 from untrim.features.weights import load_weights
 from untrim.support.device import choose_device
 from untrim.support.extras import optional
-from untrim.support.files import atomic_path
+from untrim.support.files import linked_file, write_bytes
+from untrim.support.tensors import read_metadata, read_safetensors
 
 Floats = npt.NDArray[np.float32]
 ClipShape = tuple[int, int, int, int]
@@ -137,15 +138,11 @@ def convert(network: InceptionI3D, clip: ClipShape) -> Any:
 
 def save_int8(model: Any, clip: ClipShape, path: Path) -> None:
     """Write an int8 OpenVINO model, its description and its constants, into one file; whole or not at all."""
-    with atomic_path(path) as temporary:
-        xml, constants = temporary.with_suffix(".xml"), temporary.with_suffix(".bin")
-        try:
-            silent("openvino").save_model(model, xml, compress_to_fp16=False)
-            parts = {file.suffix[1:]: np.frombuffer(file.read_bytes(), np.uint8) for file in (xml, constants)}
-        finally:
-            xml.unlink(missing_ok=True)
-            constants.unlink(missing_ok=True)
-        temporary.write_bytes(save(parts, metadata={"kind": _INT8, "clip": str(clip)}))
+    with tempfile.TemporaryDirectory() as folder:
+        xml, constants = Path(folder) / "model.xml", Path(folder) / "model.bin"
+        silent("openvino").save_model(model, xml, compress_to_fp16=False)
+        parts = {file.suffix[1:]: np.frombuffer(file.read_bytes(), np.uint8) for file in (xml, constants)}
+    write_bytes(linked_file(path), save(parts, metadata={"kind": _INT8, "clip": str(clip)}))
 
 
 def silent(package: Literal["openvino", "nncf"]) -> Any:
@@ -161,17 +158,15 @@ def silent(package: Literal["openvino", "nncf"]) -> Any:
 def _int8_shape(weights: Path) -> str | None:
     """The clip shape that an int8 network is made for; None if the file holds something else."""
     try:
-        with safe_open(weights, "np") as file:
-            metadata = file.metadata() or {}
-    except (OSError, SafetensorError):
+        metadata = read_metadata(weights)
+    except UntrimError:  # A checkpoint of PyTorch; or whoever reads the weights says what is wrong.
         return None
     return metadata.get("clip") if metadata.get("kind") == _INT8 else None
 
 
 def _load_int8(weights: Path) -> Any:
+    parts = read_safetensors(weights)
     try:
-        with safe_open(weights, "np") as file:
-            xml, constants = (file.get_tensor(part).tobytes() for part in ("xml", "bin"))
-        return silent("openvino").Core().read_model(xml, constants)
-    except (OSError, SafetensorError, RuntimeError) as error:
+        return silent("openvino").Core().read_model(*(parts[part].numpy().tobytes() for part in ("xml", "bin")))
+    except (KeyError, RuntimeError) as error:
         raise UntrimError("is a damaged int8 network", where=weights, fix="quantize again") from error

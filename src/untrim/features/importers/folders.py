@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,10 +9,10 @@ import numpy as np
 
 from untrim.errors import UntrimError
 from untrim.features.importers.target import JOINT, Array, Target
+from untrim.support.arrays import read_archive, read_array
 from untrim.support.progress import progress
 
-_LARGEST_MEMBER = 1 << 31  # bytes; a longer one is no video's features, but a file that unfolds to fill the memory
-_DAMAGED = (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, NotImplementedError)
+_DAMAGED = (UntrimError, ValueError, KeyError)
 
 
 def read_basnet(sources: Sequence[Path], target: Target) -> tuple[str, ...]:
@@ -68,7 +67,7 @@ def read_ecm(sources: Sequence[Path], target: Target) -> tuple[str, ...]:
     with progress("import", len(files)) as advance:
         for file in files:
             try:
-                found = _members(file, ("feat_spa", "feat_tem", "frame_num", "fps"))
+                found = read_archive(file, ("feat_spa", "feat_tem", "frame_num", "fps"))
                 frames, fps = _number(found, "frame_num"), _number(found, "fps")
                 parts = {"rgb": found["feat_spa"].T, "flow": found["feat_tem"].T}  # (1024, T) -> (T, 1024)
             except _DAMAGED as error:
@@ -82,8 +81,8 @@ def read_ecm(sources: Sequence[Path], target: Target) -> tuple[str, ...]:
 def _take(target: Target, name: str, files: Sequence[Path], streams: Sequence[str]) -> None:
     """Take over a video whose streams lie in a ``.npy`` each, memory-mapped."""
     try:
-        parts = {s: np.load(f, mmap_mode="r", allow_pickle=False) for s, f in zip(streams, files, strict=True)}
-    except _DAMAGED as error:
+        parts = {stream: read_array(file) for stream, file in zip(streams, files, strict=True)}
+    except UntrimError as error:
         target.fail(name, _reason(error))
     else:
         target.save(name, parts)
@@ -92,7 +91,7 @@ def _take(target: Target, name: str, files: Sequence[Path], streams: Sequence[st
 def _take_npz(target: Target, file: Path) -> None:
     timing = target.timing
     try:
-        found = _members(file, ("feats", "fps", "feat_stride", "feat_num_frames", "duration"))
+        found = read_archive(file, ("feats", "fps", "feat_stride", "feat_num_frames", "duration"))
         features, fps, duration = found["feats"], _number(found, "fps"), _number(found, "duration")
         for key, wanted in (("feat_stride", timing.stride_frames), ("feat_num_frames", timing.snippet_frames)):
             value = _number(found, key)
@@ -103,20 +102,6 @@ def _take_npz(target: Target, file: Path) -> None:
         target.fail(file.stem, _reason(error))
     else:
         target.save(file.stem, {JOINT: features}, fps=fps, duration=duration)
-
-
-def _members(file: Path, names: Sequence[str]) -> Mapping[str, Array]:
-    """Those of `names` that a ``.npz`` file holds."""
-    with zipfile.ZipFile(file) as packed:
-        for entry in packed.infolist():
-            if entry.file_size > _LARGEST_MEMBER:
-                raise ValueError(f"'{entry.filename}' unfolds to {entry.file_size / 1e9:.0f} GB")
-    with np.load(file, allow_pickle=False) as archive:
-        found = {name: archive[name] for name in names if name in archive.files}
-    for name, array in found.items():
-        if not isinstance(array, np.ndarray):  # numpy gives the bytes of what is no .npy
-            raise ValueError(f"'{name}' is no array")
-    return found
 
 
 def _number(found: Mapping[str, Array], key: str) -> float | None:
@@ -131,7 +116,7 @@ def _number(found: Mapping[str, Array], key: str) -> float | None:
 def _reason(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"holds no {error}"
-    return f"cannot be read: {error!s:.120}" if str(error) else f"cannot be read: {type(error).__name__}"
+    return error.what if isinstance(error, UntrimError) else str(error)
 
 
 def _folders(source: Path) -> list[Path]:

@@ -16,6 +16,8 @@ import numpy as np
 
 from untrim.errors import UntrimError
 from untrim.features.importers.target import JOINT, Array, Target
+from untrim.support.arrays import read_array, read_header
+from untrim.support.files import reading
 from untrim.support.progress import progress
 from untrim.support.unpickle import OnArray, load_arrays
 
@@ -33,7 +35,7 @@ def read_wtalc(sources: Sequence[Path], target: Target) -> tuple[str, ...]:
     file, folder = _found(sources)
     names = _texts(folder / "videoname.npy")
     durations = _durations(folder / "duration.npy", len(names))
-    with open(file, "rb") as stream, progress("import", len(names)) as advance:
+    with reading(file), open(file, "rb") as stream, progress("import", len(names)) as advance:
         taken = 0
 
         def take(array: Array) -> object:
@@ -68,7 +70,7 @@ def _found(sources: Sequence[Path]) -> tuple[Path, Path]:
 
 def _each_array(stream: BinaryIO, file: Path, take: OnArray) -> None:
     """Call `take` with each array in the file; the memory holds one at a time."""
-    shape, dtype = _header(stream, file)
+    shape, dtype = read_header(stream, file)
     if dtype.hasobject:
         outer = load_arrays(stream, file, take)
         if not isinstance(outer, np.ndarray):
@@ -76,31 +78,17 @@ def _each_array(stream: BinaryIO, file: Path, take: OnArray) -> None:
         return
     if len(shape) != 3:
         raise UntrimError(f"holds {dtype} {shape}, wanted one array (T, D) a video", where=file)
-    for array in np.load(file, mmap_mode="r", allow_pickle=False):
+    for array in read_array(file):
         take(array)
-
-
-def _header(stream: BinaryIO, file: Path) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
-    try:
-        version = np.lib.format.read_magic(stream)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(stream)
-    except (ValueError, EOFError, SyntaxError) as error:
-        raise UntrimError(f"is not a .npy file: {error!s:.80}", where=file) from error
-    return shape, dtype
 
 
 def _texts(file: Path, count: int | None = None) -> list[str]:
     """The texts in a file of the layout, bytes or not, as an array of texts or of objects."""
-    try:
-        with open(file, "rb") as stream:
-            shape, dtype = _header(stream, file)
-            rows = load_arrays(stream, file) if dtype.hasobject else np.load(file, allow_pickle=False)
-    except FileNotFoundError:
-        raise UntrimError("no such file", where=file) from None
-    except ValueError as error:
-        raise UntrimError(f"cannot be read: {error!s:.80}", where=file) from error
-    texts = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in np.ravel(rows)]  # type: ignore[arg-type]
+    with reading(file), open(file, "rb") as stream:
+        shape, dtype = read_header(stream, file)
+        rows = load_arrays(stream, file) if dtype.hasobject else read_array(file)
+    values = rows.ravel() if isinstance(rows, np.ndarray) else [None]
+    texts = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values]
     if not all(isinstance(text, str) for text in texts) or len(texts) != (len(texts) if count is None else count):
         raise UntrimError(f"holds {dtype} {shape}, wanted a text a video", where=file)
     return [str(text) for text in texts]
@@ -110,7 +98,7 @@ def _durations(file: Path, count: int) -> list[float | None]:
     if not file.is_file():
         return [None] * count
     try:
-        values = np.load(file, allow_pickle=False).astype(np.float64).reshape(count, -1)[:, 0]
-    except ValueError as error:
+        values = read_array(file).astype(np.float64).reshape(count, -1)[:, 0]
+    except (ValueError, TypeError, IndexError) as error:
         raise UntrimError(f"does not hold a number a video: {error!s:.80}", where=file) from error
     return [float(value) if np.isfinite(value) and value > 0 else None for value in values]

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Annotated
+from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from untrim.errors import UntrimError, nearest
+from untrim.support.documents import parse_yaml
 from untrim.support.validation import validate
 
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -62,7 +62,8 @@ def tables() -> dict[str, Table]:
     found = {}
     for file in sorted(files(__name__).iterdir(), key=lambda file: file.name):
         if file.name.endswith(".yaml"):
-            for name, values in yaml.safe_load(file.read_text(encoding="utf-8")).items():
+            content: Any = parse_yaml(file.read_text(encoding="utf-8"), file)
+            for name, values in content.items():
                 found[f"{file.name.removesuffix('.yaml')}:{name}"] = validate(Table, values, file)
     return found
 
