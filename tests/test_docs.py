@@ -326,3 +326,5 @@ def test_the_site_is_whole_and_loads_nothing_from_elsewhere(tmp_path: Path, monk
     assert f'href="../source/src/untrim/methods/wsad.html#__codelineno-0-{line}"' in wsad
     assert f'id="__codelineno-0-{line}"' in pages["source/src/untrim/methods/wsad.html"]
     assert "<td><code>kappa</code></td>" in wsad
+    assert set(re.findall(r'id="untrim\.(\w+)"', pages["api.html"])) == set(untrim.__all__)
+    assert "data:image/png" in pages["notebooks/first-steps.html"]

@@ -189,8 +189,15 @@ def compare_paired(
     (bootstrap test with the draws moved to the null hypothesis); its least value is 1 / (samples + 1).
 
     Args:
-        first, second: By video.
-        annotations, iou, protocol, subset, strict, samples, seed: As of `bootstrap`.
+        first: Detections by video.
+        second: Detections by video, on the same annotations.
+        annotations: Ground truth.
+        iou: (K,) tIoU thresholds in (0, 1].
+        protocol: Name of the protocol.
+        subset: The subset to evaluate; None for all of `annotations`.
+        strict: Refuse detections in videos, or of classes, that are not in `annotations`.
+        samples: Draws.
+        seed: Seed of the draws.
 
     Raises:
         UntrimError: As of `bootstrap`.
