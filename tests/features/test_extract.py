@@ -16,8 +16,9 @@ import pytest
 from helpers import WriteVideo
 from untrim.errors import UntrimError
 from untrim.features.backbones import load_backbone
-from untrim.features.extract import ExtractionReport, extract
+from untrim.features.extract import extract
 from untrim.features.store import FeatureFolder
+from untrim.features.writing import WritingReport
 from untrim.video.decode import VideoFile
 
 SMALL = {"short_side": 48}
@@ -51,7 +52,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, videos: Path) -> Path:
     """Their features, by one worker in one run."""
     output = tmp_path_factory.mktemp("features")
     report = extract([videos], output, settings=SMALL, workers=1)
-    assert report == ExtractionReport(tuple(f"video{index}" for index in range(8)), (), {})
+    assert report == WritingReport(tuple(f"video{index}" for index in range(8)), (), {})
     return output
 
 
@@ -101,7 +102,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path, write_video: Write
 def test_a_second_run_does_nothing(videos: Path, undisturbed: Path) -> None:
     before, times = contents(undisturbed), {f.name: f.stat().st_mtime_ns for f in undisturbed.glob("*.npy")}
     report = extract([videos], undisturbed, settings=SMALL)
-    assert report == ExtractionReport((), tuple(f"video{index}" for index in range(8)), {})
+    assert report == WritingReport((), tuple(f"video{index}" for index in range(8)), {})
     assert contents(undisturbed) == before
     assert {f.name: f.stat().st_mtime_ns for f in undisturbed.glob("*.npy")} == times
 
@@ -127,7 +128,7 @@ def test_a_killed_run_is_completed_by_the_next(videos: Path, undisturbed: Path, 
 
 
 def test_a_killed_worker_costs_nothing(videos: Path, undisturbed: Path, tmp_path: Path) -> None:
-    reports: list[ExtractionReport] = []
+    reports: list[WritingReport] = []
     run = threading.Thread(target=lambda: reports.append(extract([videos], tmp_path, settings=SMALL, workers=1)))
     run.start()
     wait_until(lambda: bool(list(tmp_path.glob("*.npy"))))
@@ -177,7 +178,7 @@ def test_bad_videos_stop_no_other(videos: Path, tmp_path: Path) -> None:
         (mixed / f"{name}.mp4").unlink()
     (mixed / "empty.mp4").write_bytes(good)
     report = extract([mixed], output, settings=SMALL, workers=1)
-    assert report == ExtractionReport(("empty",), ("a b.ü", "good"), {})
+    assert report == WritingReport(("empty",), ("a b.ü", "good"), {})
     assert not (output / "failures.jsonl").exists()
 
 

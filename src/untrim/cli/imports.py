@@ -12,7 +12,7 @@ from untrim.cli.app import app
 from untrim.errors import UntrimError, WorkFailed
 
 if TYPE_CHECKING:
-    from untrim.features.importers import ImportReport
+    from untrim.features.writing import ImportReport
 
 imports = typer.Typer(help="Read labels and features of other projects.", no_args_is_help=True)
 app.add_typer(imports, name="import")

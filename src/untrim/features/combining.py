@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from untrim.errors import UntrimError, listing, nearest
-from untrim.features.importers.target import Array, ImportReport, Target, Timing
-from untrim.features.store import FeatureFolder
-from untrim.support.files import make_folder, remove_leftovers
-from untrim.support.locks import locked
+from untrim.features.store import FeatureFolder, FeatureInfo, VideoInfo, column_ranges
+from untrim.features.writing import Array, GrowingFolder, ImportReport, NotTaken, growing, side_by_side
 from untrim.support.paths import as_path, as_paths
 
 
@@ -44,6 +42,11 @@ class Part:
         weights = f" {info.weights_sha256[:12]}" if info.weights_sha256 else ""
         flow = f" {info.flow_algorithm}" if info.flow_algorithm and "flow" in self.streams else ""
         return f"{info.backbone} {','.join(self.streams)}{flow}{weights}"
+
+    def widths(self) -> dict[str, int]:
+        """Columns of each stream, how many."""
+        ranges = self.folder.info.streams
+        return {stream: ranges[stream][1] - ranges[stream][0] for stream in self.streams}
 
     def columns(self, name: str) -> dict[str, Array]:
         """Features (T, D_s) of each stream of a video."""
@@ -83,30 +86,42 @@ def combine(sources: Path | str | Sequence[Path | str], output: Path | str) -> I
         raise UntrimError(f"no video has features in all of {', '.join(texts)}", fix="extract the same videos")
     left_out = set.union(*(set(part.folder.names()) for part in parts)) - in_all
     notes = (f"{len(left_out)} videos are not in all folders: {listing(sorted(left_out))}",) if left_out else ()
-    center = info.first_center_seconds * info.fps
-    timing = Timing(info.snippet_frames, info.stride_frames, info.fps, center, own_fps=True)
-    make_folder(output)
-    with locked(output):
-        remove_leftovers(output)
-        target = Target(output, timing, " + ".join(part.described() for part in parts))
-        try:
-            for name in sorted(in_all):
-                _take(name, parts, target)
-        finally:
-            target.close()
-        return target.report(notes)
+    with growing(output) as folder:
+        for name in sorted(in_all):
+            try:
+                _take(name, parts, folder)
+            except NotTaken as error:
+                folder.fail(name, str(error))
+    return folder.report(notes)
 
 
-def _take(name: str, parts: Sequence[Part], target: Target) -> None:
-    """Put one video's streams side by side; one that cannot be is noted."""
-    grids = {part.folder.info.grid(name) for part in parts}
-    if len(grids) > 1:
-        target.fail(name, f"has {listing(str(grid.fps) for grid in grids)} fps in the folders")
-        return
+def _together(parts: Sequence[Part]) -> FeatureInfo:
+    """What ``features.json`` says of the streams of all parts, whose snippets lie at the same times."""
+    info = parts[0].folder.info
+    widths = {stream: width for part in parts for stream, width in part.widths().items()}
+    return FeatureInfo(
+        snippet_frames=info.snippet_frames,
+        stride_frames=info.stride_frames,
+        fps=info.fps,
+        first_center_seconds=info.first_center_seconds,
+        dim=sum(widths.values()),
+        streams=column_ranges(widths),
+        backbone=" + ".join(part.described() for part in parts),
+    )
+
+
+def _take(name: str, parts: Sequence[Part], folder: GrowingFolder) -> None:
+    """Put one video's streams side by side."""
+    fps = {part.folder.info.grid(name).fps for part in parts}
+    if len(fps) > 1:
+        raise NotTaken(f"has {listing(map(str, fps))} fps in the folders")
     try:
         columns = {stream: array for part in parts for stream, array in part.columns(name).items()}
     except UntrimError as error:
-        target.fail(name, str(error))
-        return
+        raise NotTaken(str(error)) from None
+    features, notes = side_by_side(columns)
+    if not folder.begun:
+        folder.begin(_together(parts))
     known = [part.folder.info.videos[name].duration for part in parts if name in part.folder.info.videos]
-    target.save(name, columns, grids.pop().fps, next(filter(None, known), None))
+    own = None if fps == {parts[0].folder.info.fps} else fps.pop()
+    folder.add(name, features, VideoInfo(duration=next(filter(None, known), None), notes=notes, fps=own))

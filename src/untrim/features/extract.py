@@ -12,7 +12,6 @@ import time
 import traceback
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import cv2
 from untrim.errors import UntrimError, WorkFailed
 from untrim.features.backbones import Backbone, BackboneConfig, load_backbone
 from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoInfo
+from untrim.features.writing import WritingReport
 from untrim.support.files import make_folder, remove_leftovers, write_text
 from untrim.support.locks import locked
 from untrim.support.paths import as_path, as_paths
@@ -37,21 +37,6 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, None)  # NumPy does not say why it coul
 Outcomes = Generator[tuple[Path, VideoInfo | str | WorkFailed | Died] | None]
 
 
-@dataclass(frozen=True, slots=True)
-class ExtractionReport:
-    """What became of the videos.
-
-    Args:
-        done: Names of those whose features were extracted now.
-        skipped: Names of those whose features were there.
-        failed: Names of those that could not be done, with the reason.
-    """
-
-    done: tuple[str, ...]
-    skipped: tuple[str, ...]
-    failed: Mapping[str, str]
-
-
 def extract(
     videos: Path | str | Sequence[Path | str],
     output: Path | str,
@@ -59,7 +44,7 @@ def extract(
     settings: Mapping[str, object] | None = None,
     workers: int | None = None,
     engine: Engine | None = None,
-) -> ExtractionReport:
+) -> WritingReport:
     """Extract features of video files into a feature folder; what is there already is left as it is.
 
     A video that cannot be done stops no other: it is reported, and listed in ``failures.jsonl`` in `output` until a
@@ -93,7 +78,7 @@ def extract(
 
 def _complete(
     folder: FeatureFolder, found: Sequence[Path], task: _Extractor, workers: int, engine: Engine
-) -> ExtractionReport:
+) -> WritingReport:
     """Extract those of the videos `found` whose features are not in `folder`, which no other run works in."""
     remove_leftovers(folder.path)
     sizes, failed = _looked_at(found, folder)
@@ -115,7 +100,7 @@ def _complete(
         folder.save_info()
         _write_failures(folder.path, {video: failed[video.stem] for video in found if video.stem in failed})
     skipped = sorted({video.stem for video in sizes} - {video.stem for video in missing})
-    return ExtractionReport(tuple(sorted(done)), tuple(skipped), dict(sorted(failed.items())))
+    return WritingReport(tuple(sorted(done)), tuple(skipped), dict(sorted(failed.items())))
 
 
 class _Extractor:

@@ -7,6 +7,7 @@ Files are written to a temporary name and renamed, so a killed writer leaves no 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -96,6 +97,15 @@ def read_info(path: Path) -> FeatureInfo:
         UntrimError: Missing, wrong, or written by a newer untrim.
     """
     return validate(FeatureInfo, read_object(path), path)
+
+
+def column_ranges(widths: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    """First column of each stream, and one past its last, from the streams' widths in the order of the columns."""
+    ranges, first = {}, 0
+    for stream, width in widths.items():
+        ranges[stream] = (first, first + width)
+        first += width
+    return ranges
 
 
 class FeatureFolder:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from untrim.features.store import FeatureInfo
+from untrim.features.store import FeatureInfo, column_ranges
 from untrim.support.registry import Registry
 from untrim.support.validation import validate
 from untrim.timeline import SnippetGrid
@@ -113,20 +113,16 @@ class Backbone(ABC, Generic[C]):
 
     def info(self, name: str) -> FeatureInfo:
         """What ``features.json`` says of features of this backbone, called `name`; without videos."""
-        columns, first = {}, 0
-        for stream, width in self.streams.items():
-            columns[stream] = (first, first + width)
-            first += width
         return FeatureInfo(
             snippet_frames=self.config.snippet_frames,
             stride_frames=self.config.stride_frames,
             fps=self.config.fps,
             first_center_seconds=self.grid.first_center_seconds,
             dim=self.dim,
-            streams=columns,
+            streams=column_ranges(self.streams),
             backbone=name,
             weights_sha256=self.weights_sha256,
-            flow_algorithm=self.config.flow if "flow" in columns else None,
+            flow_algorithm=self.config.flow if "flow" in self.streams else None,
             recipe=self.config.model_dump(),
         )
 

@@ -9,13 +9,12 @@ from pathlib import Path
 from untrim.annotations import Annotations, annotations_of
 from untrim.errors import UntrimError, nearest
 from untrim.features.importers.folders import read_basnet, read_ecm, read_files
-from untrim.features.importers.target import ImportReport, Target, Timing
+from untrim.features.importers.target import Target, Timing
 from untrim.features.importers.wtalc import read_wtalc
-from untrim.support.files import make_folder, remove_leftovers
-from untrim.support.locks import locked
+from untrim.features.writing import ImportReport, growing
 from untrim.support.paths import as_path, as_paths
 
-__all__ = ["LAYOUTS", "ImportReport", "Layout", "Timing", "import_features"]
+__all__ = ["LAYOUTS", "Layout", "Timing", "import_features"]
 
 
 @dataclass(frozen=True)
@@ -87,12 +86,7 @@ def import_features(
     )
     paths, output = as_paths(sources, "sources"), as_path(output, "output")
     known = None if annotations is None else annotations_of(annotations)
-    make_folder(output)
-    with locked(output):
-        remove_leftovers(output)
-        target = Target(output, timing, backbone or of.backbone, streams or {}, known)
-        try:
-            notes = of.read(paths, target)
-        finally:
-            target.close()
-        return target.report(notes)
+    with growing(output) as folder:
+        target = Target(folder, timing, backbone or of.backbone, streams or {}, known)
+        notes = of.read(paths, target)
+    return target.report(notes)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from untrim.errors import UntrimError
-from untrim.features.importers.target import JOINT, Array, Target
+from untrim.features.importers.target import JOINT, Target
+from untrim.features.writing import Array
 from untrim.support.arrays import read_archive, read_array
 from untrim.support.progress import progress
 
