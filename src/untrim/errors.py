@@ -4,7 +4,27 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a file something is wrong: ``file, line 3`` or ``file, key``.
+
+    Args:
+        file: The file.
+        line: Number of the line, from 1.
+        key: What is there, in a file without lines that count.
+    """
+
+    file: object
+    line: int | None = None
+    key: str | None = None
+
+    def __str__(self) -> str:
+        line = None if self.line is None else f"line {self.line}"
+        return ", ".join(str(part) for part in (self.file, line, self.key) if part is not None)
 
 
 class UntrimError(Exception):
@@ -12,7 +32,7 @@ class UntrimError(Exception):
 
     Args:
         what: What is wrong, with the value found and the value wanted.
-        where: File, and key inside it, if there is one.
+        where: The file, or a `Place` in it.
         fix: What the reader can do about it.
     """
 

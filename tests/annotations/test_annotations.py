@@ -85,8 +85,14 @@ def test_csv_without_times_gives_labels(tmp_path: Path) -> None:
         ('{"database": {}}', "holds no videos"),
         ('{"database": {"a": {"annotations": 3}}}', "should hold a list"),
         ('{"database": {"a": {"annotations": [{"segment": [0, 1]}]}}}', "no label"),
-        ('{"database": {"a": {"annotations": [{"label": "x", "segment": [5, 1]}]}}}', "ends before it starts"),
-        ('{"database": {"a": {"annotations": [{"label": "x", "segment": ["a", 1]}]}}}', "not a finite number: 'a'"),
+        (
+            '{"database": {"a": {"annotations": [{"label": "x", "segment": [5, 1]}]}}}',
+            "'a': ends before it starts",
+        ),
+        (
+            '{"database": {"a": {"annotations": [{"label": "x", "segment": ["a", 1]}]}}}',
+            "start is not a finite number: 'a'",
+        ),
         ('{"database": {"a": {"annotations": [{"label": "x", "segment": [NaN, 1]}]}}}', "not a finite number"),
         ('{"database": {"a": {"annotations": [{"label": "x", "segment": [1]}]}}}', "needs [start, end]"),
         ('{"database": {"a": {"duration": "long"}}}', "duration of 'a'"),

@@ -9,7 +9,6 @@ Beside the annotations of a video, ``"ambiguous": [[start, end], …]`` keeps th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -17,7 +16,8 @@ from typing import Any
 
 from untrim.annotations.detections import Detections
 from untrim.annotations.model import Annotations, Video
-from untrim.errors import UntrimError
+from untrim.annotations.parsing import number, span
+from untrim.errors import Place, UntrimError
 from untrim.support.files import read_json, write_json
 from untrim.support.schema import check_schema
 from untrim.timeline import Detection, Instance, Segment
@@ -150,25 +150,7 @@ def _segment(value: object, path: Path, name: str) -> Segment:
     ends = _list(value, path, name)
     if len(ends) != 2:
         raise UntrimError(f"a segment of '{name}' needs [start, end], found {value!r:.60}", where=path)
-    start, end = (number(part, path, f"segment of '{name}'") for part in ends)
-    if start > end:
-        raise UntrimError(f"a segment of '{name}' ends before it starts: [{start}, {end}]", where=path)
-    return Segment(start, end)
-
-
-def number(value: object, path: Path, what: str) -> float:
-    """`value` as a finite float, also from text such as ``"88.6"``.
-
-    Raises:
-        UntrimError: It is none.
-    """
-    try:
-        result = float(value) if isinstance(value, (int, float, str)) else math.nan
-    except (ValueError, OverflowError):
-        result = math.nan
-    if not math.isfinite(result):
-        raise UntrimError(f"{what} is not a finite number: {value!r:.60}", where=path)
-    return result
+    return span(ends[0], ends[1], Place(path, key=f"a segment of '{name}'"))
 
 
 def _mapping(value: object, path: Path, what: str) -> Mapping[str, object]:

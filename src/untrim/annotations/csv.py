@@ -7,12 +7,12 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from untrim.annotations.activitynet import number
 from untrim.annotations.detections import Detections
 from untrim.annotations.model import Annotations, Video
-from untrim.errors import UntrimError, listing
+from untrim.annotations.parsing import number, span
+from untrim.errors import Place, UntrimError, listing
 from untrim.support.files import read_text, write_text
-from untrim.timeline import Detection, Instance, Segment
+from untrim.timeline import Detection, Instance
 
 _COLUMNS = ("video", "label", "start", "end", "subset", "duration")
 
@@ -25,7 +25,7 @@ def read_annotations_csv(path: Path) -> Annotations:
     Raises:
         UntrimError: A column is missing or unknown, a row is incomplete or not numeric; gives the line.
     """
-    rows: dict[str, list[tuple[str, dict[str, str]]]] = {}
+    rows: dict[str, list[tuple[Place, dict[str, str]]]] = {}
     for place, row in _rows(path, required=("video", "label"), known=_COLUMNS):
         rows.setdefault(row["video"], []).append((place, row))
     if not rows:
@@ -56,7 +56,7 @@ def read_detections_csv(path: Path) -> Detections:
     detections: dict[str, list[Detection]] = {}
     columns = ("video", "label", "start", "end", "score")
     for place, row in _rows(path, required=columns, known=columns):
-        detection = Detection(row["label"], _segment(row, place), number(row["score"], Path(place), "score"))
+        detection = Detection(row["label"], span(row["start"], row["end"], place), number(row["score"], place, "score"))
         detections.setdefault(row["video"], []).append(detection)
     return Detections.of(detections)
 
@@ -69,8 +69,8 @@ def write_detections_csv(detections: Mapping[str, Sequence[Detection]], path: Pa
     _write(path, ("video", "label", "start", "end", "score"), rows)
 
 
-def _rows(path: Path, required: Sequence[str], known: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
-    """Rows with the place of each (``file, line n``) for messages."""
+def _rows(path: Path, required: Sequence[str], known: Sequence[str]) -> list[tuple[Place, dict[str, str]]]:
+    """Rows with the place of each, for messages."""
     reader = csv.DictReader(io.StringIO(read_text(path)), strict=True)
     rows = []
     try:
@@ -81,7 +81,7 @@ def _rows(path: Path, required: Sequence[str], known: Sequence[str]) -> list[tup
             problem = f"misses column {listing(missing)}" if missing else f"has unknown column {listing(unknown)}"
             raise UntrimError(problem, where=path, fix=f"columns are {','.join(known)}")
         for row in reader:
-            place = f"{path}, line {reader.line_num}"
+            place = Place(path, reader.line_num)
             if None in row or any(value is None for value in row.values()):
                 raise UntrimError(f"does not have {len(columns)} values", where=place)
             values = {key: value.strip() for key, value in row.items()}
@@ -93,9 +93,9 @@ def _rows(path: Path, required: Sequence[str], known: Sequence[str]) -> list[tup
     return rows
 
 
-def _video(name: str, rows: Sequence[tuple[str, dict[str, str]]]) -> Video:
+def _video(name: str, rows: Sequence[tuple[Place, dict[str, str]]]) -> Video:
     timed = [(place, row) for place, row in rows if row.get("start") or row.get("end")]
-    durations = [number(row["duration"], Path(place), "duration") for place, row in rows if row.get("duration")]
+    durations = [number(row["duration"], place, "duration") for place, row in rows if row.get("duration")]
     subsets = {row["subset"] for _, row in rows if row.get("subset")}
     if len(subsets) > 1:
         raise UntrimError(f"'{name}' stands in several subsets: {listing(subsets)}", where=rows[0][0])
@@ -104,15 +104,8 @@ def _video(name: str, rows: Sequence[tuple[str, dict[str, str]]]) -> Video:
         subset=subsets.pop() if subsets else ("validation" if timed else "training"),
         duration=durations[0] if durations else None,
         labels=tuple(row["label"] for _, row in rows),
-        instances=tuple(Instance(row["label"], _segment(row, place)) for place, row in timed),
+        instances=tuple(Instance(row["label"], span(row.get("start"), row.get("end"), place)) for place, row in timed),
     )
-
-
-def _segment(row: Mapping[str, str], place: str) -> Segment:
-    start, end = number(row.get("start"), Path(place), "start"), number(row.get("end"), Path(place), "end")
-    if start > end:
-        raise UntrimError(f"ends before it starts: {start} > {end}", where=place)
-    return Segment(start, end)
 
 
 def _write(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

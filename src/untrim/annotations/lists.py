@@ -7,7 +7,7 @@ import io
 from pathlib import Path, PurePosixPath
 
 from untrim.annotations.model import Annotations, Video
-from untrim.errors import UntrimError
+from untrim.errors import Place, UntrimError
 from untrim.support.files import read_text
 
 
@@ -43,7 +43,7 @@ def _rows(file: Path, columns: int) -> list[tuple[str, str]]:
     for line, cells in enumerate(csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True), start=1):
         values = [cell.strip() for cell in cells if cell.strip()]
         if values and len(values) < columns:
-            raise UntrimError(f"needs video,label, found {values[0]!r:.60}", where=f"{file}, line {line}")
+            raise UntrimError(f"needs video,label, found {values[0]!r:.60}", where=Place(file, line))
         if values:
             rows.append((values[0].replace("\\", "/"), values[1] if columns == 2 else ""))
     return rows

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from untrim.annotations.activitynet import number
 from untrim.annotations.model import Annotations, Video
-from untrim.errors import UntrimError
+from untrim.annotations.parsing import span
+from untrim.errors import Place, UntrimError
 from untrim.support.files import read_text
 from untrim.timeline import Instance, Segment
 
@@ -66,14 +66,11 @@ def read_thumos14(folder: Path) -> Annotations:
 def _spans(file: Path) -> list[tuple[str, Segment]]:
     """Video and time of each line."""
     spans = []
-    for line_number, line in enumerate(read_text(file).splitlines(), start=1):
-        place, parts = Path(f"{file}, line {line_number}"), line.split()
+    for number, line in enumerate(read_text(file).splitlines(), start=1):
+        place, parts = Place(file, number), line.split()
         if not parts:
             continue
         if len(parts) != 3:
             raise UntrimError(f"needs 'video start end', found {line!r:.60}", where=place)
-        start, end = number(parts[1], place, "start"), number(parts[2], place, "end")
-        if start > end:
-            raise UntrimError(f"ends before it starts: {start} > {end}", where=place)
-        spans.append((parts[0], Segment(start, end)))
+        spans.append((parts[0], span(parts[1], parts[2], place)))
     return spans

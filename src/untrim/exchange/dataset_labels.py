@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from untrim.annotations.activitynet import number, read_annotations_json
+from untrim.annotations.activitynet import read_annotations_json
 from untrim.annotations.checks import find_oddities
 from untrim.annotations.csv import read_annotations_csv
 from untrim.annotations.lists import read_lists
 from untrim.annotations.model import Annotations
+from untrim.annotations.parsing import number
 from untrim.annotations.thumos14 import LABEL_ERRORS, read_thumos14
 from untrim.errors import UntrimError, listing, nearest
 from untrim.exchange.labelled_videos import read_folder

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from untrim.errors import UntrimError
+from untrim.errors import Place, UntrimError
 from untrim.support.extras import optional
 from untrim.support.files import read_text, write_text
 from untrim.support.schema import SCHEMA, check_schema
@@ -72,7 +72,7 @@ def _rows(path: Path) -> list[tuple[str, dict[str, float]]]:
     text = read_text(path) if path.exists() else ""
     rows: list[tuple[str, dict[str, float]]] = []
     for number, line in enumerate(text[: text.rfind("\n") + 1].splitlines(), start=1):
-        where = f"{path}, line {number}"
+        where = Place(path, number)
         row = _values(line, where)
         if not {"iteration", "seconds", "loss"} <= row.keys() or (rows and row.keys() != rows[0][1].keys()):
             raise UntrimError("lacks 'iteration', 'seconds', 'loss' or a term", where=where)
@@ -80,7 +80,7 @@ def _rows(path: Path) -> list[tuple[str, dict[str, float]]]:
     return rows
 
 
-def _values(line: str, where: str) -> dict[str, float]:
+def _values(line: str, where: Place) -> dict[str, float]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
