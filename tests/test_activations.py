@@ -50,7 +50,7 @@ def test_files_without_a_schema_are_read_and_what_is_not_drawn_is_left_alone(tmp
         ({"cas": np.zeros((3, 2), np.float32)}, "'video_scores' is float64 (0,), wanted float (2,)"),
         ({**WHOLE, "background": np.zeros(4)}, "'background' is float64 (4,), wanted float (3,)"),
         ({**WHOLE, "centers": np.zeros((3, 1))}, "'centers' is float64 (3, 1), wanted float (3,)"),
-        ({"cas": np.array([{"a": 1}], dtype=object)}, "holds no readable arrays"),
+        ({"cas": np.array([{"a": 1}], dtype=object)}, "is not a readable"),
         ({**WHOLE, "schema": np.array(2)}, "was written by a newer untrim: 'schema' is 2"),
         ({**WHOLE, "schema": np.zeros(3)}, "'schema' is [0.0, 0.0, 0.0]"),
     ],
@@ -64,12 +64,12 @@ def test_wrong_sequences_are_refused(tmp_path: Path, arrays: dict[str, np.ndarra
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"text", b"\x80\x04."])
 def test_files_that_are_no_arrays_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "v.npz").write_bytes(content)
-    with pytest.raises(UntrimError, match=r"v\.npz: holds no readable arrays.*--save-activations"):
+    with pytest.raises(UntrimError, match=r"v\.npz: is not a readable.*--save-activations"):
         ActivationFolder(tmp_path).load("v", 2)
 
 
 def test_a_single_array_is_no_archive(tmp_path: Path) -> None:
     with open(tmp_path / "v.npz", "wb") as stream:
         np.save(stream, np.zeros((3, 2), np.float32))
-    with pytest.raises(UntrimError, match="holds no readable arrays"):
+    with pytest.raises(UntrimError, match="is not a readable"):
         ActivationFolder(tmp_path).load("v", 2)

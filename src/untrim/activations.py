@@ -6,18 +6,16 @@ the method has them, ``attention`` (T,) and ``background`` (T,). What else is in
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.npyio import NpzFile
 
 from untrim.errors import UntrimError
 from untrim.methods.base import Activations
-from untrim.support.files import atomic_path
+from untrim.support.arrays import read_archive, write_archive
 from untrim.support.paths import as_path
 from untrim.support.schema import SCHEMA, check_schema
 from untrim.timeline import SnippetGrid
@@ -81,8 +79,7 @@ class ActivationFolder:
         drawn = {key: getattr(found, key) for key in ("cas", "video_scores", *_OVERALL)}
         arrays = {key: value[0].float().cpu().numpy() for key, value in drawn.items() if value is not None}
         centers = np.array([grid.center(index) for index in range(len(arrays["cas"]))])
-        with atomic_path(self.file(name)) as temporary, open(temporary, "wb") as stream:
-            np.savez(stream, schema=np.array(_SCHEMA), centers=centers, **arrays)
+        write_archive(self.file(name), schema=np.array(_SCHEMA), centers=centers, **arrays)
 
     def load(self, name: str, classes: int) -> Sequences:
         """The sequences of one video.
@@ -114,13 +111,9 @@ class ActivationFolder:
 def _read(path: Path) -> dict[str, npt.NDArray[np.generic]]:
     """The arrays that count, `cas` first; one that must be there and is not is empty."""
     try:
-        file = np.load(path, allow_pickle=False)
-        if not isinstance(file, NpzFile):
-            raise ValueError("a single array, not an archive of them")
-        with file:
-            found = {key: file[key] for key in (SCHEMA, "cas", "video_scores", *_OVERALL, "centers") if key in file}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, MemoryError) as error:
-        raise UntrimError(f"holds no readable arrays: {error!s:.80}", where=path, fix=_AGAIN) from error
+        found = read_archive(path, (SCHEMA, "cas", "video_scores", *_OVERALL, "centers"))
+    except UntrimError as error:
+        raise UntrimError(error.what, where=error.where, fix=error.fix or _AGAIN) from error
     if SCHEMA in found:
         check_schema({SCHEMA: found.pop(SCHEMA).tolist()}, path, _SCHEMA)
     return {"cas": np.empty(0), "video_scores": np.empty(0), **found}

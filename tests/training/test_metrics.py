@@ -1,9 +1,10 @@
+import errno
 import json
 from pathlib import Path
 
 import pytest
 
-from untrim.errors import UntrimError
+from untrim.errors import UntrimError, WorkFailed
 from untrim.training.metrics import Metrics, read_metrics
 
 
@@ -66,8 +67,33 @@ def test_resuming_keeps_lines_up_to_its_iteration_and_their_clock(tmp_path: Path
 def test_resuming_with_damaged_lines_says_where(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text(line(1) + "nonsense\n")
-    with pytest.raises(UntrimError, match=r"metrics\.jsonl, line 2: is not an object of finite numbers"):
+    with pytest.raises(UntrimError, match=r"metrics\.jsonl, line 2: is not valid JSON"):
         Metrics(path, 1)
     path.write_text(line(1, schema=2))
     with pytest.raises(UntrimError, match=r"metrics\.jsonl, line 1: was written by a newer untrim"):
         read_metrics(path)
+
+
+@pytest.mark.parametrize("zeros", ["\0" * 4096, "\0" * 10])
+def test_zeros_at_the_end_after_a_power_cut_count_for_nothing(tmp_path: Path, zeros: str) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(line(1) + line(2) + zeros)
+    assert read_metrics(path)["iteration"].tolist() == [1, 2]
+    Metrics(path, 2)
+    assert path.read_text() == line(1) + line(2)
+    path.write_text(line(1) + zeros + line(2))
+    with pytest.raises(UntrimError, match=r"line 2: is not valid JSON"):
+        read_metrics(path)
+
+
+def test_a_full_disk_while_a_line_is_written_is_work_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics = Metrics(tmp_path / "metrics.jsonl", 0)
+
+    def fail(*arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("builtins.open", fail)
+    with pytest.raises(WorkFailed, match="the disk is full"):
+        metrics.write(1, 1.0, {"mil": 1.0})

@@ -1,9 +1,10 @@
-"""CSV: ``video,label`` or ``video,label,start,end``, with optional ``subset``, ``duration`` and ``score`` columns."""
+"""CSV: ``video,label`` or ``video,label,start,end``, with optional ``subset``, ``duration`` and ``score`` columns.
+
+Texts that a spreadsheet would run as formulas have ``'`` before them: see `untrim.support.tables`.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from untrim.annotations.detections import Detections
 from untrim.annotations.model import Annotations, Video
 from untrim.annotations.parsing import number, span
 from untrim.errors import Place, UntrimError, listing
-from untrim.support.files import read_text, write_text
+from untrim.support.tables import read_rows, write_rows
 from untrim.timeline import Detection, Instance
 
 _COLUMNS = ("video", "label", "start", "end", "subset", "duration")
@@ -44,7 +45,7 @@ def write_annotations_csv(annotations: Annotations, path: Path) -> None:
         tail = [video.subset, "" if video.duration is None else video.duration]
         rows += [[name, i.label, i.segment.start, i.segment.end, *tail] for i in video.instances]
         rows += [[name, label, "", "", *tail] for label in video.labels if label not in known]
-    _write(path, _COLUMNS, rows)
+    write_rows(path, _COLUMNS, rows)
 
 
 def read_detections_csv(path: Path) -> Detections:
@@ -66,30 +67,28 @@ def write_detections_csv(detections: Mapping[str, Sequence[Detection]], path: Pa
     rows = [
         [name, d.label, d.segment.start, d.segment.end, d.score] for name, found in detections.items() for d in found
     ]
-    _write(path, ("video", "label", "start", "end", "score"), rows)
+    write_rows(path, ("video", "label", "start", "end", "score"), rows)
 
 
 def _rows(path: Path, required: Sequence[str], known: Sequence[str]) -> list[tuple[Place, dict[str, str]]]:
     """Rows with the place of each, for messages."""
-    reader = csv.DictReader(io.StringIO(read_text(path)), strict=True)
+    (_, heading), *lines = read_rows(path) or [(1, [])]
+    columns = [name.lower() for name in heading]
+    missing, unknown = set(required) - set(columns), set(columns) - set(known)
+    if missing or unknown:
+        problem = f"misses column {listing(missing)}" if missing else f"has unknown column {listing(unknown)}"
+        raise UntrimError(problem, where=path, fix=f"columns are {','.join(known)}")
+    if twice := [name for name in columns if columns.count(name) > 1]:
+        raise UntrimError(f"column '{twice[0]}' is listed twice", where=path)
     rows = []
-    try:
-        columns = [name.strip().lower() for name in reader.fieldnames or []]
-        reader.fieldnames = columns
-        missing, unknown = set(required) - set(columns), set(columns) - set(known)
-        if missing or unknown:
-            problem = f"misses column {listing(missing)}" if missing else f"has unknown column {listing(unknown)}"
-            raise UntrimError(problem, where=path, fix=f"columns are {','.join(known)}")
-        for row in reader:
-            place = Place(path, reader.line_num)
-            if None in row or any(value is None for value in row.values()):
-                raise UntrimError(f"does not have {len(columns)} values", where=place)
-            values = {key: value.strip() for key, value in row.items()}
-            if not values["video"] or not values["label"]:
-                raise UntrimError("has no video or no label", where=place)
-            rows.append((place, values))
-    except csv.Error as error:
-        raise UntrimError(f"is not valid CSV: {error}", where=path) from error
+    for line, cells in lines:
+        place = Place(path, line)
+        if len(cells) != len(columns):
+            raise UntrimError(f"does not have {len(columns)} values", where=place)
+        values = dict(zip(columns, cells, strict=True))
+        if not values["video"] or not values["label"]:
+            raise UntrimError("has no video or no label", where=place)
+        rows.append((place, values))
     return rows
 
 
@@ -106,11 +105,3 @@ def _video(name: str, rows: Sequence[tuple[Place, dict[str, str]]]) -> Video:
         labels=tuple(row["label"] for _, row in rows),
         instances=tuple(Instance(row["label"], span(row.get("start"), row.get("end"), place)) for place, row in timed),
     )
-
-
-def _write(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    write_text(path, text.getvalue())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path, PurePosixPath
 
 from untrim.annotations.model import Annotations, Video
 from untrim.errors import Place, UntrimError
 from untrim.support.files import read_text
+from untrim.support.tables import read_rows
 
 
 def read_lists(source: Path) -> Annotations:
@@ -40,8 +39,8 @@ def _rows(file: Path, columns: int) -> list[tuple[str, str]]:
     text = read_text(file)
     separator = next((mark for mark in ",\t" if mark in text), " ")
     rows = []
-    for line, cells in enumerate(csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True), start=1):
-        values = [cell.strip() for cell in cells if cell.strip()]
+    for line, cells in read_rows(file, separator):
+        values = [cell for cell in cells if cell]
         if values and len(values) < columns:
             raise UntrimError(f"needs video,label, found {values[0]!r:.60}", where=Place(file, line))
         if values:

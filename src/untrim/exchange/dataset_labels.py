@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,8 +16,9 @@ from untrim.annotations.parsing import number
 from untrim.annotations.thumos14 import LABEL_ERRORS, read_thumos14
 from untrim.errors import UntrimError, listing, nearest
 from untrim.exchange.labelled_videos import read_folder
-from untrim.support.files import read_json, read_text
+from untrim.support.files import read_json
 from untrim.support.paths import as_path
+from untrim.support.tables import read_rows
 
 LAYOUTS = ("thumos14", "activitynet", "lists", "videos")
 
@@ -169,10 +168,13 @@ def _subsets_of(file: Path) -> dict[str, str]:
     if file.suffix.lower() == ".json":
         known = {name: video.subset for name, video in read_annotations_json(file).items()}
     else:
-        rows = list(csv.DictReader(io.StringIO(read_text(file))))
-        if not rows or not {"video", "subset"} <= rows[0].keys():
-            raise UntrimError("needs columns video and subset", where=file)
-        known = {row["video"] or "": row["subset"] or "" for row in rows}
+        (_, heading), *rows = read_rows(file) or [(1, [])]
+        if heading.count("video") != 1 or heading.count("subset") != 1:
+            raise UntrimError("needs columns video and subset, each once", where=file)
+        if short := [line for line, cells in rows if len(cells) != len(heading)]:
+            raise UntrimError(f"does not have {len(heading)} values", where=f"{file}, line {short[0]}")
+        video, subset = heading.index("video"), heading.index("subset")
+        known = {cells[video]: cells[subset] for _, cells in rows}
     return {**{name.removeprefix("v_"): subset for name, subset in known.items()}, **known}
 
 

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from untrim.errors import UntrimError, listing
-from untrim.support.arrays import read_array
-from untrim.support.files import atomic_path, write_json
+from untrim.support.arrays import read_array, write_array
+from untrim.support.files import write_json
 from untrim.support.paths import as_path
 from untrim.support.schema import read_object
 from untrim.support.validation import validate
@@ -228,8 +228,7 @@ class FeatureFolder:
             half = features.astype(np.float16)
         if not np.isfinite(half).all():
             raise UntrimError("features are not finite, or beyond what float16 holds", where=self.file(name))
-        with atomic_path(self.file(name)) as temporary, open(temporary, "wb") as stream:
-            np.save(stream, half)
+        write_array(self.file(name), half)
 
     def duration(self, name: str, snippets: int) -> float:
         """Seconds of a video: as recorded, else up to the end of its last snippet's cell."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -12,6 +10,7 @@ from matplotlib.figure import Figure
 from untrim.reproduction.published import Table
 from untrim.reproduction.runner import Measured
 from untrim.support.files import atomic_path, write_text
+from untrim.support.tables import write_rows
 
 
 def markdown(name: str, table: Table, measured: Sequence[Measured], dataset: str | None) -> str:
@@ -46,23 +45,19 @@ def write_table(name: str, table: Table, measured: Sequence[Measured], dataset: 
     stem = name.replace(":", "-")
     paths = [output / f"{stem}{suffix}" for suffix in (".md", ".csv", ".svg")]
     write_text(paths[0], markdown(name, table, measured, dataset))
-    write_text(paths[1], _csv(table, measured))
+    write_rows(paths[1], ("row", "seed", "iou", "mAP", "published"), _rows(table, measured))
     with atomic_path(paths[2]) as temporary:
         _figure(table, measured).savefig(temporary, format="svg", metadata={"Date": None})
     return paths
 
 
-def _csv(table: Table, measured: Sequence[Measured]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["row", "seed", "iou", "mAP", "published"])
+def _rows(table: Table, measured: Sequence[Measured]) -> Iterator[Sequence[object]]:
     for row in measured:
         for result in row.results:
             for index, iou in enumerate(table.iou):
                 published = row.row.published[index] if row.row.published else None
                 value = 100 * result.mean[index]
-                writer.writerow([row.row.name, result.seed, f"{iou:g}", f"{value:.2f}", published])
-    return text.getvalue()
+                yield row.row.name, result.seed, f"{iou:g}", f"{value:.2f}", published
 
 
 def _figure(table: Table, measured: Sequence[Measured]) -> Figure:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from untrim.errors import UntrimError
-from untrim.support.files import reading
+from untrim.support.files import reading, write_bytes
 
 Array = npt.NDArray[Any]
 
@@ -54,6 +54,20 @@ def read_header(stream: BinaryIO, where: object) -> tuple[tuple[int, ...], np.dt
     if any(length < 0 for length in shape):
         raise UntrimError(f"is not a readable .npy array: it claims the shape {shape}", where=where)
     return shape, dtype
+
+
+def write_array(path: Path, array: Array) -> None:
+    """Write an array as ``.npy``, whole or not at all."""
+    content = io.BytesIO()  # Into a file, numpy writes without saying that the disk is full.
+    np.save(content, array, allow_pickle=False)
+    write_bytes(path, content.getvalue())
+
+
+def write_archive(path: Path, **arrays: Array) -> None:
+    """Write arrays by name as ``.npz``, whole or not at all."""
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
+    write_bytes(path, content.getvalue())
 
 
 def read_archive(path: Path, names: Collection[str]) -> dict[str, Array]:

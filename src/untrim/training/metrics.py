@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from untrim.errors import Place, UntrimError
+from untrim.support.documents import parse_json
 from untrim.support.extras import optional
-from untrim.support.files import read_text, write_text
+from untrim.support.files import read_text, write_text, writing
 from untrim.support.schema import SCHEMA, check_schema
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Metrics:
     def write(self, iteration: int, seconds: float, terms: Mapping[str, float]) -> None:
         """Append one line; `seconds` count from where training resumed."""
         values = {"iteration": iteration, "seconds": round(self.seconds + seconds, 3), "loss": sum(terms.values())}
-        with open(self.path, "a", encoding="utf-8") as stream:
+        with writing(self.path), open(self.path, "a", encoding="utf-8") as stream:
             stream.write(json.dumps({SCHEMA: _SCHEMA, **values, **terms}) + "\n")
         if self._events is not None:
             for name, value in {"loss": values["loss"], **terms}.items():
@@ -81,10 +82,7 @@ def _rows(path: Path) -> list[tuple[str, dict[str, float]]]:
 
 
 def _values(line: str, where: Place) -> dict[str, float]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        row = None
+    row = parse_json(line, where)
     if isinstance(row, dict):
         check_schema(row, where, _SCHEMA)
         row.pop(SCHEMA, None)
