@@ -65,7 +65,7 @@ def test_the_choice_follows_the_criteria(corpus: Corpus, tmp_path: Path, monkeyp
     )
     assert again.config == run.config
     assert json.loads((run.path / "selection.json").read_text())["chosen"] == 20
-    for content in ("[]", "{}", '{"thresholds": {"threshold": 1}}'):
+    for content in ("{}", '{"thresholds": {"threshold": 1}}'):
         (run.path / "selection.json").write_text(content)
         with pytest.raises(UntrimError, match=r"selection\.json: does not tell the thresholds before"):
             run.before_selection()

@@ -12,7 +12,8 @@ import torch
 from untrim.annotations import Annotations, Video, read_annotations, write_annotations
 from untrim.errors import UntrimError, WorkFailed
 from untrim.features.store import FeatureFolder
-from untrim.methods.wsad import WSAD
+from untrim.methods import METHODS
+from untrim.methods.wsad import WSAD, WSADConfig
 from untrim.pipeline import localize
 from untrim.support.settings import parse_settings
 from untrim.training import steps
@@ -249,6 +250,12 @@ class TestBadInput:
         (run.path / "config.yaml").write_text("method: [wsad]")
         with pytest.raises(UntrimError, match="plain values"):
             Run.open(run.path)
+        (run.path / "config.yaml").write_text("schema: 1\nrun: {method: wsad, recipe: null, seed: x, subset: training}")
+        with pytest.raises(UntrimError, match=r"config\.yaml, run: 'seed'.*valid integer"):
+            Run.open(run.path)
+        (run.path / "config.yaml").write_text("schema: 2")
+        with pytest.raises(UntrimError, match=r"config\.yaml: was written by a newer untrim.*\(upgrade untrim\)"):
+            Run.open(run.path)
         with pytest.raises(UntrimError, match="not a run folder"):
             Run.open(tmp_path)
 
@@ -333,3 +340,25 @@ def test_annotations_need_no_segments_to_train(shared_data: Path, tmp_path: Path
     few = Annotations(list(annotations.subset("training").values())[:8])
     run = train("wsad", [(folder, few)], tmp_path / "run", settings={"iterations": 1})
     assert localize(run, folder, ["ucf15_valid_0000"]).keys() == {"ucf15_valid_0000"}
+
+
+class Greedy(WSAD):
+    """A method whose options are named as what a run has of its own."""
+
+    class Config(WSADConfig):
+        seed: int = 5
+        method: str = "mine"
+
+
+def test_options_of_any_name_leave_the_run_its_own(
+    corpus: tuple[FeatureFolder, Annotations], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(METHODS.built_in, "greedy", f"{__name__}:Greedy")
+    settings = {"iterations": 2, "seed": 9}
+    run = train("greedy", [corpus], tmp_path / "run", settings=settings, seed=1)
+    again = Run.open(run.path)
+    assert again == run
+    assert (again.method, again.seed) == ("greedy", 1)
+    assert (again.config.model_dump()["method"], again.config.model_dump()["seed"]) == ("mine", 9)
+    with pytest.raises(UntrimError, match=r"different seed \("):
+        train("greedy", [corpus], tmp_path / "run", settings=settings, seed=2, resume=True)

@@ -50,7 +50,7 @@ def test_a_search_that_was_stopped_goes_on_as_if_undisturbed(
     scores = [json.loads(p.read_text())["score"] for p in tmp_path.glob("stopped/trials/*/selection.json")]
     assert found.score == max(scores)
     assert len(scores) == 3
-    best = yaml.safe_load((tmp_path / "stopped" / "best.yaml").read_text())
+    best = yaml.safe_load((tmp_path / "stopped" / "best.yaml").read_text())["config"]
     assert {key: best[key] for key in found.values} == found.values
     run = train("wsad", [corpus], tmp_path / "best", recipe=str(tmp_path / "stopped" / "best.yaml"))
     assert run.config.model_dump() == best

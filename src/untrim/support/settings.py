@@ -1,4 +1,4 @@
-"""Values that a person writes down: flat YAML files and ``key=value`` texts."""
+"""Values that a person writes down: YAML files and ``key=value`` texts."""
 
 from __future__ import annotations
 
@@ -10,15 +10,26 @@ from untrim.support.documents import parse_yaml
 from untrim.support.files import read_text
 
 
-def read_flat_yaml(path: Path) -> dict[str, object]:
-    """A YAML file that maps names to plain values.
+def read_yaml(path: Path) -> dict[str, object]:
+    """A YAML file that maps names to values.
 
     Raises:
-        UntrimError: Missing, not YAML, or not flat.
+        UntrimError: Missing, not YAML, or no such mapping.
     """
     values = parse_yaml(read_text(path), path)
+    if not isinstance(values, dict):
+        raise UntrimError("should map names to values", where=path, fix="write one `name: value` per line")
+    return {str(key): value for key, value in values.items()}
+
+
+def plain(values: object, where: object) -> dict[str, object]:
+    """`values`, which should map names to plain values: no lists, no mappings.
+
+    Raises:
+        UntrimError: They do not.
+    """
     if not isinstance(values, dict) or any(isinstance(value, (dict, list)) for value in values.values()):
-        raise UntrimError("should map names to plain values, one a line", where=path)
+        raise UntrimError("should map names to plain values", where=where, fix="write one `name: value` per line")
     return {str(key): value for key, value in values.items()}
 
 

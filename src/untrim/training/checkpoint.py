@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal
 
 import torch
 import yaml
+from pydantic import BaseModel, ConfigDict
 
 from untrim.errors import UntrimError
-from untrim.features.store import FeatureFolder, FeatureInfo
+from untrim.features.store import FeatureFolder, FeatureInfo, read_info
 from untrim.methods import load_method
 from untrim.methods.base import Method, MethodConfig
 from untrim.support.files import read_json, write_json, write_text
 from untrim.support.paths import as_path
-from untrim.support.settings import read_flat_yaml
+from untrim.support.schema import SCHEMA, check_schema, read_object
+from untrim.support.settings import plain, read_yaml
 from untrim.support.tensors import read_safetensors, write_safetensors
 from untrim.support.validation import validate
+from untrim.training.older import sections, without_dropped
 
 Precision = Literal["fp32", "bf16"]
 Select = Literal["last", "weak"]
@@ -31,7 +34,20 @@ MODEL, CONFIG, LABELS, FEATURES, STATE, SELECTION = (
     "state/training.pt",
     "selection.json",
 )
-_ORIGIN = ("method", "recipe", "seed", "subset", "precision", "select")
+_SCHEMA = 1
+
+
+class _Origin(BaseModel):
+    """The part ``run`` of ``config.yaml``: where a run comes from, apart from its method's own options."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    method: str
+    recipe: str | None
+    seed: int
+    subset: str
+    precision: Precision = "fp32"
+    select: Select = "last"
 
 
 @dataclass(frozen=True)
@@ -81,27 +97,13 @@ class Run:
         path = as_path(path, "run")
         if not (path / CONFIG).is_file():
             raise UntrimError(f"is not a run folder: it has no {CONFIG}", where=path, fix="name what `train -o` wrote")
-        values = read_flat_yaml(path / CONFIG)
-        origin = {key: values.pop(key, None) for key in _ORIGIN}
-        if not isinstance(origin["method"], str) or not isinstance(origin["seed"], int):
-            raise UntrimError("lacks 'method' or 'seed'", where=path / CONFIG)
-        precision, select = origin["precision"] or "fp32", origin["select"] or "last"
-        if precision not in get_args(Precision) or select not in get_args(Select):
-            raise UntrimError("has an unknown 'precision' or 'select'", where=path / CONFIG)
-        labels = read_json(path / LABELS)
-        if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
-            raise UntrimError("should be a list of class names", where=path / LABELS)
+        origin, config = _read_config(path / CONFIG)
         return cls(
             path=path,
-            method=origin["method"],
-            recipe=None if origin["recipe"] is None else str(origin["recipe"]),
-            seed=origin["seed"],
-            subset=str(origin["subset"]),
-            config=validate(load_method(origin["method"]).Config, values, path / CONFIG),
-            labels=tuple(labels),
-            features=validate(FeatureInfo, read_json(path / FEATURES), path / FEATURES),
-            precision=cast(Precision, precision),
-            select=cast(Select, select),
+            config=config,
+            labels=_read_labels(path / LABELS),
+            features=read_info(path / FEATURES),
+            **origin.model_dump(),
         )
 
     @property
@@ -111,10 +113,11 @@ class Run:
 
     def save_description(self) -> None:
         """Write everything that is known before training; the config last, since it makes the folder a run."""
-        write_json(self.path / LABELS, list(self.labels))
+        write_json(self.path / LABELS, {"schema": _SCHEMA, "labels": list(self.labels)})
         write_json(self.path / FEATURES, json.loads(self.features.model_dump_json(by_alias=True)))
-        origin = {key: getattr(self, key) for key in _ORIGIN}
-        write_text(self.path / CONFIG, yaml.safe_dump({**origin, **self.config.model_dump()}, sort_keys=False))
+        origin = {key: getattr(self, key) for key in _Origin.model_fields}
+        content = {"schema": _SCHEMA, "run": origin, "config": self.config.model_dump()}
+        write_text(self.path / CONFIG, yaml.safe_dump(content, sort_keys=False))
 
     def build(self) -> Method:
         """The untrained network, the same for the same seed."""
@@ -164,7 +167,7 @@ class Run:
         """The run with the thresholds that it had before others were chosen, as ``selection.json`` tells."""
         if not (self.path / SELECTION).exists():
             return self
-        selection: Any = read_json(self.path / SELECTION)
+        selection: Any = read_object(self.path / SELECTION)
         try:
             before = {key: value["before"] for key, value in selection["thresholds"].items()}
         except (AttributeError, KeyError, TypeError) as error:
@@ -184,6 +187,27 @@ class Run:
                 where=folder.path,
                 fix="extract them with the run's own recipe, or train on these",
             )
+
+
+def _read_config(path: Path) -> tuple[_Origin, MethodConfig]:
+    """Where a run comes from, and its method's config, from a ``config.yaml`` of today or of an older version."""
+    values = read_yaml(path)
+    check_schema(values, path, _SCHEMA)
+    of_today = SCHEMA in values
+    if not of_today:
+        values = {**sections(plain(values, path), _Origin.model_fields)}
+    origin = validate(_Origin, values.get("run"), f"{path}, run")
+    method, config = load_method(origin.method), plain(values.get("config"), f"{path}, config")
+    return origin, validate(method.Config, config if of_today else without_dropped(method, config), path)
+
+
+def _read_labels(path: Path) -> tuple[str, ...]:
+    """Class names; a file of an older version is a bare list of them."""
+    content = read_json(path)
+    labels = read_object(path).get("labels") if isinstance(content, dict) else content
+    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
+        raise UntrimError("'labels' should be a list of class names", where=path)
+    return tuple(labels)
 
 
 def _save_weights(model: Method, path: Path) -> None:

@@ -9,8 +9,10 @@ from untrim.data.summary import DataSummary
 from untrim.errors import UntrimError, nearest
 from untrim.methods import load_method
 from untrim.methods.base import Method, MethodConfig
-from untrim.support.settings import read_flat_yaml
+from untrim.support.schema import check_schema
+from untrim.support.settings import plain, read_yaml
 from untrim.support.validation import validate
+from untrim.training.older import without_dropped
 
 _RECIPES = Path(__file__).parent.parent / "recipes"
 
@@ -23,8 +25,8 @@ def configure(
     Args:
         method: The method.
         data: Facts of the training data, for the project's defaults.
-        recipe: None for the project's defaults, else the name of a preset, of a recipe (`untrim.recipes`), or a flat
-            YAML file; a recipe's values are laid over the paper's.
+        recipe: None for the project's defaults, else the name of a preset, of a recipe (`untrim.recipes`), or a YAML
+            file (`read_recipe`); a recipe's values are laid over the paper's.
         settings: The user's own values, laid over everything.
 
     Raises:
@@ -35,9 +37,22 @@ def configure(
     elif recipe in method.presets:
         values = dict(method.presets[recipe])
     else:
-        values = read_flat_yaml(_recipe_file(method, recipe))
+        values = read_recipe(method, _recipe_file(method, recipe))
         validate(method.Config, values, recipe)
     return validate(method.Config, {**values, **settings}, "--set")
+
+
+def read_recipe(method: type[Method], path: Path) -> dict[str, object]:
+    """The values in a recipe file: one ``key: value`` per line, or under ``config``, as in the files that we write.
+
+    Raises:
+        UntrimError: Missing, not such a file, or written by a newer untrim.
+    """
+    values = read_yaml(path)
+    if isinstance(values.get("config"), dict):
+        check_schema(values, path)
+        return plain(values["config"], path)
+    return without_dropped(method, plain(values, path))
 
 
 def recipe_names() -> list[str]:

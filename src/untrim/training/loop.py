@@ -138,10 +138,12 @@ def _open(run: Run, resume: bool) -> Run | None:
     there = Run.open(run.path)
     before = there.before_selection()
     if before != replace(run, path=there.path):
+        parts = (vars(run), vars(before)), (run.config.model_dump(), before.config.model_dump())
         different = [
             key
-            for key, value in {**vars(run), **run.config.model_dump()}.items()
-            if key not in ("path", "config") and value != {**vars(before), **before.config.model_dump()}.get(key)
+            for mine, theirs in parts
+            for key, value in mine.items()
+            if key not in ("path", "config") and value != theirs.get(key)
         ]
         raise UntrimError(
             f"holds another run: different {', '.join(different)}", where=run.path, fix="choose another -o"

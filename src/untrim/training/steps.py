@@ -23,11 +23,13 @@ from untrim.errors import UntrimError, WorkFailed
 from untrim.methods.additions import added_losses
 from untrim.methods.base import Activations, Method
 from untrim.support.progress import progress
+from untrim.support.schema import check_schema
 from untrim.support.tensors import read_torch, write_torch
 from untrim.training.checkpoint import STATE, Run
 from untrim.training.metrics import Metrics
 from untrim.training.parallel import World, video_dimensions
 
+_SCHEMA = 1
 _LINES_A_RUN = 500
 _SECONDS_BETWEEN_STATES = 20.0
 
@@ -142,6 +144,7 @@ class Trainer:
     def save_state(self) -> None:
         """Write what is needed to go on from here."""
         state = {
+            "schema": _SCHEMA,
             "step": self.step,
             "sums": {name: float(value) for name, value in self.sums.items()},
             "model": self.model.state_dict(),
@@ -156,13 +159,16 @@ class Trainer:
         fix = "delete it: the training then starts anew"
         try:
             state: Any = read_torch(path, self.device)
-            self.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.step, self.sums = int(state["step"]), dict(state["sums"])
         except UntrimError as error:
             if isinstance(error.__cause__, OSError):
                 raise
             raise UntrimError(error.what, where=path, fix=fix) from error
+        if isinstance(state, dict):
+            check_schema(state, path, _SCHEMA)
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step, self.sums = int(state["step"]), dict(state["sums"])
         except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise UntrimError(f"cannot be gone on from: {error!s:.120}", where=path, fix=fix) from error
 

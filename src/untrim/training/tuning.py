@@ -19,8 +19,9 @@ from untrim.data.sources import Source, open_sources
 from untrim.errors import UntrimError, WorkFailed
 from untrim.methods.base import MethodConfig
 from untrim.support.extras import optional
-from untrim.support.files import make_folder, read_json, write_text
+from untrim.support.files import make_folder, write_text
 from untrim.support.paths import as_path
+from untrim.support.schema import read_object
 from untrim.support.settings import parse_settings
 from untrim.support.validation import validate
 from untrim.training.checkpoint import SELECTION, Run
@@ -237,8 +238,7 @@ def _trial(study: optuna.Study, seed: int) -> Iterator[optuna.Trial]:
 
 
 def _score(run: Run) -> float:
-    selection = read_json(run.path / SELECTION)
-    assert isinstance(selection, dict)
+    selection: Any = read_object(run.path / SELECTION)
     return float(selection["score"])
 
 
@@ -248,5 +248,5 @@ def _best(study: optuna.Study, output: Path) -> Tuned:
         raise WorkFailed(f"all {len(failed)} trials failed, the last with: {failed[-1]}", where=output)
     best = study.best_trial
     run = Run.open(output / "trials" / str(best.user_attrs["folder"]))
-    write_text(output / BEST, yaml.safe_dump(run.config.model_dump(), sort_keys=False))
+    write_text(output / BEST, yaml.safe_dump({"schema": 1, "config": run.config.model_dump()}, sort_keys=False))
     return Tuned(best.params, float(best.value or 0.0), run.path, _done(study), len(failed))

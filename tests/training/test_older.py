@@ -1,0 +1,59 @@
+"""Runs that an older version made, with what it found: `old_runs` was written before there were schema numbers.
+
+Its methods are WSAD and the supervised bound, which was called `oracle`; 60 iterations on six random videos.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from untrim.annotations import Annotations, read_annotations, read_detections
+from untrim.errors import UntrimError
+from untrim.features.store import FeatureFolder
+from untrim.pipeline import localize
+from untrim.training.checkpoint import Run
+from untrim.training.loop import train
+from untrim.training.metrics import METRICS, read_metrics
+from untrim.training.tracking import describe_outcome
+
+OLD = Path(__file__).parent / "old_runs"
+NAMES = {"wsad": "wsad", "oracle": "supervised"}
+
+
+@pytest.fixture
+def labels() -> Annotations:
+    return read_annotations(OLD / "annotations.json")
+
+
+@pytest.mark.parametrize(("folder", "method"), NAMES.items())
+def test_an_old_run_opens_and_finds_what_it_found(labels: Annotations, folder: str, method: str) -> None:
+    run = Run.open(OLD / folder)
+    assert (run.method, run.recipe, run.seed, run.subset) == (method, None, 0, "training")
+    assert (run.config.iterations, run.labels, run.precision, run.select) == (60, ("jump", "run"), "fp32", "last")
+    assert len(read_metrics(run.path / METRICS)["loss"]) == 60
+    assert describe_outcome(run)[0].startswith("training videos: 6 from features")
+    found = localize(run, FeatureFolder.open(OLD / "features"), labels.subset("validation"), device="cpu")
+    stored = read_detections(OLD / f"{folder}.json")
+    assert {*found} == {*stored}
+    for name, own in found.items():
+        assert [d.label for d in own] == [d.label for d in stored[name]]
+        for mine, theirs in zip(own, stored[name], strict=True):
+            ends = (theirs.segment.start, theirs.segment.end, theirs.score)
+            assert (mine.segment.start, mine.segment.end, mine.score) == pytest.approx(ends, abs=1e-6)
+    assert any(found.values())
+
+
+@pytest.mark.parametrize(("folder", "method"), NAMES.items())
+def test_a_finished_old_run_is_the_same_run_and_is_not_trained_again(
+    labels: Annotations, tmp_path: Path, folder: str, method: str
+) -> None:
+    shutil.copytree(OLD / folder, tmp_path / "run")
+    before = {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in (tmp_path / "run").iterdir()}
+    source = labels if method == "supervised" else labels.without_segments("training")
+    sources = [(FeatureFolder.open(OLD / "features"), source)]
+    run = train(method, sources, tmp_path / "run", settings={"iterations": 60}, resume=True)
+    assert run.finished
+    assert {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in (tmp_path / "run").iterdir()} == before
+    with pytest.raises(UntrimError, match="holds another run: different seed, iterations"):
+        train(method, sources, tmp_path / "run", settings={"iterations": 61}, seed=1, resume=True)
