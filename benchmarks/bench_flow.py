@@ -23,7 +23,8 @@ import numpy.typing as npt
 import torch
 
 from untrim.features.snippets import to_grey
-from untrim.video.decode import VIDEO_SUFFIXES, VideoFile
+from untrim.video.decode import VideoFile
+from untrim.video.files import VIDEO_SUFFIXES
 from untrim.video.flow import Flow, FlowAlgorithm, Grey, OpticalFlow
 
 HEIGHT, WIDTH, BORDER = 256, 340, 24

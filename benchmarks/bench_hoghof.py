@@ -17,8 +17,9 @@ import cv2
 
 from untrim.features.backbones import load_backbone
 from untrim.features.snippets import with_flow
+from untrim.support.array_types import Image
 from untrim.synthetic.corpus import CorpusSpec, render_corpus
-from untrim.video.decode import Image, VideoFile
+from untrim.video.decode import VideoFile
 from untrim.video.flow import OpticalFlow
 
 ROUNDS = 3

@@ -22,7 +22,8 @@ from untrim.features.backbones.i3d import RGB_WEIGHTS, I3DConfig, clips
 from untrim.features.backbones.i3d_engines import load_engine
 from untrim.features.snippets import with_flow
 from untrim.features.weights import weights_path
-from untrim.video.decode import Image, VideoFile
+from untrim.support.array_types import Image
+from untrim.video.decode import VideoFile
 from untrim.video.flow import OpticalFlow
 
 ROUNDS = 3

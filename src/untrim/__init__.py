@@ -42,6 +42,8 @@ if TYPE_CHECKING:  # For type checkers and editors; at run time `_HOMES` says th
     from untrim.training.checkpoint import Run as Run
     from untrim.training.loop import train as train
     from untrim.training.tuning import tune as tune
+    from untrim.video.frames import FrameTable as FrameTable
+    from untrim.video.frames import frame_table as frame_table
 
     __version__: str
 
@@ -64,6 +66,7 @@ _HOMES = {
     "training.checkpoint": "Run",
     "training.loop": "train",
     "training.tuning": "tune",
+    "video.frames": "FrameTable frame_table",
 }
 _HOME_OF = {name: f"untrim.{home}" for home, names in _HOMES.items() for name in names.split()}
 

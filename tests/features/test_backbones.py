@@ -12,7 +12,7 @@ from untrim.errors import UntrimError
 from untrim.features.backbones import BACKBONES, Backbone, BackboneConfig, Features, backbone_names, load_backbone
 from untrim.features.snippets import windows, with_flow
 from untrim.support import registry
-from untrim.video.decode import Image
+from untrim.support.array_types import Image
 from untrim.video.flow import OpticalFlow, clip_flow
 
 READY = [name for name in BACKBONES.built_in if name not in ("i3d", "hf")]  # Those need weights: tests of their own.

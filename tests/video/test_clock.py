@@ -6,7 +6,7 @@ import av
 from hypothesis import given
 from hypothesis import strategies as st
 
-from untrim.video.clock import Clock, timestamp
+from untrim.video.clock import Clock, length, timestamp
 
 MILLISECOND = Fraction(1, 1000)
 
@@ -18,7 +18,12 @@ def frame(pts: int | None, dts: int | None = None, duration: int = 0) -> av.Vide
 
 
 def times(clock: Clock, stamps: list[int | None], duration: int = 40) -> list[float]:
-    return [round(clock.time(frame(stamp, duration=duration)), 6) for stamp in stamps]
+    return [round(show(clock, stamp, duration), 6) for stamp in stamps]
+
+
+def show(clock: Clock, stamp: int | None, duration: int = 0) -> float:
+    shown = frame(stamp, duration=duration)
+    return clock.time(timestamp(shown), length(shown))
 
 
 @given(st.integers(-(10**9), 10**9), st.lists(st.integers(1, 9_000), max_size=30), st.booleans())
@@ -32,7 +37,7 @@ def test_ascending_timestamps_are_kept_from_the_first_on(start: int, gaps: list[
 @given(st.lists(st.one_of(st.none(), st.integers(-(10**12), 10**12), st.integers(0, 3000)), min_size=1), st.booleans())
 def test_any_timestamps_give_finite_ascending_seconds(stamps: list[int | None], broadcast: bool) -> None:
     clock = Clock(None, broadcast)
-    seconds = [clock.time(frame(stamp)) for stamp in stamps]
+    seconds = [show(clock, stamp) for stamp in stamps]
     assert seconds[0] == 0
     assert all(math.isfinite(moment) for moment in seconds)
     assert all(earlier < later for earlier, later in pairwise(seconds))
@@ -63,10 +68,10 @@ def test_a_slow_slide_show_keeps_its_pace() -> None:
 
 def test_the_end_is_the_end_of_the_last_frame() -> None:
     clock = Clock(25, False)
-    clock.time(frame(1000, duration=40))
-    clock.time(frame(1100, duration=500))
+    show(clock, 1000, 40)
+    show(clock, 1100, 500)
     assert round(clock.end, 6) == 0.6
-    clock.time(frame(1700, duration=10**9))
+    show(clock, 1700, 10**9)
     assert round(clock.end, 6) == 0.74
 
 

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from untrim.video.decode import VideoFile, find_videos
+from untrim.video.decode import VideoFile
+from untrim.video.files import find_videos
 
 # What the real files hold, as FFmpeg's own count of decoded frames and their container say.
 CLIPS = {

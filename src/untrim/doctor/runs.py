@@ -12,7 +12,8 @@ from untrim.features.store import FeatureFolder
 from untrim.support.progress import progress
 from untrim.training.checkpoint import Run
 from untrim.training.metrics import METRICS, read_metrics
-from untrim.video.decode import VideoFile, find_videos
+from untrim.video.decode import VideoFile
+from untrim.video.files import find_videos
 
 
 def check_run(run: Run, folder: FeatureFolder | None, annotations: Annotations | None) -> Iterator[Finding]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from untrim.annotations.model import Annotations
 from untrim.errors import UntrimError, listing
 from untrim.support.progress import progress
-from untrim.video.decode import VideoFile, find_videos
+from untrim.video.decode import VideoFile
+from untrim.video.files import find_videos
 
 
 def read_folder(folder: Path, labels: Annotations) -> tuple[Annotations, list[str]]:

@@ -26,7 +26,8 @@ from untrim.support.locks import locked
 from untrim.support.paths import as_path, as_paths
 from untrim.support.progress import progress
 from untrim.support.workers import Died, Engine, Local, work_off
-from untrim.video.decode import VideoFile, find_videos
+from untrim.video.decode import VideoFile
+from untrim.video.files import find_videos
 
 FAILURES_NAME = "failures.jsonl"
 

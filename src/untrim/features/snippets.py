@@ -10,8 +10,8 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
+from untrim.support.array_types import Image
 from untrim.timeline import SnippetGrid
-from untrim.video.decode import Image
 from untrim.video.flow import Flow, Grey, OpticalFlow
 
 T = TypeVar("T")

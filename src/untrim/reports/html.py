@@ -24,7 +24,7 @@ from untrim.support.schema import read_object
 from untrim.timeline import Detection
 from untrim.training.checkpoint import Run
 from untrim.training.metrics import METRICS, read_metrics
-from untrim.video.decode import find_videos
+from untrim.video.files import find_videos
 
 _IOU = "0.1:0.7:0.1"  # What videos are ranked by where there is no evaluation.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 
 from untrim.reports.plots import spread
+from untrim.support.array_types import Image
 from untrim.timeline import Detection
 from untrim.video import decode
 
@@ -93,7 +94,7 @@ def _middle(found: Detection) -> float:
     return (found.segment.start + found.segment.end) / 2
 
 
-def _data_uri(image: decode.Image) -> str:
+def _data_uri(image: Image) -> str:
     """An RGB picture as JPEG."""
     jpeg = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), _QUALITY)[1]
     return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode("ascii")

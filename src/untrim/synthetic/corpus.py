@@ -12,14 +12,13 @@ from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from untrim.annotations import Annotations
 from untrim.errors import UntrimError, WorkFailed
-from untrim.support.files import atomic_path, make_folder, remove_leftovers, write_json
+from untrim.support.array_types import Image
+from untrim.support.files import make_folder, remove_leftovers, write_json
 from untrim.support.paths import as_path
 from untrim.support.progress import progress
 from untrim.support.schema import read_object
@@ -28,10 +27,9 @@ from untrim.support.workers import Died, work_off
 from untrim.synthetic.choreography import wave
 from untrim.synthetic.screenplay import CorpusSpec, generators, write_script
 from untrim.synthetic.stage import Stage
+from untrim.video.encode import VideoWriter
 
 __all__ = ["CorpusSpec", "render_corpus", "render_frames"]
-
-Image = NDArray[np.uint8]
 
 _RENDERER = 1  # Raise it when the same specification gives other videos.
 
@@ -120,19 +118,10 @@ class _Renderer:
         cv2.setNumThreads(1)
         name = write_script(self._spec, index).name
         try:
-            with atomic_path(self._videos / f"{name}.mp4") as temporary:
-                _encode(temporary, self._spec, render_frames(self._spec, index))
+            size = self._spec.width, self._spec.height
+            with VideoWriter(self._videos / f"{name}.mp4", size, self._spec.fps) as video:
+                for picture in render_frames(self._spec, index):
+                    video.write(picture)
         except UntrimError as error:
             return error
         return name
-
-
-def _encode(path: Path, spec: CorpusSpec, pictures: Iterator[Image]) -> None:
-    with av.open(str(path), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=spec.fps, options={"preset": "superfast", "crf": "23"})
-        stream.width, stream.height, stream.pix_fmt = spec.width, spec.height, "yuv420p"
-        stream.codec_context.thread_count = 1
-        stream.codec_context.gop_size = 2 * spec.fps
-        for picture in pictures:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())

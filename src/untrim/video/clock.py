@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
 
+_TS_DISCONT = 0x0200  # FFmpeg's AVFMT_TS_DISCONT
 _USUAL_LENGTH = 0.04  # seconds of a frame where neither it nor the container says
 _BACK = 1.0  # seconds: frames in disorder never lie as far back
 _AHEAD = 3600.0  # seconds: no frame is shown for as long
@@ -34,21 +37,52 @@ class Clock:
         """When the latest frame ends."""
         return self.seconds + self.length
 
-    def time(self, frame: av.VideoFrame) -> float:
-        """When the next frame is shown; it becomes the latest."""
-        stamp, seconds = timestamp(frame), self.end
+    def time(self, stamp: float | None, length: float) -> float:
+        """When the next frame is shown; it becomes the latest.
+
+        Args:
+            stamp: Seconds on the file's own clock, as `timestamp` gives them.
+            length: Seconds for which the frame says that it is shown; 0 if it does not say.
+        """
+        seconds = self.end
         if stamp is not None:
             if self._zero is None or not -_BACK <= stamp - self._zero - self.seconds <= self._ahead:
                 self._zero = stamp - self.end
             seconds = stamp - self._zero
             if self.length and seconds <= self.seconds:
                 seconds = self.seconds + self.length / 2
-        length = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
         self.seconds, self.length = seconds, length if 0 < length <= self._ahead else self._usual
         return seconds
 
 
-def timestamp(frame: av.VideoFrame) -> float | None:
+def timestamp(frame: av.VideoFrame | av.Packet[VideoStream]) -> float | None:
     """Seconds on the file's own clock. AVI tells only when to decode; frames come out of the decoder at that pace."""
     ticks = frame.pts if frame.pts is not None else frame.dts
     return None if ticks is None or frame.time_base is None else float(ticks * frame.time_base)
+
+
+def length(frame: av.VideoFrame | av.Packet[VideoStream]) -> float:
+    """Seconds for which a frame or packet says that it is shown; 0 if it does not say."""
+    return float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
+
+
+def clock_may_jump(container: InputContainer) -> bool:
+    """Whether the file is of a kind that is cut and joined with its clock, which starts anywhere: broadcasts."""
+    return bool(container.format.flags & _TS_DISCONT)
+
+
+def first_media_seconds(container: InputContainer, stream: VideoStream, first: av.VideoFrame) -> float:
+    """When a player shows the first frame, in seconds on its own time line; the rule is that of `untrim.video.frames`.
+
+    Args:
+        container: The open file.
+        stream: Its video stream.
+        first: The first frame decoded.
+    """
+    stamp, start = timestamp(first), container.start_time
+    if stamp is None or start is None:
+        return 0.0
+    if container.format.name == "avi" and stream.start_time is not None and stream.time_base is not None:
+        stamp = float(stream.start_time * stream.time_base)  # The decoder's delay is no delay on the screen.
+    zero = start / av.time_base if clock_may_jump(container) else min(start / av.time_base, 0.0)
+    return stamp - zero

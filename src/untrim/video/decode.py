@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,27 +16,19 @@ from types import TracebackType
 from typing import cast
 
 import av
-import numpy as np
-import numpy.typing as npt
-from av.buffer import Buffer
 from av.container import Flags, InputContainer
 from av.stream import Disposition
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from untrim.errors import UntrimError
-from untrim.video.clock import Clock, timestamp
-
-Image = npt.NDArray[np.uint8]
-
-VIDEO_SUFFIXES = frozenset(
-    {".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"}
-    | {".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv"}
-)
+from untrim.support.array_types import Float64, Image
+from untrim.video.clock import Clock, clock_may_jump, first_media_seconds, length, timestamp
+from untrim.video.images import orientation, rgb_converter
+from untrim.video.packets import packet_times
 
 _REORDER = 0.5  # seconds by which a key frame may be shown later than it is decoded
-_CLOCK_MAY_JUMP = 0x0200  # FFmpeg's AVFMT_TS_DISCONT
 _TIE = 1e-6  # seconds; less than this is rounding
+_COMPARED = 48  # frames: more than any decoder holds back
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +69,11 @@ class VideoFile:
         path: The file.
         threads: Threads for decoding and scaling; 0 lets FFmpeg choose. One, for many files at once in a pool.
 
+    Attributes:
+        info: What the container says.
+        offset: When a player shows the first frame, in seconds on its own time line; see `untrim.video.frames`.
+        broken_packets: As `frames` says.
+
     Raises:
         UntrimError: Missing, empty, no video in it, or nothing in it can be decoded.
     """
@@ -92,6 +89,7 @@ class VideoFile:
             if first is None:
                 raise UntrimError("holds no frame that can be decoded", where=self.path, fix="repair or remove it")
             self._start = timestamp(first) or 0.0
+            self.offset = first_media_seconds(self._container, self._stream, first)
             self.info = self._describe(first)
             self._clock = self._new_clock()
         except BaseException:
@@ -130,6 +128,21 @@ class VideoFile:
         if fps is not None and not (math.isfinite(fps) and fps > 0):
             raise UntrimError(f"fps {fps} must be a positive number")
         return self._converted(self._timed() if fps is None else self._resampled(fps), self._converter(size))
+
+    def times(self) -> Iterator[float]:
+        """Seconds of all frames, equal to those that `frames` gives; much faster, as few pictures are decoded.
+
+        Times are read from the packets where those can be trusted (see `untrim.video.packets`); otherwise every frame
+        is decoded. Afterwards `duration` is the video's true length; `broken_packets` says nothing.
+
+        Raises:
+            UntrimError: The file cannot be read to its end.
+        """
+        packets = self._packet_times()
+        if packets is None:
+            yield from (seconds for seconds, _ in self._timed())
+        else:
+            yield from map(self._clock.time, packets[0].tolist(), packets[1].tolist())
 
     def nearest(self, moments: Sequence[float], size: tuple[int, int] | int | None = None) -> list[Image]:
         """The frames whose timestamps are nearest to some `moments` in seconds, in any order; found by seeking.
@@ -181,7 +194,7 @@ class VideoFile:
         return stream
 
     def _describe(self, first: av.VideoFrame) -> StreamInfo:
-        rotation, mirrored = _orientation(first)
+        rotation, mirrored = orientation(first)
         aspect = float(self._stream.sample_aspect_ratio or 1)
         width = max(1, round(first.width * aspect)) if 0.25 <= aspect <= 4 else first.width
         microseconds = self._container.duration
@@ -196,7 +209,7 @@ class VideoFile:
         )
 
     def _new_clock(self) -> Clock:
-        return Clock(self.info.fps, broadcast=bool(self._container.format.flags & _CLOCK_MAY_JUMP))
+        return Clock(self.info.fps, broadcast=clock_may_jump(self._container))
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         """Frames from where the container stands; broken packets are counted, and skipped if nothing comes of them."""
@@ -218,13 +231,16 @@ class VideoFile:
         self.broken_packets += broken
         return frames
 
-    def _timed(self) -> Iterator[tuple[float, av.VideoFrame]]:
-        """All frames from the start, with seconds from the first."""
+    def _rewind(self) -> None:
         self._resources.close()  # Not every file can be wound back; each can be opened again.
         self._open()
         self.broken_packets, self._clock = 0, self._new_clock()
+
+    def _timed(self) -> Iterator[tuple[float, av.VideoFrame]]:
+        """All frames from the start, with seconds from the first."""
+        self._rewind()
         for frame in self._decoded():
-            yield self._clock.time(frame), frame
+            yield self._clock.time(timestamp(frame), length(frame)), frame
 
     def _nearest(self, moments: Iterable[float]) -> Iterator[tuple[float, av.VideoFrame]]:
         """The frame nearest to each of the `moments`, which ascend; looks one frame ahead."""
@@ -259,30 +275,29 @@ class VideoFile:
             before = seconds, frame
         return None if before is None else convert(before[1])
 
+    def _packet_times(self) -> tuple[Float64, Float64] | None:
+        """Timestamps and lengths of all frames, if the first ones come out of the decoder as the packets say."""
+        self._rewind()
+        try:
+            packets = packet_times(self._container, self._stream)
+        except OSError as error:
+            raise UntrimError(f"cannot be read to its end: {error.strerror}", where=self.path) from error
+        if packets is None:
+            return None
+        self._rewind()
+        first = zip(packets[0][:_COMPARED].tolist(), packets[1][:_COMPARED].tolist(), strict=True)
+        decoded = ((timestamp(frame), length(frame)) for frame in itertools.islice(self._decoded(), _COMPARED))
+        agree = list(first) == list(decoded)
+        self._rewind()
+        return packets if agree else None
+
     def _converter(self, size: tuple[int, int] | int | None) -> Callable[[av.VideoFrame], Image]:
-        """Scale by one reused reformatter (six times faster than one a frame), then mirror and turn."""
         shown = self.info.width, self.info.height
         if isinstance(size, int):
             scale = size / min(shown)
             size = max(1, round(shown[0] * scale)), max(1, round(shown[1] * scale)) if size > 0 else size
         width, height = size or shown
-        if width < 1 or height < 1:
-            raise UntrimError(f"size {width} x {height} must be at least one pixel")
-        if self.info.rotation % 180:
-            width, height = height, width
-        reformatter, turns = VideoReformatter(), self.info.rotation // 90
-
-        def convert(frame: av.VideoFrame) -> Image:
-            try:
-                scaled = reformatter.reformat(frame, width, height, "rgb24", threads=self._threads)
-            except av.FFmpegError as error:
-                raise UntrimError(
-                    f"pictures of the form {frame.format.name} cannot become RGB", where=self.path
-                ) from error
-            image = cast(Image, scaled.to_ndarray())
-            return np.ascontiguousarray(np.rot90(image[:, ::-1] if self.info.mirrored else image, turns))
-
-        return convert
+        return rgb_converter(width, height, self.info.rotation, self.info.mirrored, self._threads, where=self.path)
 
     @staticmethod
     def _converted(
@@ -295,18 +310,6 @@ class VideoFile:
             yield Frame(seconds, image)
 
 
-def _orientation(frame: av.VideoFrame) -> tuple[int, bool]:
-    """How the file asks for the frame to be shown: degrees counter-clockwise, after mirroring left and right or not."""
-    matrix = cast(Mapping[str, Buffer], frame.side_data).get("DISPLAYMATRIX")
-    if matrix is None:
-        return 0, False
-    # Row vectors: (x, y) is shown at (a x + c y, b x + d y), with y downwards.
-    a, b, _, c, d = np.frombuffer(bytes(matrix), dtype=np.int32)[:5].astype(float)
-    mirrored = bool(a * d < b * c)
-    clockwise = math.degrees(math.atan2(-b, -a) if mirrored else math.atan2(b, a))
-    return round(-clockwise / 90) * 90 % 360, mirrored
-
-
 def thumbnails(path: Path | str, seconds: Sequence[float], height: int) -> list[Image]:
     """The frames nearest to the given times, RGB uint8, `height` pixels high, as wide as shown.
 
@@ -316,36 +319,3 @@ def thumbnails(path: Path | str, seconds: Sequence[float], height: int) -> list[
     with VideoFile(path) as video:
         width = max(1, round(height * video.info.width / video.info.height))
         return video.nearest(seconds, (width, height))
-
-
-def find_videos(paths: Sequence[Path]) -> list[Path]:
-    """Video files: those named, as they are, and those in folders, by their ending, in a stable order.
-
-    Hidden files and folders are passed over, and a file that is reached twice counts once.
-
-    Raises:
-        UntrimError: A path is missing, a folder holds none, or two have the same stem, which names the features.
-    """
-    found: dict[Path, Path] = {}
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if _is_video(file, path))
-            if not inside:
-                endings = " ".join(sorted(VIDEO_SUFFIXES))
-                raise UntrimError("holds no video files", where=path, fix=f"known endings: {endings}")
-        elif path.exists():
-            inside = [path]
-        else:
-            raise UntrimError("no such file or folder", where=path)
-        for file in inside:
-            found.setdefault(file.resolve(), file)
-    by_stem: dict[str, Path] = {}
-    for path in found.values():
-        if by_stem.setdefault(path.stem, path) is not path:
-            raise UntrimError(f"has the same name as {by_stem[path.stem]}", where=path, fix="rename one of the two")
-    return list(found.values())
-
-
-def _is_video(file: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-    return file.suffix.lower() in VIDEO_SUFFIXES and file.is_file() and not hidden

@@ -15,10 +15,10 @@ import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from untrim.features.store import FeatureInfo, column_ranges
+from untrim.support.array_types import Image
 from untrim.support.registry import Registry
 from untrim.support.validation import validate
 from untrim.timeline import SnippetGrid
-from untrim.video.decode import Image
 from untrim.video.flow import FlowAlgorithm
 
 BACKBONES = Registry(

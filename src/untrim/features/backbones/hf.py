@@ -27,11 +27,11 @@ from untrim.errors import UntrimError
 from untrim.features.backbones import Backbone, BackboneConfig, Features, Streams
 from untrim.features.snippets import windows
 from untrim.features.weights import file_sha256
+from untrim.support.array_types import Image
 from untrim.support.device import choose_device
 from untrim.support.extras import optional
 from untrim.support.files import read_json
 from untrim.support.validation import validate
-from untrim.video.decode import Image
 
 _PREPARATIONS = ("preprocessor_config.json", "video_preprocessor_config.json")
 _NOT_NEEDED = ("pooler.", "classifier.")

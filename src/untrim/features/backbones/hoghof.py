@@ -28,7 +28,7 @@ from pydantic import Field
 
 from untrim.features.backbones import Backbone, BackboneConfig, Features
 from untrim.features.snippets import to_grey, windows, with_flow
-from untrim.video.decode import Image
+from untrim.support.array_types import Image
 from untrim.video.flow import Flow, OpticalFlow
 
 Floats = npt.NDArray[np.float32]

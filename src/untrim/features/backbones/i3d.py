@@ -30,8 +30,8 @@ from untrim.features.backbones.i3d_network import FEATURES
 from untrim.features.prefetch import prefetch
 from untrim.features.snippets import windows, with_flow
 from untrim.features.weights import file_sha256, weights_path
+from untrim.support.array_types import Image
 from untrim.timeline import SnippetGrid
-from untrim.video.decode import Image
 from untrim.video.flow import Flow, FlowAlgorithm, OpticalFlow, clip_flow
 
 Floats = npt.NDArray[np.float32]

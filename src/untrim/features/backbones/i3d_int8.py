@@ -21,7 +21,8 @@ from untrim.features.backbones.i3d import I3DConfig, clips
 from untrim.features.backbones.i3d_engines import OpenVinoEngine, convert, load_network, save_int8, silent
 from untrim.support.files import make_folder
 from untrim.support.validation import validate
-from untrim.video.decode import VideoFile, find_videos
+from untrim.video.decode import VideoFile
+from untrim.video.files import find_videos
 
 Floats = npt.NDArray[np.float32]
 

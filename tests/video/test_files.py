@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from untrim.errors import UntrimError
-from untrim.video.decode import VIDEO_SUFFIXES, find_videos
+from untrim.video.files import VIDEO_SUFFIXES, find_videos
 
 
 def touch(folder: Path, *names: str) -> list[Path]:

@@ -1,0 +1,118 @@
+"""Writing video files: H.264 in MP4, which every player and browser shows."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+import numpy as np
+
+from untrim.errors import UntrimError
+from untrim.support.array_types import Image
+from untrim.support.files import atomic_path
+
+_TICK = Fraction(1, 90_000)  # of timestamps that are given
+_KEY_SECONDS = 2  # between key frames, so that seeking is quick
+_USUAL_RATE = 25
+
+
+class VideoWriter:
+    """A video file to write frames to; a context manager.
+
+    The file is there, whole, once the block has ended; if it ends with an error, nothing is left of it. The same
+    frames and options give the same bytes.
+
+    Args:
+        path: The file, whatever its ending; one that exists is replaced.
+        size: (width, height) of the frames in pixels, both even: as H.264 in its most common form has it.
+        fps: Frames per second; a fraction for rates such as 30000/1001. None: every frame comes with its time.
+        preset: How much work x264 puts in, ``ultrafast`` to ``veryslow``.
+        crf: Quality, 0 (lossless) to 51; 6 less is about twice the size.
+        threads: Threads for encoding; 0 lets FFmpeg choose. The bytes depend on it.
+
+    Raises:
+        UntrimError: `size` or `fps` is of no use, or, when the block begins or ends, the file cannot be written or has
+            got no frame.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        size: tuple[int, int],
+        fps: float | Fraction | None,
+        *,
+        preset: str = "superfast",
+        crf: int = 23,
+        threads: int = 1,
+    ) -> None:
+        width, height = size
+        if width < 2 or height < 2 or width % 2 or height % 2:
+            raise UntrimError(f"size {width} x {height} of a video", where=path, fix="use even numbers of pixels")
+        if fps is not None and not 0 < fps < float("inf"):
+            raise UntrimError(f"fps {fps} must be a positive number", where=path)
+        self.path, self.size = Path(path), size
+        self._rate = None if fps is None else Fraction(fps).limit_denominator(1001)
+        self._options = {"preset": preset, "crf": str(crf)}
+        self._threads = threads
+        self._latest: int | None = None  # ticks of the latest frame, or how many there were before it
+
+    def __enter__(self) -> VideoWriter:
+        rate = self._rate or Fraction(_USUAL_RATE)
+        with ExitStack() as resources:
+            temporary = resources.enter_context(atomic_path(self.path))
+            self._container = resources.enter_context(av.open(str(temporary), "w", format="mp4"))
+            stream = self._container.add_stream("libx264", rate=rate, options=self._options)
+            (stream.width, stream.height), stream.pix_fmt = self.size, "yuv420p"
+            stream.codec_context.thread_count = self._threads
+            stream.codec_context.gop_size = max(1, round(_KEY_SECONDS * rate))
+            if self._rate is None:
+                stream.codec_context.time_base = _TICK
+            self._stream = stream
+            resources.push(self._finish)
+            self._resources = resources.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._resources.__exit__(kind, value, trace)
+
+    def write(self, image: Image, seconds: float | None = None) -> None:
+        """Add the next frame.
+
+        Args:
+            image: RGB uint8 (height, width, 3).
+            seconds: When it is shown, from the start of the file and later than the frame before; for files without
+                an `fps` only, and there always.
+
+        Raises:
+            UntrimError: `image` is of another form, or `seconds` is missing, not wanted or not later.
+        """
+        width, height = self.size
+        if image.shape != (height, width, 3) or image.dtype != np.uint8:
+            raise UntrimError(
+                f"a frame {image.dtype} {image.shape}, wanted uint8 {(height, width, 3)}", where=self.path
+            )
+        if (seconds is None) != (self._rate is not None):
+            raise UntrimError("frames have either a rate or each its own time", where=self.path)
+        frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+        if seconds is not None:
+            ticks = round(seconds / _TICK) if 0 <= seconds < float("inf") else -1
+            if ticks < 0 or (self._latest is not None and ticks <= self._latest):
+                raise UntrimError(f"a frame at {seconds} s, which must be later than the one before", where=self.path)
+            self._latest, frame.pts, frame.time_base = ticks, ticks, _TICK
+        else:
+            self._latest = 0
+        self._container.mux(self._stream.encode(frame))
+
+    def _finish(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            return
+        if self._latest is None:
+            raise UntrimError("a video without a frame", where=self.path)
+        self._container.mux(self._stream.encode())
