@@ -44,7 +44,7 @@ class Part:
         return f"{info.backbone} {','.join(self.streams)}{flow}{weights}"
 
     def widths(self) -> dict[str, int]:
-        """Columns of each stream, how many."""
+        """Width of each stream that is taken, in the order of the columns."""
         ranges = self.folder.info.streams
         return {stream: ranges[stream][1] - ranges[stream][0] for stream in self.streams}
 
