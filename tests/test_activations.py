@@ -22,6 +22,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     assert folder.names() == []
     folder.save("v", found, GRID)
     assert folder.names() == ["v"]
+    assert repr(folder) == f"ActivationFolder(1 video; from {folder.path})"
     loaded = folder.load("v", 2)
     np.testing.assert_array_equal(loaded.cas, cas[0])
     np.testing.assert_array_equal(loaded.video_scores, cas[0].amax(dim=0))

@@ -41,6 +41,11 @@ def test_the_page_on_python_names_the_public_api() -> None:
     assert set(re.findall(r"`(\w+)`", " ".join(rows))) == set(untrim.__all__)
 
 
+def test_the_reference_documents_the_public_api() -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^::: untrim\.(\w+)$", page, re.MULTILINE)) == untrim.__all__
+
+
 def test_the_version_is_that_of_the_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert untrim.__version__ == project["version"]

@@ -13,8 +13,11 @@ from helpers import run_untrim
 from untrim.annotations import Annotations, read_detections, write_annotations
 from untrim.cli import app
 from untrim.features.store import FeatureFolder
+from untrim.features.writing import WritingReport
 
 VERBS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+NOTHING = WritingReport((), (), {})
 
 Corpus = tuple[FeatureFolder, Annotations]
 
@@ -59,6 +62,9 @@ def test_train_localize_evaluate(
         (["evaluate", "D.json", "-a", "A"], "no class in common: detections of fly, ground truth of jump, run, throw"),
         (["extract", "none.mp4", "-o", "O"], "none.mp4: no such file or folder"),
         (["extract", "A", "-o", "O", "--backbone", "hogof"], "hoghof"),
+        (["extract", "A", "-o", "O", "--device", "cuda"], "backbone 'hoghof' has no device to choose (drop --device)"),
+        (["extract", "A", "-o", "O", "--backbone", "i3d", "--device", "cpu", "--set", "device=cpu"], "one of the two"),
+        (["localize", "none", "-f", "F", "-o", "D.json", "--workers", "2"], "--workers extract features of video"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -91,6 +97,13 @@ def test_features_of_a_video_that_went_bad(
     assert run_untrim("localize", run, *data, "-o", tmp_path / "found.json") == 2
     assert "video13.npy: NaN or infinity in 5 of 5 snippets" in capsys.readouterr().err
     assert not (tmp_path / "found.json").exists()
+
+
+def test_device_is_the_setting_of_the_backbone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+    monkeypatch.setattr("untrim.features.extract.extract", lambda *call: given.append(call) or NOTHING)
+    assert run_untrim("extract", "A", "-o", tmp_path, "--backbone", "i3d", "--device", "cpu", "--set", "batch=2") == 0
+    assert given == [([Path("A")], tmp_path, "i3d", {"batch": 2, "device": "cpu"}, None)]
 
 
 def test_no_traceback_on_a_closed_pipe() -> None:

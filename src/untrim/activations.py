@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from untrim.errors import UntrimError
+from untrim.errors import UntrimError, numbered
 from untrim.methods.base import Activations
 from untrim.support.arrays import read_archive, write_archive
 from untrim.support.paths import as_path
@@ -55,7 +55,7 @@ class ActivationFolder:
         self.path = as_path(path, "activations")
 
     def __repr__(self) -> str:
-        return f"ActivationFolder({str(self.path)!r}, {len(self.names())} videos)"
+        return f"ActivationFolder({numbered(len(self.names()), 'video', 'videos')}; from {self.path})"
 
     def names(self) -> list[str]:
         """Names of the videos that have a file, sorted."""

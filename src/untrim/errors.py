@@ -80,3 +80,8 @@ def listing(names: Iterable[str], most: int = 3) -> str:
     names = sorted(names)
     rest = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + rest
+
+
+def numbered(count: int, one: str, many: str) -> str:
+    """``1 video``, ``2,000 videos``: a number with its noun in the right form."""
+    return f"{count:,} {one if count == 1 else many}"

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from untrim.annotations import (
     Annotations,
+    Detections,
     Video,
     read_annotations,
     read_detections,
@@ -30,6 +31,20 @@ def annotation_sets(draw: st.DrawFn) -> Annotations:
         subset, duration = draw(st.sampled_from(["training", "validation"])), draw(st.none() | times)
         videos.append(Video(name, subset, duration, tuple(labels), tuple(instances)))
     return Annotations(videos)
+
+
+def test_what_they_show_is_one_short_line() -> None:
+    run, instance = Instance("run", Segment(0, 1)), Detection("run", Segment(0, 1), 0.5)
+    videos = [Video("a", "training", 12.34, ("jump", "fly", "fall"), (run,)), Video("b")]
+    assert repr(videos[0]) == "Video('a', training, 12.3 s, 1 instance; labels: fall, fly, jump and 1 more)"
+    assert repr(videos[1]) == "Video('b', no subset; labels: none)"
+    wanted = "Annotations(2 videos, 4 classes: fall, fly, jump and 1 more; from labels.csv)"
+    assert repr(Annotations(videos, Path("labels.csv"))) == wanted
+    assert repr(Annotations([])) == "Annotations(0 videos, 0 classes)"
+    assert (
+        repr(Detections.of({"a": [instance, instance], "b": []}))
+        == "Detections(2 detections in 2 videos, 1 class: run)"
+    )
 
 
 @given(annotations=annotation_sets())

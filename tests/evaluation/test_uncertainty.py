@@ -6,10 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from untrim.annotations import Annotations, Detections, Video, read_annotations, read_detections
+from untrim.annotations import (
+    Annotations,
+    Detections,
+    Video,
+    read_annotations,
+    read_detections,
+    write_annotations,
+    write_detections,
+)
 from untrim.errors import UntrimError
 from untrim.evaluation.comparison import compare
 from untrim.evaluation.detection import evaluate_detections, iou_thresholds
+from untrim.evaluation.diagnosis import diagnose
 from untrim.evaluation.uncertainty import bootstrap, compare_paired, resampled
 from untrim.timeline import Detection, Instance, Segment
 
@@ -103,3 +112,19 @@ def test_too_little_to_draw_from() -> None:
         bootstrap(detections, annotations, [0.5])
     with pytest.raises(UntrimError, match="100 draws"):
         bootstrap(*corpus(5, 0), [0.5], samples=10)
+
+
+def test_paths_do_as_well_as_objects(tmp_path: Path) -> None:
+    found, truth = corpus(8, seed=0)
+    write_detections(found, tmp_path / "found.json")
+    write_annotations(truth, tmp_path / "truth.json")
+    paths = (tmp_path / "found.json", str(tmp_path / "truth.json"))
+    for measure in (evaluate_detections, bootstrap, diagnose):
+        iou = 0.5 if measure is diagnose else THRESHOLDS
+        assert measure(*paths, iou) == measure(found, truth, iou)
+    compared = compare_paired(paths[0], *paths, THRESHOLDS)
+    assert compared == compare_paired(found, found, truth, THRESHOLDS)
+    with pytest.raises(UntrimError, match=r"^detections: not a path: 3"):
+        evaluate_detections(3, truth, THRESHOLDS)
+    with pytest.raises(UntrimError, match=r"^tIoU: not thresholds"):
+        evaluate_detections(found, truth, "high")

@@ -25,6 +25,13 @@ def folder(tmp_path: Path) -> FeatureFolder:
     return folder
 
 
+def test_what_it_shows_is_one_short_line(folder: FeatureFolder) -> None:
+    folder.save("video", np.zeros((3, 4)))
+    assert repr(folder) == f"FeatureFolder(1 video, test, 4 columns; from {folder.path})"
+    wanted = "FeatureInfo(test, 4 columns: rgb 3, flow 1; 16 frames every 16 at 25 fps)"
+    assert repr(folder.info) == str(folder.info) == wanted
+
+
 def test_features_come_back(folder: FeatureFolder) -> None:
     features = np.arange(12, dtype=np.float32).reshape(3, 4)
     folder.save("video.one", features)

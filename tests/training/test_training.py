@@ -36,6 +36,10 @@ def test_training_learns_and_leaves_a_complete_run(corpus: tuple[FeatureFolder, 
     assert lines[-1]["loss"] < 0.5 * lines[0]["loss"]
     run = Run.open(tmp_path / "run")
     assert run.labels == CLASSES
+    assert repr(run) == f"Run(wsad, seed 1, 3 classes: jump, run, throw; from {run.path})"
+    (run.path / "model.safetensors").rename(tmp_path / "model")
+    assert repr(run) == f"Run(wsad, seed 1, 3 classes: jump, run, throw, not finished; from {run.path})"
+    (tmp_path / "model").rename(run.path / "model.safetensors")
     found = localize(run, corpus[0], corpus[1].subset("validation"), activations=tmp_path / "activations")
     for name, video in corpus[1].subset("validation").items():
         best = found[name][0]

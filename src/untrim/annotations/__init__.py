@@ -18,6 +18,7 @@ __all__ = [
     "Detections",
     "Video",
     "annotations_of",
+    "detections_of",
     "read_annotations",
     "read_detections",
     "write_annotations",
@@ -61,6 +62,15 @@ def read_detections(path: Path | str) -> Detections:
     """
     path = as_path(path, "detections")
     return csv.read_detections_csv(path) if _is_csv(path) else activitynet.read_detections_json(path)
+
+
+def detections_of(given: Mapping[str, Sequence[Detection]] | Path | str) -> Detections:
+    """`given` as columns, or what is read from that path.
+
+    Raises:
+        UntrimError: As for `read_detections`.
+    """
+    return Detections.of(given) if isinstance(given, Mapping) else read_detections(given)
 
 
 def write_detections(detections: Mapping[str, Sequence[Detection]], path: Path | str) -> None:

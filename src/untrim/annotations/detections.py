@@ -8,7 +8,8 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
-from untrim.errors import UntrimError
+from untrim.annotations.model import classes
+from untrim.errors import UntrimError, numbered
 from untrim.timeline import Detection, Segment
 
 Floats = npt.NDArray[np.float64]
@@ -67,6 +68,10 @@ class Detections(Mapping[str, list[Detection]]):
             ends.reshape(-1, 2),
             np.fromiter((d.score for d in found), float, len(found)),
         )
+
+    def __repr__(self) -> str:
+        found = numbered(len(self.scores), "detection", "detections")
+        return f"Detections({found} in {numbered(len(self), 'video', 'videos')}, {classes(self.labels)})"
 
     def __getitem__(self, name: str) -> list[Detection]:
         row = self._row[name]

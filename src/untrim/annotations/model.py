@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from untrim.errors import UntrimError, listing
+from untrim.errors import UntrimError, listing, numbered
 from untrim.timeline import Instance, Segment
 
 
@@ -35,6 +35,12 @@ class Video:
         labels = {*self.labels, *(instance.label for instance in self.instances)}
         object.__setattr__(self, "labels", tuple(sorted(labels)))
 
+    def __repr__(self) -> str:
+        known = [self.subset or "no subset"]
+        known += [] if self.duration is None else [f"{self.duration:.1f} s"]
+        known += [numbered(len(self.instances), "instance", "instances")] if self.instances else []
+        return f"Video({self.name!r}, {', '.join(known)}; labels: {listing(self.labels) or 'none'})"
+
 
 class Annotations(Mapping[str, Video]):
     """Videos by name, in the order of the file.
@@ -51,6 +57,10 @@ class Annotations(Mapping[str, Video]):
             if video.name in self._videos:
                 raise UntrimError(f"video '{video.name}' stands twice", where=source, fix="merge the two entries")
             self._videos[video.name] = video
+
+    def __repr__(self) -> str:
+        origin = "" if self.source is None else f"; from {self.source}"
+        return f"Annotations({numbered(len(self), 'video', 'videos')}, {classes(self.labels)}{origin})"
 
     def __getitem__(self, name: str) -> Video:
         return self._videos[name]
@@ -83,3 +93,8 @@ class Annotations(Mapping[str, Video]):
             there = listing({video.subset or "(none)" for video in self.values()}, most=6) or "no videos at all"
             raise UntrimError(f"no video in subset '{name}'", where=self.source, fix=f"there: {there}")
         return Annotations(chosen, self.source)
+
+
+def classes(labels: Collection[str]) -> str:
+    """``5 classes: jump, run, throw and 2 more``."""
+    return numbered(len(labels), "class", "classes") + (f": {listing(labels)}" if labels else "")

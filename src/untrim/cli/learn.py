@@ -16,6 +16,8 @@ EngineName = Literal["local", "ray"]
 Precision = Literal["fp32", "bf16"]
 Select = Literal["last", "weak"]
 
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes that extract features; default: one per core.")]
+
 _BEST = 5
 
 
@@ -53,7 +55,10 @@ def extract(
     output: Annotated[Path, typer.Option("--output", "-o", help="Feature folder to write.")],
     backbone: Annotated[str, typer.Option(help="hoghof, i3d, hf:NAME_OR_PATH, …")] = "hoghof",
     settings: Settings = [],  # noqa: B006
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")] = None,
+    workers: Workers = None,
+    device: Annotated[
+        str | None, typer.Option(help="For backbones that can use a GPU: auto, cpu, cuda or cuda:N.")
+    ] = None,
     engine: Annotated[EngineName, typer.Option(help="Where they run: this machine, or a Ray cluster.")] = "local",
     address: Annotated[str | None, typer.Option(help="Ray cluster to join, host:port or auto.")] = None,
     gpus: Annotated[float, typer.Option(min=0, help="Ray: GPUs of each process; 0.25 lets four share one.")] = 0,
@@ -63,6 +68,8 @@ def extract(
     from untrim.support.settings import parse_settings
 
     values = parse_settings(settings)
+    if device is not None:
+        values["device"] = _checked_device(device, backbone, values)
     if engine == "ray":
         from untrim.support.ray_workers import ray_engine
 
@@ -141,6 +148,7 @@ def localize(
     settings: Annotated[
         list[str], typer.Option("--set", metavar="KEY=VALUE", help="With VIDEOS: a value for the backbone; repeatable.")
     ] = [],  # noqa: B006
+    workers: Workers = None,
     device: Device = "auto",
 ) -> None:
     """Find the actions of a run in videos: in feature folders, or in video files."""
@@ -155,10 +163,14 @@ def localize(
             raise UntrimError("-a chooses among the videos of a feature folder", fix="name the video files alone")
         kept = features or output.with_name(f"{output.stem}-features")
         values = parse_settings(settings)
-        found, failed = localize_videos(run, videos, kept, settings=values, activations=activations, device=device)
+        found, failed = localize_videos(
+            run, videos, kept, settings=values, activations=activations, device=device, workers=workers
+        )
     elif features is not None:
         if settings:
             raise UntrimError("--set is for extracting features of video files", fix="name video files, or drop it")
+        if workers is not None:
+            raise UntrimError("--workers extract features of video files", fix="name video files, or drop it")
         kept = features
         names = None if annotations is None else read_annotations(annotations).subset(subset)
         found = localize(run, features, names, activations=activations, device=device)
@@ -170,6 +182,17 @@ def localize(
             print(f"{best.segment.start:8.2f} - {best.segment.end:8.2f} s  {best.score:7.3f}  {best.label}")
     print(f"{sum(map(len, found.values()))} detections in {len(found)} videos: {output}")
     _complain_of(failed, kept)
+
+
+def _checked_device(device: str, backbone: str, values: Mapping[str, object]) -> str:
+    """`device`, where the backbone has such a setting and it is not set already."""
+    from untrim.features.backbones import load_backbone_class
+
+    if "device" not in load_backbone_class(backbone).Config.model_fields:
+        raise UntrimError(f"--device {device}: backbone '{backbone}' has no device to choose", fix="drop --device")
+    if "device" in values:
+        raise UntrimError(f"--device {device} and --set device={values['device']}", fix="give one of the two")
+    return device
 
 
 def _complain_of(failed: Mapping[str, str], features: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from untrim.annotations import Annotations
+from untrim.annotations import Annotations, annotations_of, detections_of
 from untrim.errors import UntrimError
 from untrim.evaluation.comparison import Comparison, Flags, compare
 from untrim.evaluation.matching import Floats, Indices
@@ -89,7 +90,10 @@ def checked_thresholds(values: npt.ArrayLike, what: str) -> Floats:
     Raises:
         UntrimError: There is none, or one is outside (0, 1]; the message starts with `what`.
     """
-    thresholds = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    try:
+        thresholds = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    except (TypeError, ValueError):
+        thresholds = np.empty(0)
     if thresholds.size == 0 or not ((thresholds > 0) & (thresholds <= 1)).all():
         raise UntrimError(
             f"{what}: not thresholds in (0, 1]",
@@ -99,8 +103,8 @@ def checked_thresholds(values: npt.ArrayLike, what: str) -> Floats:
 
 
 def evaluate_detections(
-    detections: Mapping[str, Sequence[Detection]],
-    annotations: Annotations,
+    detections: Mapping[str, Sequence[Detection]] | Path | str,
+    annotations: Annotations | Path | str,
     iou: npt.ArrayLike,
     protocol: str = "activitynet",
     *,
@@ -112,8 +116,8 @@ def evaluate_detections(
     A zero-length detection overlaps nothing, so it is false; so does a zero-length instance, so it is missed.
 
     Args:
-        detections: Detections by video; what `read_detections` returns is the quickest.
-        annotations: Ground truth.
+        detections: Detections by video, or their file; what `read_detections` returns is the quickest.
+        annotations: Ground truth, or its file.
         iou: (K,) tIoU thresholds in (0, 1].
         protocol: Name of the protocol (`untrim.evaluation.protocols`).
         subset: The subset to evaluate; None for all of `annotations`.
@@ -124,6 +128,7 @@ def evaluate_detections(
         UntrimError: See `untrim.evaluation.comparison.compare`; or wrong thresholds.
     """
     thresholds = checked_thresholds(iou, "tIoU")
+    detections, annotations = detections_of(detections), annotations_of(annotations)
     compared = compare(detections, annotations, protocol, subset=subset, strict=strict)
     return score(compared, compared.match(thresholds) >= 0, thresholds)
 

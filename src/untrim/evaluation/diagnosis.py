@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from untrim.annotations import Annotations
+from untrim.annotations import Annotations, annotations_of, detections_of
 from untrim.evaluation.boundaries import Boundaries, Fragments, boundary_errors, fragments
 from untrim.evaluation.comparison import Comparison, compare
 from untrim.evaluation.detection import by_class, checked_thresholds, score
@@ -100,8 +101,8 @@ class Diagnosis:
 
 
 def diagnose(
-    detections: Mapping[str, Sequence[Detection]],
-    annotations: Annotations,
+    detections: Mapping[str, Sequence[Detection]] | Path | str,
+    annotations: Annotations | Path | str,
     iou: float = 0.5,
     protocol: str = "activitynet",
     *,
@@ -111,8 +112,8 @@ def diagnose(
     """Diagnose detections at one tIoU threshold.
 
     Args:
-        detections: By video.
-        annotations: Ground truth.
+        detections: By video, or their file.
+        annotations: Ground truth, or its file.
         iou: tIoU threshold.
         protocol: Name of the protocol.
         subset: The subset to look at; None for all of `annotations`.
@@ -122,6 +123,7 @@ def diagnose(
         UntrimError: See `untrim.evaluation.comparison.compare`; or a wrong threshold.
     """
     thresholds = checked_thresholds(iou, "tIoU")
+    detections, annotations = detections_of(detections), annotations_of(annotations)
     compared = compare(detections, annotations, protocol, subset=subset, strict=strict)
     matched = compared.match(thresholds)[0]
     pairs = overlapping(compared.video, compared.segments, compared.truth_video, compared.truth_segments)

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from untrim.annotations import Annotations
+from untrim.annotations import Annotations, annotations_of, detections_of
 from untrim.errors import UntrimError
 from untrim.evaluation.comparison import Comparison, Flags, compare
 from untrim.evaluation.detection import DetectionResult, by_class, checked_thresholds, score
@@ -135,8 +136,8 @@ def _percent(interval: Interval, sign: str = "") -> str:
 
 
 def bootstrap(
-    detections: Mapping[str, Sequence[Detection]],
-    annotations: Annotations,
+    detections: Mapping[str, Sequence[Detection]] | Path | str,
+    annotations: Annotations | Path | str,
     iou: npt.ArrayLike,
     protocol: str = "activitynet",
     *,
@@ -150,8 +151,8 @@ def bootstrap(
     A class that a draw leaves without instances is left out of that draw's mean, as it is from an evaluation.
 
     Args:
-        detections: By video.
-        annotations: Ground truth.
+        detections: By video, or their file.
+        annotations: Ground truth, or its file.
         iou: (K,) tIoU thresholds.
         protocol: Name of the protocol.
         subset: The subset to evaluate; None for all of `annotations`.
@@ -163,6 +164,7 @@ def bootstrap(
         UntrimError: See `untrim.evaluation.comparison.compare`; or too few videos or draws.
     """
     thresholds = checked_thresholds(iou, "tIoU")
+    detections, annotations = detections_of(detections), annotations_of(annotations)
     compared = compare(detections, annotations, protocol, subset=subset, strict=strict)
     hits = compared.match(thresholds) >= 0
     result = score(compared, hits, thresholds)
@@ -172,9 +174,9 @@ def bootstrap(
 
 
 def compare_paired(
-    first: Mapping[str, Sequence[Detection]],
-    second: Mapping[str, Sequence[Detection]],
-    annotations: Annotations,
+    first: Mapping[str, Sequence[Detection]] | Path | str,
+    second: Mapping[str, Sequence[Detection]] | Path | str,
+    annotations: Annotations | Path | str,
     iou: npt.ArrayLike,
     protocol: str = "activitynet",
     *,
@@ -189,9 +191,9 @@ def compare_paired(
     (bootstrap test with the draws moved to the null hypothesis); its least value is 1 / (samples + 1).
 
     Args:
-        first: Detections by video.
-        second: Detections by video, on the same annotations.
-        annotations: Ground truth.
+        first: Detections by video, or their file.
+        second: Detections by video, or their file, on the same annotations.
+        annotations: Ground truth, or its file.
         iou: (K,) tIoU thresholds in (0, 1].
         protocol: Name of the protocol.
         subset: The subset to evaluate; None for all of `annotations`.
@@ -203,8 +205,8 @@ def compare_paired(
         UntrimError: As of `bootstrap`.
     """
     thresholds = checked_thresholds(iou, "tIoU")
-    results, draws = [], []
-    for detections in (first, second):
+    annotations, results, draws = annotations_of(annotations), [], []
+    for detections in (detections_of(first), detections_of(second)):
         compared = compare(detections, annotations, protocol, subset=subset, strict=strict)
         hits = compared.match(thresholds) >= 0
         results.append(score(compared, hits, thresholds))

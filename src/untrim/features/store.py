@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from untrim.errors import UntrimError, listing
+from untrim.errors import UntrimError, listing, numbered
 from untrim.support.arrays import read_array, write_array
 from untrim.support.files import write_json
 from untrim.support.paths import as_path
@@ -69,6 +69,13 @@ class FeatureInfo(BaseModel):
         if position != self.dim:
             raise ValueError(f"streams end at column {position}, dim is {self.dim}")
         return self
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{name} {stop - first}" for name, (first, stop) in self.streams.items())
+        frames = f"{self.snippet_frames} frames every {self.stride_frames} at {self.fps:g} fps"
+        return f"FeatureInfo({self.backbone}, {self.dim} columns: {parts}; {frames})"
+
+    __str__ = __repr__
 
     def grid(self, video: str | None = None) -> SnippetGrid:
         """The snippet grid of all videos, or of one video that may have its own fps."""
@@ -141,6 +148,10 @@ class FeatureFolder:
                 f"has no {INFO_NAME}", where=path, fix="name a feature folder that `untrim extract` wrote"
             )
         return cls(path, read_info(path / INFO_NAME))
+
+    def __repr__(self) -> str:
+        count = numbered(len(self.names()), "video", "videos")
+        return f"FeatureFolder({count}, {self.info.backbone}, {self.info.dim} columns; from {self.path})"
 
     def save_info(self) -> None:
         """Write ``features.json``, whole or not at all."""

@@ -11,6 +11,7 @@ import torch
 import yaml
 from pydantic import BaseModel, ConfigDict
 
+from untrim.annotations.model import classes
 from untrim.errors import UntrimError
 from untrim.features.store import FeatureFolder, FeatureInfo, read_info
 from untrim.methods import load_method
@@ -77,6 +78,11 @@ class Run:
     features: FeatureInfo
     precision: Precision = "fp32"
     select: Select = "last"
+
+    def __repr__(self) -> str:
+        recipe = f" by {self.recipe}" if self.recipe else ""
+        state = "" if self.finished else ", not finished"
+        return f"Run({self.method}{recipe}, seed {self.seed}, {classes(self.labels)}{state}; from {self.path})"
 
     @classmethod
     def of(cls, given: Run | Path | str) -> Run:

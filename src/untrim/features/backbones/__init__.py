@@ -132,6 +132,16 @@ def backbone_names() -> list[str]:
     return BACKBONES.names()
 
 
+def load_backbone_class(name: str) -> type[Backbone[BackboneConfig]]:
+    """The class of a backbone, named as for `load_backbone`.
+
+    Raises:
+        UntrimError: No such backbone, or it cannot be imported.
+    """
+    found: type[Backbone[BackboneConfig]] = BACKBONES.load(name.partition(":")[0])
+    return found
+
+
 def load_backbone(name: str, settings: Mapping[str, object] | None = None) -> Backbone[BackboneConfig]:
     """A backbone, ready to work.
 
@@ -142,7 +152,7 @@ def load_backbone(name: str, settings: Mapping[str, object] | None = None) -> Ba
     Raises:
         UntrimError: No such backbone, it cannot be imported, or the first setting that is unknown or out of bounds.
     """
-    family, colon, checkpoint = name.partition(":")
-    backbone: type[Backbone[BackboneConfig]] = BACKBONES.load(family)
+    _, colon, checkpoint = name.partition(":")
+    backbone = load_backbone_class(name)
     chosen = {**(settings or {}), **({"checkpoint": checkpoint} if colon else {})}
     return backbone(validate(backbone.Config, chosen, f"settings of {name}"))
