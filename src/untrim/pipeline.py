@@ -15,6 +15,7 @@ from untrim.features.backbones import load_backbone
 from untrim.features.extract import extract
 from untrim.features.store import FeatureFolder
 from untrim.support.device import choose_device
+from untrim.support.files import remove_leftovers
 from untrim.support.progress import progress
 from untrim.timeline import Detection
 from untrim.training.checkpoint import FEATURES, Run
@@ -46,6 +47,8 @@ def localize(
     """
     run, features = Run.of(run), FeatureFolder.of(features)
     folder = None if activations is None else ActivationFolder(activations)
+    if folder is not None:
+        remove_leftovers(folder.path)
     run.check_features(features)
     names = features.names() if videos is None else [videos] if isinstance(videos, str) else list(videos)
     if not names:

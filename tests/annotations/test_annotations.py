@@ -164,3 +164,10 @@ def test_detections_with_bad_scores_are_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps({"results": {"a": [{"label": "x", "score": float("nan"), "segment": [0, 1]}]}}))
     with pytest.raises(UntrimError, match="score in 'a' is not a finite number"):
         read_detections(path)
+
+
+def test_a_link_that_detections_are_written_to_stays(tmp_path: Path) -> None:
+    (tmp_path / "link.json").symlink_to("there.json")
+    write_detections({}, tmp_path / "link.json")
+    assert (tmp_path / "link.json").is_symlink()
+    assert read_detections(tmp_path / "there.json") == {}

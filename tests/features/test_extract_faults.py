@@ -177,7 +177,7 @@ def test_a_full_disk_is_one_line_and_can_be_gone_on_from(
     assert exit_.value.code == 1
     assert len(error) == 1
     assert error[0].startswith("untrim: ")
-    assert "no space is left" in error[0]
+    assert "the disk is full" in error[0]
     assert not list(output.glob(".*"))
     for file in output.glob("*.npy"):
         assert np.load(file).shape[1] == 594

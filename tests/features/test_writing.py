@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from untrim.errors import UntrimError
+from untrim.features.importers import import_features
 from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoInfo
 from untrim.features.writing import NotTaken, growing, side_by_side
 
@@ -104,3 +105,19 @@ def test_streams_of_nearly_one_length_lie_side_by_side() -> None:
     for odd in (np.ones((4, 3), int), np.ones(4), np.ones((0, 3)), np.ones((4, 2, 3))):
         with pytest.raises(NotTaken, match=r"rgb holds .* wanted float \(T, D\)"):
             side_by_side({"rgb": odd})
+
+
+@pytest.mark.parametrize("layout", ["wtalc", "basnet", "opentad", "ecm"])
+def test_nothing_is_left_behind_by_an_import_that_is_refused(tmp_path: Path, layout: str) -> None:
+    (tmp_path / "source").mkdir()
+    with pytest.raises(UntrimError):
+        import_features(layout, tmp_path / "source", tmp_path / "new" / "features")
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+def test_nothing_is_left_behind_where_no_video_can_be_imported(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "a.npy").write_bytes(b"nothing")
+    with pytest.raises(UntrimError, match="no video could be imported"):
+        import_features("opentad", tmp_path / "source", tmp_path / "features")
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]

@@ -10,6 +10,7 @@ from untrim.annotations import activitynet, csv, thumos14
 from untrim.annotations.detections import Detections
 from untrim.annotations.model import Annotations, Video
 from untrim.errors import UntrimError
+from untrim.support.files import linked_file
 from untrim.support.paths import as_path
 from untrim.timeline import Detection
 
@@ -49,7 +50,7 @@ def annotations_of(given: Annotations | Path | str) -> Annotations:
 
 def write_annotations(annotations: Annotations, path: Path | str) -> None:
     """Write annotations as ActivityNet JSON or CSV."""
-    path = as_path(path, "annotations")
+    path = linked_file(as_path(path, "annotations"))
     write = csv.write_annotations_csv if _is_csv(path) else activitynet.write_annotations_json
     write(annotations, path)
 
@@ -75,7 +76,7 @@ def detections_of(given: Mapping[str, Sequence[Detection]] | Path | str) -> Dete
 
 def write_detections(detections: Mapping[str, Sequence[Detection]], path: Path | str) -> None:
     """Write detections by video as ActivityNet results JSON or CSV."""
-    path = as_path(path, "detections")
+    path = linked_file(as_path(path, "detections"))
     write = csv.write_detections_csv if _is_csv(path) else activitynet.write_detections_json
     write(detections, path)
 

@@ -30,7 +30,7 @@ def evaluate(
     from untrim.evaluation.detection import evaluate_detections, iou_thresholds, table
     from untrim.evaluation.measures import measure_detections, measures_table
     from untrim.evaluation.uncertainty import bootstrap, compare_paired
-    from untrim.support.files import write_json
+    from untrim.support.files import linked_file, write_json
 
     truth, found, thresholds = read_annotations(annotations), read_detections(detections), iou_thresholds(iou)
     strict = not ignore_unknown
@@ -51,7 +51,7 @@ def evaluate(
         print(compared)
         content["against"] = compared.to_json()
     if json_ is not None:
-        write_json(json_, content)
+        write_json(linked_file(json_), content)
 
 
 @app.command()
@@ -69,7 +69,7 @@ def diagnose(
     from untrim.evaluation.diagnosis import diagnose
     from untrim.evaluation.findings import findings
     from untrim.reports.diagnosis_page import write_diagnosis_page
-    from untrim.support.files import write_json
+    from untrim.support.files import linked_file, write_json
 
     truth, found = read_annotations(annotations), read_detections(detections)
     diagnosis = diagnose(found, truth, iou, protocol, subset=subset, strict=True)
@@ -78,7 +78,7 @@ def diagnose(
     write_diagnosis_page(diagnosis, output, detections.stem)
     print(f"page: {output}")
     if json_ is not None:
-        write_json(json_, {**diagnosis.to_json(), "findings": sentences})
+        write_json(linked_file(json_), {**diagnosis.to_json(), "findings": sentences})
 
 
 @app.command()

@@ -6,12 +6,11 @@ was made from. A file that has changed its size since is extracted again.
 
 from __future__ import annotations
 
-import errno
 import json
 import time
 import traceback
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from untrim.errors import UntrimError, WorkFailed
 from untrim.features.backbones import Backbone, BackboneConfig, load_backbone
 from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoInfo
 from untrim.features.writing import WritingReport
-from untrim.support.files import make_folder, remove_leftovers, write_text
+from untrim.support.files import new_folder, remove_leftovers, write_text
 from untrim.support.locks import locked
 from untrim.support.paths import as_path, as_paths
 from untrim.support.progress import progress
@@ -33,7 +32,6 @@ FAILURES_NAME = "failures.jsonl"
 
 _SECONDS_BETWEEN_SAVES = 1.0
 _PAUSES = 20  # Times as long as it takes to write features.json it is left alone.
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, None)  # NumPy does not say why it could write only a part of an array.
 
 Outcomes = Generator[tuple[Path, VideoInfo | str | WorkFailed | Died] | None]
 
@@ -70,11 +68,9 @@ def extract(
         raise UntrimError(f"{workers} workers", fix="use at least 1")
     info = load_backbone(backbone, settings).info(backbone)
     output, engine = as_path(output, "output"), engine or Local()
-    with _full_disk_is_no_mistake():
-        make_folder(output)
-        with locked(output):
-            folder = _open(output, info)
-            return _complete(folder, found, _Extractor(output, backbone, settings), workers or engine.room, engine)
+    with new_folder(output), locked(output):
+        folder = _open(output, info)
+        return _complete(folder, found, _Extractor(output, backbone, settings), workers or engine.room, engine)
 
 
 def _complete(
@@ -140,22 +136,8 @@ class _Extractor:
             )
             notes = [f"{file.broken_packets} broken packets"] if file.broken_packets else []
             info = VideoInfo(duration=file.duration, source=video.name, source_bytes=size, notes=notes)
-        with _full_disk_is_no_mistake():
-            FeatureFolder(self._output, self._backbone.info(self._name)).save(video.stem, features)
+        FeatureFolder(self._output, self._backbone.info(self._name)).save(video.stem, features)
         return info
-
-
-@contextmanager
-def _full_disk_is_no_mistake() -> Iterator[None]:
-    """Where no space is left to write, the call was right, but no video can be done."""
-    try:
-        yield
-    except UntrimError as error:
-        cause = error.__cause__
-        if isinstance(cause, OSError) and cause.errno in _NO_SPACE:
-            remedy = "make some; the same command goes on from here"
-            raise WorkFailed("no space is left to write it", where=error.where, fix=remedy) from error
-        raise
 
 
 def _open(path: Path, info: FeatureInfo) -> FeatureFolder:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from untrim.errors import UntrimError
 from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoInfo, read_info
-from untrim.support.files import make_folder, remove_leftovers
+from untrim.support.files import new_folder, remove_leftovers
 from untrim.support.locks import locked
 
 Array = npt.NDArray[Any]
@@ -183,8 +183,7 @@ def growing(path: Path) -> Iterator[GrowingFolder]:
     Raises:
         UntrimError: It cannot be written, another run works in it, or its ``features.json`` is wrong.
     """
-    make_folder(path)
-    with locked(path):
+    with new_folder(path), locked(path):
         remove_leftovers(path)
         folder = GrowingFolder(path)
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from untrim.support.files import write_text
+from untrim.support.files import linked_file, write_text
 
 
 def write_page(output: Path, template: str, **values: object) -> Path:
@@ -34,7 +34,7 @@ def write_page(output: Path, template: str, **values: object) -> Path:
     environment.filters.update(percent=_percent, plain=_plain, clock=_clock)
     page = environment.get_template(template).render(values)
     # JSON can hold half a surrogate pair, which no file can.
-    write_text(output, page.encode("utf-8", "replace").decode("utf-8"))
+    write_text(linked_file(output), page.encode("utf-8", "replace").decode("utf-8"))
     return output
 
 

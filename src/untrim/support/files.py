@@ -165,16 +165,15 @@ def make_folder(path: Path) -> None:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[None]:
-    """As `make_folder`; the folders that were made are removed if the context fails before anything is in them."""
+    """As `make_folder`; the folders that were made are removed again if nothing is in them at the end."""
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
     make_folder(path)
     try:
         yield
-    except BaseException:
-        with suppress(OSError):  # The first that is not empty.
+    finally:
+        with suppress(OSError):  # Of the first that is not empty.
             for folder in made:
                 folder.rmdir()
-        raise
 
 
 def remove_leftovers(folder: Path) -> None:
