@@ -7,6 +7,7 @@ from which a method or a backbone is loaded, does not.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -174,3 +175,11 @@ def test_a_circle_is_found(tmp_path: Path, files: dict[str, str]) -> None:
     imports = read_imports(package(tmp_path, **files))
     assert "toy.a" in circle(imports)
     assert circle({**imports, "toy.a": set()}) == []
+
+
+def test_the_page_on_architecture_lists_the_rooms_in_their_order() -> None:
+    page = (
+        (SOURCES.parents[1] / "docs" / "architecture.md").read_text().partition("\n## Rooms\n")[2].partition("\n## ")[0]
+    )
+    there = [room for room in ORDER if (SOURCES / room).is_dir() or (SOURCES / f"{room}.py").is_file()]
+    assert re.findall(r"^\| `(\w+)` \|", page, re.M) == [room for room in there if not room.startswith("__")]
