@@ -15,12 +15,11 @@ import numpy.typing as npt
 
 from untrim.errors import UntrimError, numbered
 from untrim.methods.base import Activations
+from untrim.support.array_types import Float64
 from untrim.support.arrays import read_archive, write_archive
 from untrim.support.paths import as_path
 from untrim.support.schema import SCHEMA, check_schema
 from untrim.timeline import SnippetGrid
-
-Float64 = npt.NDArray[np.float64]
 
 _SCHEMA = 1
 _OVERALL = ("attention", "background")

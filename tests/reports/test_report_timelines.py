@@ -6,17 +6,17 @@ from hypothesis import strategies as st
 from untrim.activations import Sequences
 from untrim.annotations import Annotations, Video
 from untrim.reports.plots import BOX
-from untrim.reports.timelines import MOST_BARS, TOP, Stage, choose, own_maps, score_range, timeline
+from untrim.reports.timelines import MOST_BARS, TOP, Canvas, own_maps, pick_videos, score_range, timeline
 from untrim.timeline import Detection, Instance, Segment, SnippetGrid
 
 LABELS = tuple("abcdefgh")
-STAGE = Stage(
+CANVAS = Canvas(
     LABELS, {label: f"#00000{i}" for i, label in enumerate(LABELS)}, SnippetGrid(16, 16, 25, 0.32), (0.0, 1.0)
 )
 
 
 def draw(video: Video, detections: list[Detection], sequences: Sequences | None = None):
-    return timeline(STAGE, video, detections, sequences, None, None)
+    return timeline(CANVAS, video, detections, sequences, None, None)
 
 
 def test_rows_are_the_true_classes_and_those_of_the_best_detections():
@@ -26,7 +26,7 @@ def test_rows_are_the_true_classes_and_those_of_the_best_detections():
     assert TOP == 5
     assert [row.label for row in drawn.rows] == ["b", "d", "h", "g", "a"]
     assert drawn.left_out == 3
-    assert [row.color for row in drawn.rows] == [STAGE.colors[label] for label in "bdhga"]
+    assert [row.color for row in drawn.rows] == [CANVAS.colors[label] for label in "bdhga"]
 
 
 def test_only_the_best_of_many_detections_are_drawn():
@@ -76,9 +76,9 @@ def test_a_curve_lies_at_its_own_seconds():
 
 
 def test_a_class_that_the_run_does_not_know_has_no_curve():
-    stage = Stage(LABELS[:1], STAGE.colors, STAGE.grid, (0.0, 1.0))
+    canvas = Canvas(LABELS[:1], CANVAS.colors, CANVAS.grid, (0.0, 1.0))
     video = Video("v", duration=6.4, labels=("a", "b"))
-    drawn = timeline(stage, video, [], Sequences(np.zeros((10, 1)), np.zeros(1), {}), None, None)
+    drawn = timeline(canvas, video, [], Sequences(np.zeros((10, 1)), np.zeros(1), {}), None, None)
     assert [row.path is None for row in drawn.rows] == [False, True]
 
 
@@ -101,13 +101,13 @@ def test_a_video_is_judged_by_its_own_classes():
 @given(st.dictionaries(st.text(max_size=3), st.floats(0, 1), min_size=1, max_size=30), st.integers(0, 40))
 def test_chosen_videos_go_evenly_from_best_to_worst(quality: dict[str, float], limit: int):
     truth = Annotations([Video(name) for name in quality])
-    chosen = choose(truth, quality, limit)
+    chosen = pick_videos(truth, quality, limit)
     assert len(chosen) == len(set(chosen)) == min(limit, len(quality))
     assert [quality[name] for name in chosen] == sorted((quality[name] for name in chosen), reverse=True)
     if limit >= 2:
         assert quality[chosen[0]] == max(quality.values())
         assert quality[chosen[-1]] == min(quality.values())
-    assert choose(truth, {}, limit) == [
+    assert pick_videos(truth, {}, limit) == [
         sorted(quality)[i] for i in np.linspace(0, len(quality) - 1, len(chosen)).round().astype(int)
     ]
 

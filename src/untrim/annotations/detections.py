@@ -10,10 +10,8 @@ import numpy.typing as npt
 
 from untrim.annotations.model import classes
 from untrim.errors import UntrimError, numbered
+from untrim.support.array_types import Float64, Indices
 from untrim.timeline import Detection, Segment
-
-Floats = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.intp]
 
 
 class Detections(Mapping[str, list[Detection]]):
@@ -44,8 +42,8 @@ class Detections(Mapping[str, list[Detection]]):
         index = {label: i for i, label in enumerate(self.labels)}
         self.video: Indices = np.repeat(np.arange(len(self.videos)), counts)
         self.label: Indices = np.fromiter(map(index.__getitem__, labels), np.intp, len(labels))
-        self.segments: Floats = _numbers(segments, (len(labels), 2))
-        self.scores: Floats = _numbers(scores, (len(labels),))
+        self.segments: Float64 = _numbers(segments, (len(labels), 2))
+        self.scores: Float64 = _numbers(scores, (len(labels),))
         if len(self.video) != len(labels):
             raise ValueError(f"{len(self.video)} detections in the videos, {len(labels)} labels")
         if not all(isinstance(label, str) and label.strip() for label in self.labels):
@@ -97,7 +95,7 @@ class Detections(Mapping[str, list[Detection]]):
             )
 
 
-def _numbers(values: npt.ArrayLike, shape: tuple[int, ...]) -> Floats:
+def _numbers(values: npt.ArrayLike, shape: tuple[int, ...]) -> Float64:
     array = np.asarray(values, dtype=np.float64)
     if array.size == 0:
         array = array.reshape(shape)

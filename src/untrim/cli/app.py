@@ -81,7 +81,9 @@ AnnotationFiles = Annotated[
 ]
 AnnotationFile = Annotated[Path, typer.Option("--annotations", "-a", help="ActivityNet JSON or CSV.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Protocol = Annotated[str, typer.Option(help="Protocol; `list` explains them.", callback=_list_protocols, is_eager=True)]
+ProtocolName = Annotated[
+    str, typer.Option(help="Protocol; `list` explains them.", callback=_list_protocols, is_eager=True)
+]
 Settings = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Set one value; repeatable.")]
 Subset = Annotated[str, typer.Option(help="Subset of the annotations.")]
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from untrim.cli.app import AnnotationFile, Protocol, Subset, app
+from untrim.cli.app import AnnotationFile, ProtocolName, Subset, app
 
 
 @app.command()
@@ -16,7 +16,7 @@ def evaluate(
     annotations: AnnotationFile,
     subset: Subset = "validation",
     iou: Annotated[str, typer.Option(help="tIoU thresholds, first:last:step or a list.")] = "0.1:0.7:0.1",
-    protocol: Protocol = "activitynet",
+    protocol: ProtocolName = "activitynet",
     against: Annotated[Path | None, typer.Option(help="Other detections, to compare with by a paired test.")] = None,
     intervals: Annotated[bool, typer.Option("--intervals", help="95% intervals by bootstrap over videos.")] = False,
     measures: Annotated[str, typer.Option(help="More: recall,frames,segmental,classification.")] = "",
@@ -60,7 +60,7 @@ def diagnose(
     annotations: AnnotationFile,
     subset: Subset = "validation",
     iou: Annotated[float, typer.Option(help="tIoU that a right detection needs.")] = 0.5,
-    protocol: Protocol = "activitynet",
+    protocol: ProtocolName = "activitynet",
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML page to write.")] = Path("diagnosis.html"),
     json_: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")] = None,
 ) -> None:

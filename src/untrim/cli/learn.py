@@ -11,10 +11,9 @@ import typer
 
 from untrim.cli.app import AnnotationFiles, Device, FeatureFolders, Settings, Subset, app, pair_up
 from untrim.errors import UntrimError, WorkFailed
+from untrim.training.choices import Precision, Select
 
 EngineName = Literal["local", "ray"]
-Precision = Literal["fp32", "bf16"]
-Select = Literal["last", "weak"]
 
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes that extract features; default: one per core.")]
 

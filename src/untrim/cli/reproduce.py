@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from untrim.cli.app import Protocol, Settings, app, pair_up
+from untrim.cli.app import ProtocolName, Settings, app, pair_up
 
 Dataset = Literal["thumos14", "activitynet12", "activitynet13"]
 
@@ -38,7 +38,7 @@ def reproduce(
     ] = None,
     subset: Annotated[str, typer.Option(help="Subset to train on.")] = "training",
     evaluated: Annotated[str, typer.Option(help="Subset to evaluate.")] = "validation",
-    protocol: Protocol = "activitynet",
+    protocol: ProtocolName = "activitynet",
     jobs: Annotated[int | None, typer.Option(min=1, help="Rows at a time; none: one a core.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only estimate how long it will take.")] = False,
     list_: Annotated[

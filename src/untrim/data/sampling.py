@@ -7,12 +7,13 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-Indices = npt.NDArray[np.int64]
+from untrim.support.array_types import Int64
+
 Crop = Literal["random", "contiguous", "uniform", "resample"]
 
 
-def crop_snippets(count: int, most: int | None, crop: Crop, rng: np.random.Generator) -> Indices:
-    """Indices of at most `most` of `count` snippets, ascending.
+def crop_snippets(count: int, most: int | None, crop: Crop, rng: np.random.Generator) -> Int64:
+    """Int64 of at most `most` of `count` snippets, ascending.
 
     ``random``: without replacement (WSAD, Sec. 4.2); ``contiguous``: one stretch (LPAT, Sec. 4.2);
     ``uniform``: evenly spread over the video, each from the middle of its part; ``resample``: the same, and always
@@ -53,7 +54,7 @@ class Sampler:
         self.smallest = self.groups * min(group_videos, fewest) + self.singles
         """Videos of the smallest batch that a step may get."""
 
-    def draw(self, step: int) -> tuple[Indices, Indices]:
+    def draw(self, step: int) -> tuple[Int64, Int64]:
         """Videos (B,) of one step and the group of each, (B,); -1 for those in none."""
         rng = np.random.default_rng((self.seed, step, 0))
         chosen = [self._group(self.members[index], rng) for index in self._classes(rng)]
@@ -69,8 +70,8 @@ class Sampler:
         rounds = -(-self.groups // len(self.members)) if self.groups else 0
         return [int(index) for _ in range(rounds) for index in rng.permutation(len(self.members))][: self.groups]
 
-    def _group(self, members: Indices, rng: np.random.Generator) -> Indices:
+    def _group(self, members: Int64, rng: np.random.Generator) -> Int64:
         return rng.choice(members, min(self.group_videos, len(members)), replace=False)
 
-    def _shuffled(self, epoch: int) -> Indices:
+    def _shuffled(self, epoch: int) -> Int64:
         return np.random.default_rng((self.seed, epoch, 1)).permutation(self.videos)

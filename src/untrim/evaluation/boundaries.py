@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from untrim.evaluation.comparison import Comparison
-from untrim.evaluation.matching import Floats, Indices, Pairs
+from untrim.evaluation.matching import Pairs
+from untrim.support.array_types import Float64, Indices
 
 HALF = 0.5
 """Share of an instance, or of a detection, from which on it counts as covered by the other."""
@@ -64,7 +65,7 @@ class Fragments:
     split_instances: float
 
 
-def boundary_errors(compared: Comparison, rows: Indices, instances: Indices, near: Floats) -> Boundaries:
+def boundary_errors(compared: Comparison, rows: Indices, instances: Indices, near: Float64) -> Boundaries:
     """Errors of the detections `rows` (R,) against the `instances` they mean (R,); `near` is 1 for a near miss."""
     found, truth = compared.segments[rows], compared.truth_segments[instances]
     error = found - truth  # (R, 2)
@@ -120,7 +121,7 @@ def fragments(compared: Comparison, pairs: Pairs, matched: Indices) -> Fragments
     )
 
 
-def _disjoint(segments: Floats) -> int:
+def _disjoint(segments: Float64) -> int:
     """The most of the segments, ordered by their ends, that do not overlap each other."""
     count, end = 0, -np.inf
     for start, stop in segments.tolist():

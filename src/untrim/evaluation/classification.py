@@ -9,8 +9,7 @@ import numpy as np
 
 from untrim.annotations import Annotations, Detections
 from untrim.errors import UntrimError, listing
-from untrim.evaluation.comparison import Flags
-from untrim.evaluation.matching import Floats
+from untrim.support.array_types import Flags, Float64
 from untrim.timeline import Detection
 
 
@@ -75,7 +74,7 @@ def classify_videos(
     return classification(scores, truth, tuple(columns))
 
 
-def classification(scores: Floats, truth: Flags, labels: Sequence[str]) -> ClassificationResult:
+def classification(scores: Float64, truth: Flags, labels: Sequence[str]) -> ClassificationResult:
     """Classification by (V, C) scores against (V, C) truth; a video without any score above -inf is wrong."""
     best = scores.argmax(axis=1)
     rows = np.arange(len(scores))
@@ -87,7 +86,7 @@ def classification(scores: Floats, truth: Flags, labels: Sequence[str]) -> Class
     )
 
 
-def ranking_precision(scores: Floats, truth: Flags) -> float:
+def ranking_precision(scores: Float64, truth: Flags) -> float:
     """Average precision of a ranking, not interpolated; equal scores count together, so their order does not matter."""
     order = np.argsort(-scores, kind="stable")
     last = np.append(np.flatnonzero(scores[order][1:] != scores[order][:-1]), len(scores) - 1)

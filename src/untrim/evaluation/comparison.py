@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from untrim.annotations import Annotations, Detections, Video
 from untrim.errors import UntrimError, listing
-from untrim.evaluation.matching import Floats, Indices, match, overlapping
+from untrim.evaluation.matching import match, overlapping
 from untrim.evaluation.protocols import BROADER, Protocol, find_protocol
+from untrim.support.array_types import Flags, Float64, Indices
 from untrim.timeline import Detection, Instance
-
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -39,17 +37,17 @@ class Comparison:
     subset: str
     videos: tuple[str, ...]
     labels: tuple[str, ...]
-    durations: Floats
+    durations: Float64
     video: Indices
     label: Indices
-    segments: Floats
-    scores: Floats
+    segments: Float64
+    scores: Float64
     truth_video: Indices
     truth_label: Indices
-    truth_segments: Floats
+    truth_segments: Float64
     notes: tuple[str, ...]
 
-    def match(self, thresholds: Floats) -> Indices:
+    def match(self, thresholds: Float64) -> Indices:
         """Index of the instance that each detection is matched to at each of K thresholds, -1 for none, (K, N)."""
         videos = len(self.videos)
         return match(
@@ -204,7 +202,7 @@ def _renamed(column: Indices, names: Sequence[str], wanted: Sequence[str]) -> In
     return np.array([index.get(name, -1) for name in names], dtype=np.intp)[column]
 
 
-def _touches(video: Indices, segments: Floats, videos: Sequence[Video], rules: Protocol) -> Flags:
+def _touches(video: Indices, segments: Float64, videos: Sequence[Video], rules: Protocol) -> Flags:
     """Whether each detection overlaps an Ambiguous span of its video, (N,)."""
     spans = [(row, span.start, span.end) for row, own in enumerate(videos) for span in own.ambiguous]
     row, *ends = np.array(spans).T

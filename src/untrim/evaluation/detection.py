@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from untrim.annotations import Annotations, annotations_of, detections_of
 from untrim.errors import UntrimError
-from untrim.evaluation.comparison import Comparison, Flags, compare
-from untrim.evaluation.matching import Floats, Indices
+from untrim.evaluation.comparison import Comparison, compare
+from untrim.support.array_types import Flags, Float64, Indices
 from untrim.timeline import Detection
 
 
@@ -67,7 +67,7 @@ class DetectionResult:
         }
 
 
-def iou_thresholds(text: str) -> Floats:
+def iou_thresholds(text: str) -> Float64:
     """Thresholds of ``first:last:step`` (both ends included, `numpy.linspace`'s values) or of ``0.3,0.5``.
 
     Raises:
@@ -84,7 +84,7 @@ def iou_thresholds(text: str) -> Floats:
     return checked_thresholds(values, f"--iou {text}")
 
 
-def checked_thresholds(values: npt.ArrayLike, what: str) -> Floats:
+def checked_thresholds(values: npt.ArrayLike, what: str) -> Float64:
     """`values` as (K,) thresholds.
 
     Raises:
@@ -133,7 +133,7 @@ def evaluate_detections(
     return score(compared, compared.match(thresholds) >= 0, thresholds)
 
 
-def score(compared: Comparison, hits: Flags, thresholds: Floats) -> DetectionResult:
+def score(compared: Comparison, hits: Flags, thresholds: Float64) -> DetectionResult:
     """The result of (K, N) `hits`: which detections of `compared` are true at each of the thresholds."""
     instances = np.bincount(compared.truth_label, minlength=len(compared.labels))
     rows = by_class(compared)
@@ -186,7 +186,7 @@ def by_class(compared: Comparison) -> list[Indices]:
     return np.split(order, np.searchsorted(compared.label[order], np.arange(1, len(compared.labels))))
 
 
-def average_precision(hits: Flags, instances: int, interpolated: bool = True) -> Floats:
+def average_precision(hits: Flags, instances: int, interpolated: bool = True) -> Float64:
     """Average precision of (K, N) `hits`, best detection first, given the number of instances; (K,).
 
     Interpolated over all points: precision at a recall is the best at that or any higher recall. Recall only grows at

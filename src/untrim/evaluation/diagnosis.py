@@ -19,7 +19,8 @@ from untrim.annotations import Annotations, annotations_of, detections_of
 from untrim.evaluation.boundaries import Boundaries, Fragments, boundary_errors, fragments
 from untrim.evaluation.comparison import Comparison, compare
 from untrim.evaluation.detection import by_class, checked_thresholds, score
-from untrim.evaluation.matching import Floats, Indices, Pairs, overlapping
+from untrim.evaluation.matching import Pairs, overlapping
+from untrim.support.array_types import Float64, Indices
 from untrim.timeline import Detection
 
 KINDS = ("true positive", "double", "wrong label", "localization", "confusion", "background")
@@ -186,11 +187,11 @@ def _shares(kind: Indices) -> dict[str, float]:
     return dict(zip(KINDS, counts.tolist(), strict=True))
 
 
-def _mean(compared: Comparison, thresholds: Floats) -> float:
+def _mean(compared: Comparison, thresholds: Float64) -> float:
     return score(compared, compared.match(thresholds) >= 0, thresholds).mean[0]
 
 
-def _fix(compared: Comparison, kind: Indices, touched: Indices, code: int, thresholds: Floats) -> Fix:
+def _fix(compared: Comparison, kind: Indices, touched: Indices, code: int, thresholds: Float64) -> Fix:
     """mAP without the errors of one kind."""
     rows = np.flatnonzero(kind != code)
     removed = _mean(
@@ -231,14 +232,14 @@ def _properties(compared: Comparison, matched: Indices) -> dict[str, tuple[Bin, 
     return result
 
 
-def _ranges(edges: Floats, unit: str) -> list[str]:
+def _ranges(edges: Float64, unit: str) -> list[str]:
     """Names of the ranges up to, between and over the edges."""
     between = [f"{low:g} to {high:g}{unit}" for low, high in pairwise(edges)]
     return [f"up to {edges[0]:g}{unit}", *between, f"over {edges[-1]:g}{unit}"]
 
 
 def _binned(
-    compared: Comparison, matched: Indices, values: npt.NDArray[np.number], edges: Floats, names: Sequence[str]
+    compared: Comparison, matched: Indices, values: npt.NDArray[np.number], edges: Float64, names: Sequence[str]
 ) -> tuple[Bin, ...]:
     """The bins ``(edge, next edge]`` that hold any instance."""
     place = np.searchsorted(edges, values, side="left")

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from untrim.annotations import Annotations
 from untrim.evaluation.comparison import Comparison, compare
-from untrim.evaluation.matching import Floats, Indices, overlapping
+from untrim.evaluation.matching import overlapping
+from untrim.support.array_types import Float64, Indices
 from untrim.timeline import Detection, SnippetGrid
 
 
@@ -143,7 +144,7 @@ def _by_video(compared: Comparison) -> Iterator[tuple[Indices, Indices]]:
         yield order[first[row] : first[row + 1]], truth_order[truth_first[row] : truth_first[row + 1]]
 
 
-def _best_label(compared: Comparison, found: Indices, cuts: Floats) -> Indices:
+def _best_label(compared: Comparison, found: Indices, cuts: Float64) -> Indices:
     """Label of the best of the detections `found` that covers each span between `cuts`; -1 for none."""
     label = np.full(max(len(cuts) - 1, 0), -1, dtype=np.intp)
     spans = np.searchsorted(cuts, compared.segments[found])
@@ -152,7 +153,7 @@ def _best_label(compared: Comparison, found: Indices, cuts: Floats) -> Indices:
     return label
 
 
-def _sequences(compared: Comparison, kept: npt.NDArray[np.bool_]) -> tuple[Indices, Indices, Floats]:
+def _sequences(compared: Comparison, kept: npt.NDArray[np.bool_]) -> tuple[Indices, Indices, Float64]:
     """Video, label and ends of the segments that the `kept` detections make, in order of time in each video."""
     video, label, ends = [], [], []
     for row, (found, _) in enumerate(_by_video(compared)):

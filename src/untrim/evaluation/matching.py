@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.intp]
+from untrim.support.array_types import Float64, Indices
+
 Preference = Literal["overlap", "order"]
 """Which free instance a detection takes: that of the largest `overlap`, or the first in `order`."""
 
@@ -17,7 +16,7 @@ _BLOCK = 1 << 20
 """Pairs looked at together: bounds the memory, whatever the number of detections."""
 
 
-def tiou(start: Floats, end: Floats, other_start: Floats, other_end: Floats) -> Floats:
+def tiou(start: Float64, end: Float64, other_start: Float64, other_end: Float64) -> Float64:
     """Temporal intersection over union, element by element; 0 where both are empty."""
     inner = np.maximum(np.minimum(end, other_end) - np.maximum(start, other_start), 0.0)
     union = (end - start) + (other_end - other_start) - inner
@@ -36,11 +35,11 @@ class Pairs:
 
     detection: Indices
     instance: Indices
-    overlap: Floats
+    overlap: Float64
 
 
 def overlapping(
-    group: Indices, segments: Floats, truth_group: Indices, truth_segments: Floats, least: float = 0.0
+    group: Indices, segments: Float64, truth_group: Indices, truth_segments: Float64, least: float = 0.0
 ) -> Pairs:
     """All pairs within groups (such as video and class) with a tIoU above 0 and of at least `least`.
 
@@ -67,10 +66,10 @@ def _pairs(
     first: Indices,
     count: Indices,
     order: Indices,
-    segments: Floats,
-    truth_segments: Floats,
+    segments: Float64,
+    truth_segments: Float64,
     least: float,
-) -> tuple[Indices, Indices, Floats]:
+) -> tuple[Indices, Indices, Float64]:
     """Pairs of the detections in `block`; instances ``order[first : first + count]`` share the group of each."""
     size = count[block]
     detection = np.repeat(block, size)
@@ -83,10 +82,10 @@ def _pairs(
 
 def match(
     group: Indices,
-    segments: Floats,
+    segments: Float64,
     truth_group: Indices,
-    truth_segments: Floats,
-    thresholds: Floats,
+    truth_segments: Float64,
+    thresholds: Float64,
     prefer: Preference = "overlap",
 ) -> Indices:
     """Greedy matching within groups, best detection first; where its instance is taken, it falls through to the next.

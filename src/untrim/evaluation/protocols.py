@@ -9,7 +9,8 @@ from textwrap import fill
 import numpy as np
 
 from untrim.errors import UntrimError, nearest
-from untrim.evaluation.matching import Floats, Preference
+from untrim.evaluation.matching import Preference
+from untrim.support.array_types import Float64
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Protocol:
     prefer: Preference = "overlap"
     interpolated: bool = True
 
-    def times(self, segments: Floats) -> Floats:
+    def times(self, segments: Float64) -> Float64:
         """Segments in the protocol's unit of time: seconds, or whole snippets."""
         return np.round(segments * 25 / 16) if self.quantized else segments
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from untrim.annotations import Annotations
 from untrim.evaluation.comparison import Comparison, compare
-from untrim.evaluation.matching import Floats, Indices, overlapping
+from untrim.evaluation.matching import overlapping
+from untrim.support.array_types import Float64, Indices
 from untrim.timeline import Detection
 
 TIOU = np.linspace(0.5, 0.95, 10)
@@ -83,7 +84,7 @@ def average_recall(
     return RecallResult(tuple((share * most).tolist()), tuple(found.mean(axis=(0, 2)).tolist()))
 
 
-def _needed(compared: Comparison, thresholds: Floats) -> Indices:
+def _needed(compared: Comparison, thresholds: Float64) -> Indices:
     """How many proposals, best first, the video of each instance needs to find it at each threshold, (K, M)."""
     order = np.argsort(compared.video, kind="stable")
     rank = np.empty_like(order)

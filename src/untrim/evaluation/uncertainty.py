@@ -20,9 +20,9 @@ import numpy.typing as npt
 
 from untrim.annotations import Annotations, annotations_of, detections_of
 from untrim.errors import UntrimError
-from untrim.evaluation.comparison import Comparison, Flags, compare
+from untrim.evaluation.comparison import Comparison, compare
 from untrim.evaluation.detection import DetectionResult, by_class, checked_thresholds, score
-from untrim.evaluation.matching import Floats
+from untrim.support.array_types import Flags, Float64
 from untrim.timeline import Detection
 
 _CELLS = 1 << 22
@@ -222,7 +222,7 @@ def compare_paired(
     )
 
 
-def resampled(compared: Comparison, hits: Flags, weights: Floats) -> Floats:
+def resampled(compared: Comparison, hits: Flags, weights: Float64) -> Float64:
     """mAP at each threshold for each row of (B, V) `weights`, how often each video counts; (B, K)."""
     result = np.zeros((len(weights), len(hits)))
     rows = by_class(compared)
@@ -239,7 +239,7 @@ def resampled(compared: Comparison, hits: Flags, weights: Floats) -> Floats:
     return result
 
 
-def _weighted_sums(hits: Flags, weights: Floats, interpolated: bool) -> Floats:
+def _weighted_sums(hits: Flags, weights: Float64, interpolated: bool) -> Float64:
     """Average precision times the number of instances, for (K, N) `hits`, best first, with (B, N) `weights`; (B, K).
 
     Equal copies of a detection stand together in the ranking, so those of weight w count as one step w high: exact
@@ -257,7 +257,7 @@ def _weighted_sums(hits: Flags, weights: Floats, interpolated: bool) -> Floats:
     return sums
 
 
-def _draws(videos: int, samples: int, seed: int, annotations: Annotations) -> Floats:
+def _draws(videos: int, samples: int, seed: int, annotations: Annotations) -> Float64:
     """How often each video is drawn, (B, V)."""
     if videos < 2 or samples < 100:
         raise UntrimError(
@@ -266,6 +266,6 @@ def _draws(videos: int, samples: int, seed: int, annotations: Annotations) -> Fl
     return np.random.default_rng(seed).multinomial(videos, np.full(videos, 1 / videos), size=samples).astype(float)
 
 
-def _interval(value: float, draws: Floats) -> Interval:
+def _interval(value: float, draws: Float64) -> Interval:
     low, high = np.percentile(draws - draws.mean() + value, (2.5, 97.5)).tolist()
     return Interval(value, low, high)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from untrim.errors import UntrimError, listing, nearest
 from untrim.features.store import FeatureFolder, FeatureInfo, VideoInfo, column_ranges
-from untrim.features.writing import Array, GrowingFolder, ImportReport, NotTaken, growing, side_by_side
+from untrim.features.writing import GrowingFolder, ImportReport, NotTaken, growing, side_by_side
+from untrim.support.array_types import Array
 from untrim.support.paths import as_path, as_paths
 
 

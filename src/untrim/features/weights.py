@@ -18,17 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from untrim.errors import UntrimError, WorkFailed, nearest
+from untrim.support.array_types import Float32
 from untrim.support.files import reading
 from untrim.support.package_index import fetch_source
 from untrim.support.tensors import read_safetensors, read_torch, write_safetensors
 from untrim.support.unpickle import load_arrays
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +176,7 @@ def from_flax(tree: Mapping[str, object]) -> dict[str, Tensor]:
     return state
 
 
-def _leaves(tree: Mapping[str, object], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Floats]]:
+def _leaves(tree: Mapping[str, object], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Float32]]:
     for key, value in tree.items():
         place = (*above, str(key))
         if isinstance(value, dict):

@@ -12,17 +12,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from untrim.errors import UntrimError
 from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoInfo, read_info
+from untrim.support.array_types import Array
 from untrim.support.files import new_folder, remove_leftovers
 from untrim.support.locks import locked
-
-Array = npt.NDArray[Any]
 
 _MOST_EXTRA_SNIPPETS = 2
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Indices = npt.NDArray[np.intp]
+from untrim.support.array_types import Indices
 
 
 class Runs(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from untrim.localization.grouping import Indices
+from untrim.support.array_types import Indices
 
 Numbers = npt.NDArray[np.float64] | Indices
 

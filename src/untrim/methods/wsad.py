@@ -46,7 +46,7 @@ from untrim.nn.pooling import split_blocks, topk_mean
 from untrim.timeline import Detection, SnippetGrid
 
 Classification = Literal["bbce", "bce", "softmax"]
-Metric = Literal["triplet", "contrastive", "none"]
+MetricLoss = Literal["triplet", "contrastive", "none"]
 Distance = Literal["classifier", "cosine", "euclidean", "learned"]
 
 
@@ -77,7 +77,7 @@ class WSADConfig(MethodConfig):
     """Classification loss (Fig. 2): balanced or plain binary cross-entropy, or W-TALC's softmax."""
     classification_weight: float = Field(default=1.0, ge=0)
     """Weight of the classification loss."""
-    metric: Metric = "triplet"
+    metric: MetricLoss = "triplet"
     """Metric loss (Table 3)."""
     metric_weight: float = Field(default=1.0, ge=0)
     """Weight of the metric loss, lambda in Eq. 12."""

@@ -53,9 +53,8 @@ from untrim.methods.base import Activations, Method, MethodConfig
 from untrim.nn.attention import AttentionModule, attention_pooling, guidance_loss
 from untrim.nn.losses import normalized_cross_entropy
 from untrim.nn.pooling import masked_mean
+from untrim.support.array_types import Float64
 from untrim.timeline import Detection, SnippetGrid
-
-Array = npt.NDArray[np.float64]
 
 
 class WSBMConfig(MethodConfig):
@@ -277,7 +276,7 @@ class WSBM(Method):
         found = Runs(classes[runs.row[kept]], runs.first[kept], runs.stop[kept])
         return self.detections(found, scores[kept], grid)
 
-    def sequences(self, activations: WSBMActivations, classes: npt.NDArray[np.intp]) -> tuple[Array, Array]:
+    def sequences(self, activations: WSBMActivations, classes: npt.NDArray[np.intp]) -> tuple[Float64, Float64]:
         """What is compared with the thresholds, (R N, T), and what is averaged in a run, (N, T), of N `classes`."""
         attention = activations.attention_logits[:, :1].double().sigmoid()  # (S, 1, T)
         scores = activations.scores[:, 0].double()  # (S, T, 1 + C)

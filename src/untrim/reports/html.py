@@ -13,12 +13,12 @@ from untrim.activations import ActivationFolder
 from untrim.annotations import Annotations, Video, read_annotations, read_detections
 from untrim.errors import UntrimError, listing
 from untrim.evaluation.detection import iou_thresholds
-from untrim.evaluation.matching import Floats
 from untrim.methods import load_method
 from untrim.reports import timelines
 from untrim.reports.inputs import Evaluation, read_evaluations
 from untrim.reports.pages import write_page
 from untrim.reports.plots import BOX, Chart, colors, line_chart
+from untrim.support.array_types import Float64
 from untrim.support.paths import as_path
 from untrim.support.schema import read_object
 from untrim.timeline import Detection
@@ -88,10 +88,10 @@ def write_report(
     metrics = read_metrics(trained.path / METRICS)
     palette = _palette(trained, truth, found, results)
     quality = timelines.own_maps(found, truth, results[0][1].iou if results else iou_thresholds(_IOU).tolist())
-    stage = timelines.Stage(trained.labels, palette, trained.features.grid(), timelines.score_range(found))
+    canvas = timelines.Canvas(trained.labels, palette, trained.features.grid(), timelines.score_range(found))
     drawn = _timelines(
-        stage,
-        [truth[name] for name in timelines.choose(truth, quality, max_videos)],
+        canvas,
+        [truth[name] for name in timelines.pick_videos(truth, quality, max_videos)],
         found,
         quality,
         ActivationFolder(detections.parent / "activations"),
@@ -181,7 +181,7 @@ def _map_chart(results: Sequence[tuple[str, Evaluation]]) -> Chart | None:
     return line_chart(np.array(results[0][1].iou)[order], series, 0.0, 100.0)
 
 
-def _loss_chart(metrics: Mapping[str, Floats]) -> Chart | None:
+def _loss_chart(metrics: Mapping[str, Float64]) -> Chart | None:
     """The loss and, where there are several, its terms; None where nothing was recorded."""
     if not metrics:
         return None
@@ -219,7 +219,7 @@ def _notes(
 
 
 def _timelines(
-    stage: timelines.Stage,
+    canvas: timelines.Canvas,
     chosen: Sequence[Video],
     found: Found,
     quality: Mapping[str, float],
@@ -231,10 +231,10 @@ def _timelines(
     films = {file.stem: file for file in find_videos([videos])} if videos is not None and chosen else {}
     return [
         timelines.timeline(
-            stage,
+            canvas,
             video,
             found.get(video.name, ()),
-            activations.load(video.name, len(stage.labels)) if video.name in drawable else None,
+            activations.load(video.name, len(canvas.labels)) if video.name in drawable else None,
             quality.get(video.name),
             films.get(video.name),
         )

@@ -12,7 +12,7 @@ import cv2
 from untrim.reports.plots import spread
 from untrim.support.array_types import Image
 from untrim.timeline import Detection
-from untrim.video import decode
+from untrim.video.decode import thumbnails
 
 MOST_PICTURES = 5
 """At most this many pictures stand over a timeline."""
@@ -47,7 +47,7 @@ class Thumbnail:
     image: str
 
 
-def thumbnails(
+def detection_thumbnails(
     file: Path, ordered: Sequence[Detection], rows: Sequence[str], colors: Mapping[str, str], duration: float
 ) -> tuple[Thumbnail, ...]:
     """Frames at the middle of the best detections, in the order of time; none where a better detection is.
@@ -70,7 +70,7 @@ def thumbnails(
     chosen.sort(key=_middle)
     times = [_middle(found) for found in chosen]
     centers = spread([100 * seconds / duration for seconds in times], _WIDTH)
-    frames = decode.thumbnails(file, times, _HEIGHT) if chosen else []
+    frames = thumbnails(file, times, _HEIGHT) if chosen else []
     pictures, right = [], 0.0
     for found, seconds, center, frame in zip(chosen, times, centers, frames, strict=True):
         left = center - _WIDTH / 2

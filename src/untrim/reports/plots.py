@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from untrim.evaluation.matching import Floats
+from untrim.support.array_types import Float64
 
 BOX = (1000, 100)
 """Width and height of the box that paths are drawn in."""
@@ -84,7 +84,7 @@ def ticks(low: float, high: float, most: int = 5) -> tuple[Tick, ...]:
     return tuple(Tick(100 * (i * step - low) / (high - low), f"{i * step:g}") for i in range(first, last + 1))
 
 
-def curve(x: Floats, y: Floats) -> str:
+def curve(x: Float64, y: Float64) -> str:
     """SVG path in the `BOX` through points with x from 0 (left) to 1 and y from 0 (bottom) to 1, cut off outside.
 
     Of long sequences, neighbours are averaged.
@@ -97,7 +97,7 @@ def curve(x: Floats, y: Floats) -> str:
     return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(left, top, strict=True))
 
 
-def line_chart(x: Floats, series: Mapping[str, Floats], low: float, high: float) -> Chart:
+def line_chart(x: Float64, series: Mapping[str, Float64], low: float, high: float) -> Chart:
     """A chart of (N,) `series`, the first of which matters most, over ascending (N,) `x`; y from `low` to `high`."""
     width = float(x[-1] - x[0]) or 1.0
     lines = [

@@ -12,9 +12,10 @@ from untrim.activations import Sequences
 from untrim.annotations import Annotations, Video
 from untrim.errors import UntrimError
 from untrim.evaluation.detection import evaluate_detections
-from untrim.evaluation.matching import Floats, Indices, match
-from untrim.reports.pictures import MOST_PICTURES, Thumbnail, thumbnails
+from untrim.evaluation.matching import match
+from untrim.reports.pictures import MOST_PICTURES, Thumbnail, detection_thumbnails
 from untrim.reports.plots import Tick, curve, time_ticks
+from untrim.support.array_types import Float64, Indices
 from untrim.timeline import Detection, Instance, Segment, SnippetGrid
 
 TOP = MOST_PICTURES
@@ -29,7 +30,7 @@ _CURVE_LOW = 0.1
 
 
 @dataclass(frozen=True)
-class Stage:
+class Canvas:
     """What all timelines of a report have in common.
 
     Args:
@@ -67,7 +68,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Row:
+class ClassRow:
     """One class in one video: bars, and the path of its activation sequence, None where there is none."""
 
     label: str
@@ -98,7 +99,7 @@ class Timeline:
     duration: float
     own_map: float | None
     ticks: tuple[Tick, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ClassRow, ...]
     ambiguous: tuple[Bar, ...]
     overall: Mapping[str, str]
     thumbnails: tuple[Thumbnail, ...]
@@ -125,7 +126,7 @@ def own_maps(
     return maps
 
 
-def choose(annotations: Annotations, quality: Mapping[str, float], limit: int) -> list[str]:
+def pick_videos(annotations: Annotations, quality: Mapping[str, float], limit: int) -> list[str]:
     """At most `limit` videos, evenly from the best to the worst; where there is no ground truth, in order of name."""
     ranked = sorted(quality, key=lambda name: (-quality[name], name)) or sorted(annotations)
     picks = np.linspace(0, len(ranked) - 1, min(limit, len(ranked)))
@@ -133,7 +134,7 @@ def choose(annotations: Annotations, quality: Mapping[str, float], limit: int) -
 
 
 def timeline(
-    stage: Stage,
+    canvas: Canvas,
     video: Video,
     detections: Sequence[Detection],
     sequences: Sequences | None,
@@ -143,7 +144,7 @@ def timeline(
     """The timeline of one video.
 
     Args:
-        stage: What all timelines have in common.
+        canvas: What all timelines have in common.
         video: Its ground truth.
         detections: What was found in it.
         sequences: Its activations; None if there are none.
@@ -151,14 +152,14 @@ def timeline(
         file: The video itself; None if it is not there.
     """
     ordered = sorted(detections, key=lambda found: -found.score)
-    duration = _duration(stage.grid, video, ordered, sequences)
+    duration = _duration(canvas.grid, video, ordered, sequences)
     labels = list(dict.fromkeys([*video.labels, *(found.label for found in ordered[:TOP])]))
-    bars = _found_bars(stage, video, ordered, duration)
-    paths, overall = _paths(stage, labels, sequences, duration)
+    bars = _found_bars(canvas, video, ordered, duration)
+    paths, overall = _paths(canvas, labels, sequences, duration)
     rows = tuple(
-        Row(
+        ClassRow(
             label,
-            stage.colors[label],
+            canvas.colors[label],
             tuple(_bar(i.segment, duration, f"{label}, ground truth") for i in video.instances if i.label == label),
             tuple(bar for found, bar in zip(ordered, bars, strict=True) if found.label == label)[:MOST_BARS],
             paths.get(label),
@@ -171,7 +172,7 @@ def timeline(
         if file is None:
             raise UntrimError("is not there")
         drawable = [found for found in ordered[:MOST_BARS] if found.label in labels]
-        pictures = thumbnails(file, drawable, [row.label for row in rows], stage.colors, duration)
+        pictures = detection_thumbnails(file, drawable, [row.label for row in rows], canvas.colors, duration)
     except UntrimError as error:
         notes.append(f"No thumbnails: the video file {error.what}.")
     return Timeline(
@@ -203,8 +204,8 @@ def _bar(segment: Segment, duration: float, title: str, height: float = 1.0, hit
     return Bar(segment, 100 * segment.start / duration, 100 * segment.duration / duration, times, height, hit)
 
 
-def _found_bars(stage: Stage, video: Video, ordered: Sequence[Detection], duration: float) -> list[Bar]:
-    low, high = stage.scores
+def _found_bars(canvas: Canvas, video: Video, ordered: Sequence[Detection], duration: float) -> list[Bar]:
+    low, high = canvas.scores
     bars = []
     for found, hit in zip(ordered, _hits(video, ordered), strict=True):
         height = float(np.clip((found.score - low) / (high - low), 0, 1)) if high > low else 1.0
@@ -223,7 +224,7 @@ def _hits(video: Video, ordered: Sequence[Detection]) -> list[bool | None]:
     return [bool(index >= 0) for index in match(*found, *truth, np.array([HIT_IOU]))[0]]
 
 
-def _arrays(entries: Sequence[Instance | Detection], labels: Sequence[str]) -> tuple[Indices, Floats]:
+def _arrays(entries: Sequence[Instance | Detection], labels: Sequence[str]) -> tuple[Indices, Float64]:
     """Index of the label (N,), and start and end (N, 2)."""
     ends = [(entry.segment.start, entry.segment.end) for entry in entries]
     index = [labels.index(entry.label) for entry in entries]
@@ -231,13 +232,13 @@ def _arrays(entries: Sequence[Instance | Detection], labels: Sequence[str]) -> t
 
 
 def _paths(
-    stage: Stage, labels: Sequence[str], sequences: Sequences | None, duration: float
+    canvas: Canvas, labels: Sequence[str], sequences: Sequences | None, duration: float
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Paths of the classes, all on one scale, and of the sequences without a class, each on its own."""
     if sequences is None:
         return {}, {}
-    x = _centers(stage.grid, sequences) / duration
-    columns = {label: sequences.cas[:, stage.labels.index(label)] for label in labels if label in stage.labels}
+    x = _centers(canvas.grid, sequences) / duration
+    columns = {label: sequences.cas[:, canvas.labels.index(label)] for label in labels if label in canvas.labels}
     low, high = np.quantile(list(columns.values()), (_CURVE_LOW, 1.0)) if columns else (0.0, 1.0)
     return (
         {label: curve(x, _scaled(values, low, high)) for label, values in columns.items()},
@@ -245,12 +246,12 @@ def _paths(
     )
 
 
-def _centers(grid: SnippetGrid, sequences: Sequences) -> Floats:
+def _centers(grid: SnippetGrid, sequences: Sequences) -> Float64:
     """Seconds that the snippets of `sequences` lie at, (T,)."""
     if sequences.centers is not None:
         return sequences.centers
     return np.array([grid.center(index) for index in range(len(sequences.cas))])
 
 
-def _scaled(values: Floats, low: float, high: float) -> Floats:
+def _scaled(values: Float64, low: float, high: float) -> Float64:
     return (values - low) / (high - low) if high > low else np.zeros_like(values)

@@ -13,6 +13,8 @@ Float64 = npt.NDArray[np.float64]
 Floating = npt.NDArray[np.floating]
 """Of any precision."""
 Flags = npt.NDArray[np.bool_]
+Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.intp]
 Image = npt.NDArray[np.uint8]
 """RGB (H, W, 3) unless said otherwise."""

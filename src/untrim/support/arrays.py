@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
 from untrim.errors import UntrimError
+from untrim.support.array_types import Array
 from untrim.support.files import reading, write_bytes
-
-Array = npt.NDArray[Any]
 
 _LARGEST_MEMBER = 1 << 31  # bytes; a longer one is no video's, but a file that unfolds to fill the memory
 

@@ -13,11 +13,10 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from untrim.errors import UntrimError
+from untrim.support.array_types import Array
 
-Array = npt.NDArray[Any]
 OnArray = Callable[[Array], object]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from untrim.support.array_types import Float64
 
 _RAMP_SECONDS = 0.2
 
@@ -30,21 +30,21 @@ class Pose:
         visible: Whether the sprite is there at all.
     """
 
-    x: Floats
-    y: Floats
-    turn: Floats
-    width: Floats
-    height: Floats
+    x: Float64
+    y: Float64
+    turn: Float64
+    width: Float64
+    height: Float64
     visible: NDArray[np.bool_]
 
     @classmethod
     def at(
         cls,
-        x: Floats,
-        y: Floats | float = 0.0,
-        turn: Floats | float = 0.0,
-        width: Floats | float = 1.0,
-        height: Floats | float = 1.0,
+        x: Float64,
+        y: Float64 | float = 0.0,
+        turn: Float64 | float = 0.0,
+        width: Float64 | float = 1.0,
+        height: Float64 | float = 1.0,
         visible: NDArray[np.bool_] | bool = True,
     ) -> Pose:
         """A pose with single numbers spread over as many frames as `x` has."""
@@ -62,40 +62,40 @@ class Action:
         extent: Smallest and largest size of the motion: units, radians or a part of the sprite's size.
     """
 
-    pose: Callable[[Floats, float], Pose]
+    pose: Callable[[Float64, float], Pose]
     hertz: tuple[float, float]
     extent: tuple[float, float]
 
 
-def _bounce(phase: Floats, extent: float) -> Pose:
+def _bounce(phase: Float64, extent: float) -> Pose:
     lift = np.abs(np.sin(phase / 2))
     squash = 0.25 * (1 - lift) ** 3
     return Pose.at(np.zeros_like(phase), extent * (0.5 - lift), width=1 + squash, height=1 - squash)
 
 
-def _swing(phase: Floats, extent: float) -> Pose:
+def _swing(phase: Float64, extent: float) -> Pose:
     angle, rope = extent * np.sin(phase), 30.0
     return Pose.at(-rope * np.sin(angle), rope * (np.cos(angle) - 0.85), angle)
 
 
-def _slide(phase: Floats, extent: float) -> Pose:
+def _slide(phase: Float64, extent: float) -> Pose:
     return Pose.at(extent * np.sin(phase))
 
 
-def _circle(phase: Floats, extent: float) -> Pose:
+def _circle(phase: Float64, extent: float) -> Pose:
     return Pose.at(extent * np.cos(phase), extent * np.sin(phase))
 
 
-def _spin(phase: Floats, extent: float) -> Pose:
+def _spin(phase: Float64, extent: float) -> Pose:
     return Pose.at(np.zeros_like(phase), turn=extent * phase)
 
 
-def _pulse(phase: Floats, extent: float) -> Pose:
+def _pulse(phase: Float64, extent: float) -> Pose:
     size = 1 + extent * np.sin(phase)
     return Pose.at(np.zeros_like(phase), width=size, height=size)
 
 
-def _shake(phase: Floats, extent: float) -> Pose:
+def _shake(phase: Float64, extent: float) -> Pose:
     return Pose.at(extent * np.sin(phase), extent * np.sin(phase), 0.12 * np.sin(phase))
 
 
@@ -147,7 +147,7 @@ def blinking(frames: int, fps: int, rng: np.random.Generator) -> Pose:
     return Pose.at(np.zeros(frames), visible=shown)
 
 
-def wave(rng: np.random.Generator, frames: int, fps: int, hertz: tuple[float, float], extent: float) -> Floats:
+def wave(rng: np.random.Generator, frames: int, fps: int, hertz: tuple[float, float], extent: float) -> Float64:
     """A smooth random curve, (frames,): three sines with frequencies in `hertz`, within ``[-extent, extent]``."""
     seconds = np.arange(frames) / fps
     parts = rng.dirichlet([2, 2, 2])[:, None]

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from untrim.support.array_types import Image
+
 Colour = tuple[float, float, float]
-Image = NDArray[np.uint8]
 
 _SUPERSAMPLE = 2
 _SHIFT = 4  # Fractional bits of the coordinates that OpenCV draws at.

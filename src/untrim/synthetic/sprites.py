@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
-Floats = NDArray[np.float64]
+from untrim.support.array_types import Float64, Image
+
 Mask = NDArray[np.bool_]
 
 _BODY = 0.8  # Radius of a sticker with its white rim, as a part of half the picture; the rest is its soft shadow.
@@ -67,7 +67,7 @@ def draw_sticker(rng: np.random.Generator, size: int) -> Sticker:
     return Sticker(_bytes(colour * body), _bytes(np.repeat(255 * (1 - opacity), 3, axis=2)))
 
 
-def paste(frame: Image, sticker: Sticker, matrix: Floats, box: NDArray[np.int64]) -> None:
+def paste(frame: Image, sticker: Sticker, matrix: Float64, box: NDArray[np.int64]) -> None:
     """Paste a sticker into `frame`, (H, W, 3), in place.
 
     Args:
@@ -85,7 +85,7 @@ def paste(frame: Image, sticker: Sticker, matrix: Floats, box: NDArray[np.int64]
     frame[top:bottom, left:right] = cv2.add(cv2.multiply(below, cover, scale=1 / 255), paint)
 
 
-def _draw_face(colour: Floats, size: int) -> Floats:
+def _draw_face(colour: Float64, size: int) -> Float64:
     picture = _bytes(colour)
     unit = _BODY * size / 2 * 2**_SHIFT
     middle = (size - 1) / 2 * 2**_SHIFT
@@ -99,7 +99,7 @@ def _draw_face(colour: Floats, size: int) -> Floats:
     return picture.astype(np.float64)
 
 
-def _fill(outline: NDArray[np.complex128], size: int) -> Floats:
+def _fill(outline: NDArray[np.complex128], size: int) -> Float64:
     """Opacity, (size, size, 1), of the inside of `outline`, whose points lie in the unit square around 0."""
     points = np.stack([outline.real, outline.imag], 1) * size / 2 + (size - 1) / 2
     mask = np.zeros((size, size), np.uint8)
@@ -107,30 +107,30 @@ def _fill(outline: NDArray[np.complex128], size: int) -> Floats:
     return mask[..., None] / 255
 
 
-def _rgb(hue: float, saturation: float, value: float) -> Floats:
+def _rgb(hue: float, saturation: float, value: float) -> Float64:
     return 255 * np.array(colorsys.hsv_to_rgb(hue % 1, saturation, value))
 
 
-def _bytes(picture: Floats) -> Image:
+def _bytes(picture: Float64) -> Image:
     return np.asarray(np.rint(picture.clip(0, 255)), dtype=np.uint8)
 
 
-def _polar(radius: Callable[[Floats], Floats]) -> Callable[[Floats], NDArray[np.complex128]]:
+def _polar(radius: Callable[[Float64], Float64]) -> Callable[[Float64], NDArray[np.complex128]]:
     return lambda theta: np.asarray(radius(theta) * np.exp(1j * theta), dtype=np.complex128)
 
 
-def _corners(count: int, theta: Floats) -> Floats:
+def _corners(count: int, theta: Float64) -> Float64:
     """Radius of a regular polygon with rounded corners."""
     wedge = (theta + np.pi / 2) % (2 * np.pi / count) - np.pi / count
     return np.asarray(0.8 * np.cos(np.pi / count) / np.cos(wedge) + 0.2)
 
 
-def _heart(theta: Floats) -> NDArray[np.complex128]:
+def _heart(theta: Float64) -> NDArray[np.complex128]:
     height = 13 * np.cos(theta) - 5 * np.cos(2 * theta) - 2 * np.cos(3 * theta) - np.cos(4 * theta) + 2.5
     return np.asarray(16 * np.sin(theta) ** 3 - 1j * height)
 
 
-_OUTLINES: tuple[Callable[[Floats], NDArray[np.complex128]], ...] = (
+_OUTLINES: tuple[Callable[[Float64], NDArray[np.complex128]], ...] = (
     _polar(np.ones_like),
     _polar(lambda theta: _corners(3, theta)),
     _polar(lambda theta: _corners(4, theta)),
@@ -140,7 +140,7 @@ _OUTLINES: tuple[Callable[[Floats], NDArray[np.complex128]], ...] = (
     _polar(lambda theta: 0.87 + 0.13 * np.tanh(3 * np.sin(8 * theta))),
     _heart,
 )
-_PATTERNS: tuple[Callable[[Floats, Floats], Mask], ...] = (
+_PATTERNS: tuple[Callable[[Float64, Float64], Mask], ...] = (
     lambda x, y: np.sin(7 * x) > 0,
     lambda x, y: x > 0,
     lambda x, y: (x > 0) ^ (y > 0),

@@ -8,12 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from untrim.support.array_types import Float64, Image
 from untrim.synthetic.choreography import ACTIONS, Pose, acting, blinking, crossing, wandering, wave
 from untrim.synthetic.scenery import paint_scenery
 from untrim.synthetic.sprites import Sticker, draw_sticker, paste
-
-Floats = NDArray[np.float64]
-Image = NDArray[np.uint8]
 
 _LANDSCAPE = 1.5  # Width and height of the painted landscape against the frame's.
 _SHARPNESS = 1.4  # Sticker pixels a frame pixel, so that growing sprites stay sharp.
@@ -50,7 +48,7 @@ class Track:
     """
 
     sticker: Sticker
-    matrices: Floats
+    matrices: Float64
     boxes: NDArray[np.int64]
     visible: NDArray[np.bool_]
 
@@ -64,14 +62,14 @@ class Camera:
         shift: Frame pixels from the landscape's origin, (n, 2).
     """
 
-    zoom: Floats
-    shift: Floats
+    zoom: Float64
+    shift: Float64
 
-    def project(self, places: Floats) -> Floats:
+    def project(self, places: Float64) -> Float64:
         """Places in the landscape, (n, 2) or (2,), as places in the frame, (n, 2)."""
         return self.zoom * places + self.shift
 
-    def matrices(self) -> Floats:
+    def matrices(self) -> Float64:
         """Affine maps from landscape pixels to frame pixels, (n, 2, 3)."""
         return np.concatenate([self.zoom[..., None] * np.eye(2), self.shift[..., None]], 2)
 
@@ -129,7 +127,7 @@ class Stage:
         kinds = rng.integers(len(distractions), size=rng.integers(1, 3))
         return [lead, *idlers, *(distractions[kind](self.frames, self.fps, rng) for kind in kinds)]
 
-    def _track(self, pose: Pose, home: Floats, rng: np.random.Generator) -> Track:
+    def _track(self, pose: Pose, home: Float64, rng: np.random.Generator) -> Track:
         """Give a motion a random sticker, in a random size, tilt and aspect, that sways a little at `home` (px)."""
         radius, tilt, aspect = rng.uniform(15, 21) * self.unit, rng.uniform(-0.6, 0.6), rng.uniform(0.85, 1.18)
         sticker = draw_sticker(rng, 2 * round(_SHARPNESS * radius))
@@ -146,13 +144,13 @@ class Stage:
         return Track(sticker, np.concatenate([linear, shift[..., None]], 2), boxes, seen & pose.visible)
 
 
-def _rotation(angles: Floats) -> Floats:
+def _rotation(angles: Float64) -> Float64:
     """Matrices, (n, 2, 2), that turn by `angles`, (n,)."""
     cosine, sine = np.cos(angles), np.sin(angles)
     return np.stack([np.stack([cosine, -sine], -1), np.stack([sine, cosine], -1)], -2)
 
 
-def _spread(count: int, rng: np.random.Generator) -> Floats:
+def _spread(count: int, rng: np.random.Generator) -> Float64:
     """Homes in fractions of the frame from its middle, (count, 2): the first near it, each other far from the rest."""
     homes = [rng.uniform((-0.2, -0.17), (0.2, 0.17))]
     for _ in range(count - 1):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import yaml
@@ -22,10 +22,8 @@ from untrim.support.schema import SCHEMA, check_schema, read_object
 from untrim.support.settings import plain, read_yaml
 from untrim.support.tensors import read_safetensors, write_safetensors
 from untrim.support.validation import validate
+from untrim.training.choices import Precision, Select
 from untrim.training.older import sections, without_dropped
-
-Precision = Literal["fp32", "bf16"]
-Select = Literal["last", "weak"]
 
 MODEL, CONFIG, LABELS, FEATURES, STATE, SELECTION = (
     "model.safetensors",

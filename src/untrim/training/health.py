@@ -10,7 +10,8 @@ import torch
 
 from untrim.data.dataset import TrainingVideos
 from untrim.methods.base import Method, MethodConfig
-from untrim.training.inspection import Floats, look, mean_average_precision
+from untrim.support.array_types import Floating
+from untrim.training.inspection import look, mean_average_precision
 
 # Videos that are looked at: enough to see the signs, few enough to cost next to nothing beside the training.
 _VIDEOS = 64
@@ -60,7 +61,7 @@ def examine(
     config: MethodConfig,
     videos: TrainingVideos,
     device: torch.device,
-    metrics: Mapping[str, Floats],
+    metrics: Mapping[str, Floating],
 ) -> Health:
     """Look for signs of learning in the losses and in up to 64 of the training videos.
 
@@ -103,7 +104,7 @@ def examine(
     return Health(loss, attention, classification, tuple(warnings))
 
 
-def _loss_fall(metrics: Mapping[str, Floats]) -> tuple[tuple[float, float] | None, bool]:
+def _loss_fall(metrics: Mapping[str, Floating]) -> tuple[tuple[float, float] | None, bool]:
     """Loss in the first and the last tenth, and whether nothing fell: neither the sum nor any term.
 
     A term has fallen if it did so by more than a fiftieth of itself and by more than twice its standard error. Terms
@@ -123,14 +124,14 @@ def _loss_fall(metrics: Mapping[str, Floats]) -> tuple[tuple[float, float] | Non
     return loss, not fell
 
 
-def _attention_spread(attentions: Sequence[Floats]) -> tuple[float, float] | None:
+def _attention_spread(attentions: Sequence[Floating]) -> tuple[float, float] | None:
     """Mean attention, and the median over videos of its standard deviation over time."""
     if not attentions:
         return None
     return float(np.concatenate(attentions).mean()), float(np.median([values.std() for values in attentions]))
 
 
-def _classification(scores: Floats, labels: Floats) -> tuple[float, float] | None:
+def _classification(scores: Floating, labels: Floating) -> tuple[float, float] | None:
     """mAP of the scores, and the 95th percentile of it when labels are dealt to the videos at random."""
     found = mean_average_precision(scores, labels)
     if np.isnan(found):

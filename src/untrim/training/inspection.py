@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from untrim.data.dataset import TrainingVideos
 from untrim.evaluation.classification import ranking_precision
 from untrim.methods.base import Activations, Method
-
-Floats = npt.NDArray[np.floating]
+from untrim.support.array_types import Floating
 
 
 def look(model: Method, videos: TrainingVideos, indices: Iterable[int], device: torch.device) -> Iterator[Activations]:
@@ -24,7 +22,7 @@ def look(model: Method, videos: TrainingVideos, indices: Iterable[int], device: 
             yield model(features, torch.ones(features.shape[:2], dtype=torch.bool, device=device))
 
 
-def mean_average_precision(scores: Floats, labels: Floats) -> float:
+def mean_average_precision(scores: Floating, labels: Floating) -> float:
     """mAP of ranking (V, C) videos by their scores; classes that all of them have, or none, say nothing; NaN if all."""
     some = (labels > 0).any(axis=0) & (labels == 0).any(axis=0)
     precision = [ranking_precision(scores[:, c].astype(np.float64), labels[:, c] > 0) for c in np.flatnonzero(some)]

@@ -22,7 +22,8 @@ from untrim.methods.base import Method, MethodConfig
 from untrim.support.device import choose_device
 from untrim.support.files import make_folder, remove_leftovers
 from untrim.support.paths import as_path
-from untrim.training.checkpoint import Precision, Run, Select
+from untrim.training.checkpoint import Run
+from untrim.training.choices import Precision, Select
 from untrim.training.configuration import configure
 from untrim.training.health import examine
 from untrim.training.metrics import METRICS, Metrics, read_metrics

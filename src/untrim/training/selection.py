@@ -26,10 +26,11 @@ import torch
 from untrim.data.dataset import TrainingVideos
 from untrim.errors import UntrimError
 from untrim.methods.base import Activations, Method
+from untrim.support.array_types import Floating
 from untrim.support.files import write_json
 from untrim.support.validation import validate
 from untrim.training.checkpoint import SELECTION, Run
-from untrim.training.inspection import Floats, look, mean_average_precision
+from untrim.training.inspection import look, mean_average_precision
 
 _CANDIDATES = 10
 _MARGIN = 0.01
@@ -119,7 +120,7 @@ def judge(model: Method, held: TrainingVideos, device: torch.device) -> Criteria
     )
 
 
-def brier_skill(p: Floats, labels: Floats) -> float:
+def brier_skill(p: Floating, labels: Floating) -> float:
     """``1 - sum (p - y)^2 / sum (f - y)^2``, f the frequency of each class; at least 0.
 
     Args:
@@ -130,7 +131,7 @@ def brier_skill(p: Floats, labels: Floats) -> float:
     return float(max(0.0, 1 - ((p - labels) ** 2).sum() / known)) if known > 0 else 0.0
 
 
-def rank_correlation(a: Floats, b: Floats) -> float:
+def rank_correlation(a: Floating, b: Floating) -> float:
     """Spearman's rank correlation of two (T,) sequences, ties sharing their mean rank; 0 where one is constant."""
     x, y = (_ranks(values) for values in (a, b))
     x, y = x - x.mean(), y - y.mean()
@@ -138,14 +139,14 @@ def rank_correlation(a: Floats, b: Floats) -> float:
     return float(x @ y / norm) if norm > 0 else 0.0
 
 
-def _ranks(values: Floats) -> Floats:
+def _ranks(values: Floating) -> Floating:
     _, index, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
-    ranks: Floats = ((last - counts + last - 1) / 2)[index]
+    ranks: Floating = ((last - counts + last - 1) / 2)[index]
     return ranks
 
 
-def _agreement(found: Activations, labels: Floats) -> float | None:
+def _agreement(found: Activations, labels: Floating) -> float | None:
     """Correlation over time of foreground and class scores of one video; None where nothing tells the foreground."""
     foreground = found.attention if found.attention is not None else found.background
     if foreground is None:

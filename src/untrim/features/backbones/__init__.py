@@ -32,10 +32,10 @@ BACKBONES = Registry(
 )
 
 Features = npt.NDArray[np.float32]
-Stream = Literal["rgb", "flow"]
+StreamName = Literal["rgb", "flow"]
 
 
-def _in_order(streams: tuple[Stream, ...]) -> tuple[Stream, ...]:
+def _in_order(streams: tuple[StreamName, ...]) -> tuple[StreamName, ...]:
     """Columns lie in one order, whatever the order that streams are asked for in."""
     if not streams:
         raise ValueError("name at least one stream")
@@ -43,7 +43,7 @@ def _in_order(streams: tuple[Stream, ...]) -> tuple[Stream, ...]:
 
 
 Streams = Annotated[
-    tuple[Stream, ...],
+    tuple[StreamName, ...],
     BeforeValidator(lambda value: tuple(value.split(",")) if isinstance(value, str) else value),
     AfterValidator(_in_order),
     PlainSerializer(",".join),

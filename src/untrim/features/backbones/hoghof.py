@@ -28,11 +28,8 @@ from pydantic import Field
 
 from untrim.features.backbones import Backbone, BackboneConfig, Features
 from untrim.features.snippets import to_grey, windows, with_flow
-from untrim.support.array_types import Image
+from untrim.support.array_types import Float32, Image, Int32
 from untrim.video.flow import Flow, OpticalFlow
-
-Floats = npt.NDArray[np.float32]
-Indices = npt.NDArray[np.int32]
 
 _BINS = 8
 _HOG, _HOF, _MBHX, _MBHY = slice(0, 8), slice(8, 17), slice(17, 25), slice(25, 33)
@@ -76,7 +73,7 @@ class HogHof(Backbone[HogHofConfig]):
         frames = (fine_histograms(image, flow) for image, flow in with_flow(images, OpticalFlow(self.config.flow)))
         return np.stack([self._pool(np.stack(window)) for window in windows(frames, self.grid)])
 
-    def _pool(self, fine: Floats) -> Floats:
+    def _pool(self, fine: Float32) -> Float32:
         """Features (D,) of one snippet from the fine histograms (F, rows, columns, 33) of its frames."""
         rows, columns = fine.shape[1:3]
         motion = fine[..., _HOF][..., :_BINS].sum(-1).mean(0)
@@ -86,7 +83,7 @@ class HogHof(Backbone[HogHofConfig]):
         return np.concatenate([pool[:, _STREAMS[name]].ravel() for name in self.config.streams for pool in pools])
 
 
-def fine_histograms(image: Image, flow: Flow) -> Floats:
+def fine_histograms(image: Image, flow: Flow) -> Float32:
     """Histograms of one frame in fine cells, (rows, columns, 33): HOG, HOF, MBHx, MBHy.
 
     Fine cells are about square, 12 along the short side. Values are magnitudes a pixel: grey levels, pixels per frame
@@ -125,7 +122,7 @@ def camera_motion(flow: Flow) -> Flow:
     return np.asarray(field.T.reshape(flow.shape), np.float32)
 
 
-def motion_window(motion: Floats) -> Floats:
+def motion_window(motion: Float32) -> Float32:
     """Weights (rows * columns,) of fine cells, of sum 1: a Gaussian around the centre of `motion` (rows, columns)."""
     rows, columns = motion.shape
     y, x = np.arange(rows)[:, None] + 0.5, np.arange(columns) + 0.5
@@ -136,7 +133,7 @@ def motion_window(motion: Floats) -> Floats:
     return np.asarray(weights / weights.sum(), np.float32).ravel()
 
 
-def normalise(histograms: Floats) -> Floats:
+def normalise(histograms: Float32) -> Float32:
     """Square roots of histograms (..., 33), each brought to sum 1 or, where next to nothing is in it, to less."""
     out = np.empty_like(histograms)
     for columns, floor in _FLOORS:
@@ -145,20 +142,20 @@ def normalise(histograms: Floats) -> Floats:
     return out
 
 
-def _parts(frames: Floats, count: int) -> Iterator[Floats]:
+def _parts(frames: Float32, count: int) -> Iterator[Float32]:
     """Cut `frames` (F, …) into equal parts in time; a frame on a border, or of fewer frames than parts, is in both."""
     for part in range(count):
         yield frames[part * len(frames) // count : -(-(part + 1) * len(frames) // count)]
 
 
-def _gradient(image: npt.NDArray[np.uint8] | Floats, step: int) -> tuple[Floats, Floats]:
+def _gradient(image: npt.NDArray[np.uint8] | Float32, step: int) -> tuple[Float32, Float32]:
     """Derivatives of a picture (H, W) to the right and downwards, per `step`-th part of its pixels."""
     scale = 1 / (8 * step)
     right, down = (cv2.Sobel(image, cv2.CV_32F, dx, 1 - dx, ksize=3, scale=scale) for dx in (1, 0))
     return np.asarray(right, np.float32), np.asarray(down, np.float32)
 
 
-def _histograms(x: Floats, y: Floats, rows: int, columns: int) -> npt.NDArray[np.float64]:
+def _histograms(x: Float32, y: Float32, rows: int, columns: int) -> npt.NDArray[np.float64]:
     """Histograms (rows * columns, 8) of the directions of vectors (H, W): mean magnitudes in fine cells.
 
     Bin 0 is to the right, bin 2 downwards.
@@ -174,7 +171,7 @@ def _histograms(x: Floats, y: Floats, rows: int, columns: int) -> npt.NDArray[np
 
 
 @lru_cache(maxsize=8)
-def _fine_cells(height: int, width: int, rows: int, columns: int) -> tuple[Indices, npt.NDArray[np.float64]]:
+def _fine_cells(height: int, width: int, rows: int, columns: int) -> tuple[Int32, npt.NDArray[np.float64]]:
     """The fine cell of each pixel, row by row (height * width,), and the pixels of each cell, (cells, 1)."""
     row, column = np.arange(height) * rows // height, np.arange(width) * columns // width
     cells = (row[:, None] * columns + column).ravel().astype(np.int32)
@@ -182,7 +179,7 @@ def _fine_cells(height: int, width: int, rows: int, columns: int) -> tuple[Indic
 
 
 @lru_cache(maxsize=8)
-def _fixed_cells(rows: int, columns: int) -> Floats:
+def _fixed_cells(rows: int, columns: int) -> Float32:
     """Weights (5, rows * columns) of fine cells, of sum 1 each: the whole frame, then its quarters by rows."""
     quarter = (2 * np.arange(rows) // rows)[:, None] * 2 + 2 * np.arange(columns) // columns
     members = np.stack([quarter >= 0, *(quarter == i for i in range(4))]).reshape(5, -1)
@@ -190,7 +187,7 @@ def _fixed_cells(rows: int, columns: int) -> Floats:
 
 
 @lru_cache(maxsize=8)
-def _affine_basis(height: int, width: int) -> Floats:
+def _affine_basis(height: int, width: int) -> Float32:
     """1, x and y of each pixel, row by row, (3, height * width), from -0.5 to 0.5."""
     y, x = np.mgrid[:height, :width]
     return (

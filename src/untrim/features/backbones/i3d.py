@@ -24,22 +24,21 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from untrim.errors import UntrimError
-from untrim.features.backbones import Backbone, BackboneConfig, Features, Stream, Streams
-from untrim.features.backbones.i3d_engines import ClipShape, Engine, Runtime, load_engine
+from untrim.features.backbones import Backbone, BackboneConfig, Features, StreamName, Streams
+from untrim.features.backbones.i3d_engines import ClipEngine, ClipShape, Runtime, load_engine
 from untrim.features.backbones.i3d_network import FEATURES
 from untrim.features.prefetch import prefetch
 from untrim.features.snippets import windows, with_flow
 from untrim.features.weights import file_sha256, weights_path
-from untrim.support.array_types import Image
+from untrim.support.array_types import Float32, Image
 from untrim.timeline import SnippetGrid
 from untrim.video.flow import Flow, FlowAlgorithm, OpticalFlow, clip_flow
 
-Floats = npt.NDArray[np.float32]
-Clips = dict[Stream, Floats]
+Clips = dict[StreamName, Float32]
 N = TypeVar("N", bound=np.generic)
 
 RGB_WEIGHTS = "i3d-rgb-kinetics400"
-CHANNELS: dict[Stream, int] = {"rgb": 3, "flow": 2}
+CHANNELS: dict[StreamName, int] = {"rgb": 3, "flow": 2}
 
 
 class I3DConfig(BackboneConfig):
@@ -79,11 +78,11 @@ class I3DConfig(BackboneConfig):
             raise ValueError(f"crop {self.crop} is larger than short_side {self.short_side}")
         return self
 
-    def clip_shape(self, stream: Stream) -> ClipShape:
+    def clip_shape(self, stream: StreamName) -> ClipShape:
         """What the network of a stream sees: channels, frames, height, width."""
         return CHANNELS[stream], self.snippet_frames, self.crop, self.crop
 
-    def weights(self, stream: Stream) -> Path:
+    def weights(self, stream: StreamName) -> Path:
         """The file of a stream's weights.
 
         Raises:
@@ -108,7 +107,7 @@ class I3D(Backbone[I3DConfig]):
         super().__init__(config)
         files = {stream: config.weights(stream) for stream in config.streams}
         self.weights_sha256 = ",".join(file_sha256(file) for file in files.values())
-        self._engines: dict[Stream, Engine] = {
+        self._engines: dict[StreamName, ClipEngine] = {
             stream: load_engine(file, config.clip_shape(stream), config.runtime, config.device)
             for stream, file in files.items()
         }
@@ -128,7 +127,7 @@ class I3D(Backbone[I3DConfig]):
         with closing(prefetch(snippets, at_once) if most > 1 else snippets) as ready:
             return np.concatenate([self._rows(batch) for batch in iter(lambda: list(islice(ready, at_once)), [])])
 
-    def _rows(self, batch: Sequence[Clips]) -> Floats:
+    def _rows(self, batch: Sequence[Clips]) -> Float32:
         """Features (N, D) of N snippets, averaged over their crops."""
         columns = []
         for stream, engine in self._engines.items():

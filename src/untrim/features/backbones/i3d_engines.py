@@ -19,19 +19,18 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from safetensors.numpy import save
 
 from untrim.errors import UntrimError
 from untrim.features.backbones.i3d_network import InceptionI3D
 from untrim.features.weights import load_weights
+from untrim.support.array_types import Float32
 from untrim.support.device import choose_device
 from untrim.support.extras import optional
 from untrim.support.files import linked_file, write_bytes
 from untrim.support.tensors import read_metadata, read_safetensors
 
-Floats = npt.NDArray[np.float32]
 ClipShape = tuple[int, int, int, int]
 Runtime = Literal["torch", "openvino"]
 
@@ -52,14 +51,14 @@ class TorchEngine:
         self._network = network.fuse().to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.batch = _GPU_BATCH if self._on_gpu else 1
 
-    def __call__(self, clips: Floats) -> Floats:
+    def __call__(self, clips: Float32) -> Float32:
         """Features (N, 1024) of clips (N, T, H, W, C) in [-1, 1]."""
         x = torch.from_numpy(clips)
         if self._on_gpu:
             x = x.pin_memory().to(self._device, non_blocking=True)
         x = x.permute(0, 4, 1, 2, 3)  # (N, C, T, H, W), in memory still channels last.
         with torch.inference_mode(), torch.autocast("cuda", torch.float16, enabled=self._on_gpu):
-            return cast(Floats, self._network(x).float().cpu().numpy())
+            return cast(Float32, self._network(x).float().cpu().numpy())
 
 
 class OpenVinoEngine:
@@ -87,15 +86,15 @@ class OpenVinoEngine:
         }
         return self._openvino.Core().compile_model(self._make_model(), "CPU", settings)
 
-    def __call__(self, clips: Floats) -> Floats:
+    def __call__(self, clips: Float32) -> Float32:
         """Features (1, 1024) of clips (1, T, H, W, C) in [-1, 1]."""
         return np.array(self._compiled(np.ascontiguousarray(clips.transpose(0, 4, 1, 2, 3)))[0], np.float32)
 
 
-Engine = TorchEngine | OpenVinoEngine
+ClipEngine = TorchEngine | OpenVinoEngine
 
 
-def load_engine(weights: Path, clip: ClipShape, runtime: Runtime, device: str) -> Engine:
+def load_engine(weights: Path, clip: ClipShape, runtime: Runtime, device: str) -> ClipEngine:
     """What computes features with the weights in a file.
 
     Args:

@@ -13,18 +13,16 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from untrim.errors import UntrimError
-from untrim.features.backbones import Stream
+from untrim.features.backbones import StreamName
 from untrim.features.backbones.i3d import I3DConfig, clips
 from untrim.features.backbones.i3d_engines import OpenVinoEngine, convert, load_network, save_int8, silent
+from untrim.support.array_types import Float32
 from untrim.support.files import make_folder
 from untrim.support.validation import validate
 from untrim.video.decode import VideoFile
 from untrim.video.files import find_videos
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class Agreement:
 def quantize_i3d(
     videos: Sequence[Path],
     output: Path,
-    stream: Stream = "rgb",
+    stream: StreamName = "rgb",
     settings: Mapping[str, object] | None = None,
     snippets: int = 48,
 ) -> Agreement:
@@ -90,7 +88,7 @@ def quantize_i3d(
     return Agreement(tuple(_cosine(one, other) for one, other in pairs), len(seen))
 
 
-def _first_clips(videos: Sequence[Path], stream: Stream, config: I3DConfig, count: int) -> Iterator[Floats]:
+def _first_clips(videos: Sequence[Path], stream: StreamName, config: I3DConfig, count: int) -> Iterator[Float32]:
     """The first snippets of each video, their centre crops (1, T, H, W, C): as many of each as make `count` in all."""
     of_each = -(-count // len(videos))
     for path in videos:
@@ -100,5 +98,5 @@ def _first_clips(videos: Sequence[Path], stream: Stream, config: I3DConfig, coun
                 yield clip[stream][:1]
 
 
-def _cosine(one: Floats, other: Floats) -> float:
+def _cosine(one: Float32, other: Float32) -> float:
     return float((one * other).sum() / max(float(np.linalg.norm(one) * np.linalg.norm(other)), 1e-12))

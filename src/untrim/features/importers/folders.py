@@ -9,7 +9,7 @@ import numpy as np
 
 from untrim.errors import UntrimError
 from untrim.features.importers.target import JOINT, Target
-from untrim.features.writing import Array
+from untrim.support.array_types import Array
 from untrim.support.arrays import read_archive, read_array
 from untrim.support.progress import progress
 

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from untrim.annotations import Annotations
 from untrim.errors import UntrimError, listing
 from untrim.features.store import FeatureInfo, VideoInfo, column_ranges
-from untrim.features.writing import Array, GrowingFolder, ImportReport, NotTaken, side_by_side
+from untrim.features.writing import GrowingFolder, ImportReport, NotTaken, side_by_side
+from untrim.support.array_types import Array
 
 JOINT = "joint"
 """Name of columns of which the layout does not say which stream they belong to."""

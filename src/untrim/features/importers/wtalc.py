@@ -16,7 +16,7 @@ import numpy as np
 
 from untrim.errors import UntrimError
 from untrim.features.importers.target import JOINT, Target
-from untrim.features.writing import Array
+from untrim.support.array_types import Array
 from untrim.support.arrays import read_array, read_header
 from untrim.support.files import reading
 from untrim.support.progress import progress

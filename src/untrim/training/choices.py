@@ -1,0 +1,8 @@
+"""What a training lets one choose by name; apart, so that the command line lists it without loading torch."""
+
+from typing import Literal
+
+Precision = Literal["fp32", "bf16"]
+"""In which the network computes."""
+Select = Literal["last", "weak"]
+"""The last checkpoint, or one chosen on held-out videos by their labels."""
