@@ -7,6 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import public_api
 import untrim
 
 ROOT = Path(__file__).parents[1]
@@ -44,6 +45,11 @@ def test_the_page_on_python_names_the_public_api() -> None:
 def test_the_reference_documents_the_public_api() -> None:
     page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     assert sorted(re.findall(r"^::: untrim\.(\w+)$", page, re.MULTILINE)) == untrim.__all__
+
+
+def test_signatures_are_those_of_the_snapshot() -> None:
+    remedy = "the public API has changed: if that is meant, run `python tests/public_api.py` and commit its difference"
+    assert public_api.described() == public_api.SNAPSHOT.read_text(encoding="utf-8"), remedy
 
 
 def test_the_version_is_that_of_the_package() -> None:

@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 
 from untrim.errors import UntrimError
 from untrim.support.array_types import Float64, Image
+from untrim.support.paths import as_path
 from untrim.video.clock import Clock, clock_may_jump, first_media_seconds, length, timestamp
 from untrim.video.images import orientation, rgb_converter
 from untrim.video.packets import packet_times
@@ -79,7 +80,7 @@ class VideoFile:
     """
 
     def __init__(self, path: Path | str, threads: int = 1) -> None:
-        self.path = Path(path)
+        self.path = as_path(path, "video")
         self.broken_packets = 0
         self._threads = threads
         self._resources = ExitStack()
