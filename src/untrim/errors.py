@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -53,7 +54,7 @@ class UntrimError(Exception):
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where is not None else ""
         remedy = f" ({self.fix})" if self.fix else ""
-        return " ".join(f"{place}{self.what}{remedy}".split())
+        return printable(" ".join(f"{place}{self.what}{remedy}".split()))
 
 
 class WorkFailed(UntrimError):
@@ -65,6 +66,18 @@ class WorkFailed(UntrimError):
 def _rebuild(kind: type[UntrimError], what: str, where: str | None, fix: str | None) -> UntrimError:
     """Pickle support: errors cross process borders in `untrim extract`."""
     return kind(what, where=where, fix=fix)
+
+
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """`text` with the signs that a terminal would obey written out, such as ``\\x1b`` for ESC.
+
+    Those are control characters but tab and line feed, and the signs that turn the direction of reading around. Names
+    in other people's files may hold them.
+    """
+    return _UNPRINTABLE.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from pathlib import Path
 
 import typer
 
 from untrim.cli import about, imports, judge, learn, reproduce, tune, weights  # noqa: F401
 from untrim.cli.app import app
-from untrim.errors import UntrimError
+from untrim.cli.printing import complain, write_out_what_the_console_lacks
+from untrim.errors import UntrimError, WorkFailed
 
 _STOPPED = 130
 
 
 def main() -> None:
     """Run the command line: a wrong call or input is one line and exit code 2, work that failed is 1."""
+    write_out_what_the_console_lacks()
     try:
         result = app(standalone_mode=False, prog_name="untrim")
         code = result if isinstance(result, int) else 0
@@ -23,16 +27,34 @@ def main() -> None:
         code = _complain(str(error), error.exit_code)
     except typer.TyperException as error:
         code = _complain(f"{error.format_message()} (see untrim --help)", 2)
-    except typer.Abort:
-        code = _STOPPED
+    except typer.Abort as error:
+        code = _complain("the input ends too early", 2) if isinstance(error.__cause__, EOFError) else _STOPPED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except (OSError, MemoryError, UnicodeError, RecursionError) as error:
+        foreseen = _in_words(error)
+        code = _complain(str(foreseen), foreseen.exit_code)
     if code == _STOPPED:  # How typer ends a command on Ctrl-C.
         _complain("stopped; the same command goes on from here (train: with --resume)", code)
     sys.exit(code)
 
 
 def _complain(message: str, code: int) -> int:
-    print(f"untrim: {' '.join(message.split())}", file=sys.stderr)
+    complain(f"untrim: {' '.join(message.split())}")
     return code
+
+
+def _in_words(error: Exception) -> UntrimError:
+    """What a person can do about an error that no reader or writer has foreseen."""
+    if isinstance(error, OSError):
+        from untrim.support.files import unwritten
+
+        refused = unwritten(error, Path(error.filename or "the work"))
+        known = refused.exit_code == 1 or error.errno == errno.ENAMETOOLONG
+        return refused if known else UntrimError(error.strerror or str(error), where=error.filename)
+    if isinstance(error, MemoryError):
+        return WorkFailed(f"the memory is full: {error}", fix="use fewer workers or smaller batches")
+    if isinstance(error, UnicodeError):
+        return UntrimError(f"a text cannot be read or written: {error}", fix="save it as UTF-8")
+    return UntrimError("something in the input is nested too deeply")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from untrim.cli.app import app
+from untrim.cli.printing import say
 
 
 @app.command()
@@ -17,7 +18,7 @@ def methods(
     """List methods and presets, or one method's options with their meaning."""
     from untrim.methods import describe_methods, describe_options
 
-    print(describe_methods() if method is None else describe_options(method))
+    say(describe_methods() if method is None else describe_options(method))
 
 
 @app.command()
@@ -38,6 +39,6 @@ def doctor(
 
     found = check_up(features=features, annotations=annotations, run=run, videos=videos, subset=subset)
     content = {"schema": 1, "findings": [finding.to_json() for finding in found]}
-    print(json.dumps(content, indent=1, ensure_ascii=False) if json_ else describe(found))
+    say(json.dumps(content, indent=1, ensure_ascii=False) if json_ else describe(found))
     if any(finding.severity == "error" for finding in found):
         raise typer.Exit(1)

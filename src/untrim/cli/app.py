@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from untrim.cli.printing import say
 from untrim.errors import UntrimError
 
 _PANELS = {
@@ -51,7 +52,7 @@ def _show_version(value: bool) -> None:
     if value:
         import untrim
 
-        print(f"untrim {untrim.__version__}")
+        say(f"untrim {untrim.__version__}")
         raise typer.Exit
 
 
@@ -68,7 +69,7 @@ def _list_protocols(value: str) -> str:
     if value == "list":
         from untrim.evaluation.protocols import describe_protocols
 
-        print(describe_protocols())
+        say(describe_protocols())
         raise typer.Exit
     return value
 

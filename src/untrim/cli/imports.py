@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from untrim.cli.app import app
+from untrim.cli.printing import complain, say
 from untrim.errors import UntrimError, WorkFailed
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def labels(
         labels=table,
     )
     write_annotations(found.annotations, output)
-    print("\n".join([*found.notes, f"annotations: {output}"]))
+    say("\n".join([*found.notes, f"annotations: {output}"]))
 
 
 @imports.command()
@@ -97,9 +97,9 @@ def combine(
 
 
 def _show(report: ImportReport, output: Path) -> None:
-    print("\n".join([*report.lines(), f"features: {output}"]))
+    say("\n".join([*report.lines(), f"features: {output}"]))
     for reason in report.failed.values():
-        print(f"failed: {reason}", file=sys.stderr)
+        complain(f"failed: {reason}")
     if report.failed:
         raise WorkFailed(f"{len(report.failed)} videos could not be taken over", where=output)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from untrim.cli.app import AnnotationFile, ProtocolName, Subset, app
+from untrim.cli.printing import say
 
 
 @app.command()
@@ -35,20 +36,20 @@ def evaluate(
     truth, found, thresholds = read_annotations(annotations), read_detections(detections), iou_thresholds(iou)
     strict = not ignore_unknown
     result = evaluate_detections(found, truth, thresholds, protocol, subset=subset, strict=strict)
-    print(table({detections.stem: result}))
+    say(table({detections.stem: result}))
     content = result.to_json()
     if intervals:
         spread = bootstrap(found, truth, thresholds, protocol, subset=subset, strict=strict)
-        print(spread)
+        say(spread)
         content["intervals"] = spread.to_json()
     if measures:
         measured = measure_detections(found, truth, measures.split(","), protocol, subset=subset)
-        print(measures_table(measured))
+        say(measures_table(measured))
         content["measures"] = measured
     if against is not None:
         other = read_detections(against)
         compared = compare_paired(found, other, truth, thresholds, protocol, subset=subset, strict=strict)
-        print(compared)
+        say(compared)
         content["against"] = compared.to_json()
     if json_ is not None:
         write_json(linked_file(json_), content)
@@ -74,9 +75,9 @@ def diagnose(
     truth, found = read_annotations(annotations), read_detections(detections)
     diagnosis = diagnose(found, truth, iou, protocol, subset=subset, strict=True)
     sentences = findings(diagnosis)
-    print("\n".join(sentences))
+    say("\n".join(sentences))
     write_diagnosis_page(diagnosis, output, detections.stem)
-    print(f"page: {output}")
+    say(f"page: {output}")
     if json_ is not None:
         write_json(linked_file(json_), {**diagnosis.to_json(), "findings": sentences})
 
@@ -103,4 +104,4 @@ def report(
         output=output,
         subset=subset,
     )
-    print(f"report: {output}")
+    say(f"report: {output}")

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from untrim.cli.app import AnnotationFiles, Device, FeatureFolders, Settings, Subset, app, pair_up
+from untrim.cli.printing import complain, say
 from untrim.errors import UntrimError, WorkFailed
 from untrim.training.choices import Precision, Select
 
@@ -33,9 +34,9 @@ def demo(
     from untrim.evaluation.detection import table
 
     results = run_demo(output, demo_corpus(seed))
-    print(table(results))
+    say(table(results))
     report = (output / "report.html").resolve()
-    print(
+    say(
         f"""
 report: {report}
 
@@ -78,7 +79,7 @@ def extract(
         raise UntrimError("--address and --gpus are of a Ray cluster", fix="add --engine ray")
     else:
         report = extract(videos, output, backbone, values, workers)
-    print(f"{len(report.done)} extracted, {len(report.skipped)} were there: {output}")
+    say(f"{len(report.done)} extracted, {len(report.skipped)} were there: {output}")
     _complain_of(report.failed, output)
 
 
@@ -123,7 +124,7 @@ def train(
         tensorboard=tensorboard,
     )
     if is_first():
-        print("\n".join([*describe_outcome(run), f"trained: {output}"]))
+        say("\n".join([*describe_outcome(run), f"trained: {output}"]))
 
 
 @app.command()
@@ -178,8 +179,8 @@ def localize(
     write_detections(found, output)
     if len(found) == 1:
         for best in next(iter(found.values()))[:_BEST]:
-            print(f"{best.segment.start:8.2f} - {best.segment.end:8.2f} s  {best.score:7.3f}  {best.label}")
-    print(f"{sum(map(len, found.values()))} detections in {len(found)} videos: {output}")
+            say(f"{best.segment.start:8.2f} - {best.segment.end:8.2f} s  {best.score:7.3f}  {best.label}")
+    say(f"{sum(map(len, found.values()))} detections in {len(found)} videos: {output}")
     _complain_of(failed, kept)
 
 
@@ -199,6 +200,6 @@ def _complain_of(failed: Mapping[str, str], features: Path) -> None:
     from untrim.features.extract import FAILURES_NAME
 
     for reason in failed.values():
-        print(f"failed: {reason}", file=sys.stderr)
+        complain(f"failed: {reason}")
     if failed:
         raise WorkFailed(f"{len(failed)} videos failed, listed in {features / FAILURES_NAME}")

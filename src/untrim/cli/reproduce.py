@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from untrim.cli.app import ProtocolName, Settings, app, pair_up
+from untrim.cli.printing import say
 
 Dataset = Literal["thumos14", "activitynet12", "activitynet13"]
 
@@ -16,7 +17,7 @@ def _list_tables(value: bool) -> None:
     if value:
         from untrim.reproduction.published import describe_tables
 
-        print(describe_tables())
+        say(describe_tables())
         raise typer.Exit
 
 
@@ -60,11 +61,11 @@ def reproduce(
     if dry_run:
         seconds = estimate(todo)
         for name, cost in seconds.items():
-            print(f"{name}: {cost:.0f} s")
-        print(f"together {sum(seconds.values()):.0f} s on one core")
+            say(f"{name}: {cost:.0f} s")
+        say(f"together {sum(seconds.values()):.0f} s on one core")
         return
     run_jobs(todo, jobs)
     measured = collect(chosen, todo)
-    print(markdown(table, found, measured, dataset))
+    say(markdown(table, found, measured, dataset))
     for path in write_table(table, found, measured, dataset, output):
-        print(f"written: {path}")
+        say(f"written: {path}")

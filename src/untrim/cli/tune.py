@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from untrim.cli.app import AnnotationFiles, Device, FeatureFolders, Settings, Subset, app, pair_up
+from untrim.cli.printing import say
 
 
 @app.command()
@@ -44,6 +45,6 @@ def tune(
         device=device,
     )
     failed = f", {found.failed} of them failed" if found.failed else ""
-    print(f"{found.trials} trials{failed}; best score {found.score:.4f}: {found.run}")
-    print("\n".join(f"  {key} = {value}" for key, value in found.values.items()))
-    print(f"train with it: --recipe {output / BEST}")
+    say(f"{found.trials} trials{failed}; best score {found.score:.4f}: {found.run}")
+    say("\n".join(f"  {key} = {value}" for key, value in found.values.items()))
+    say(f"train with it: --recipe {output / BEST}")

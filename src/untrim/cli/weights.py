@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from untrim.cli.app import Settings, app
+from untrim.cli.printing import say
 
 weights = typer.Typer(help="Weights of networks: what there is, and where it lies.", no_args_is_help=True)
 app.add_typer(weights, name="weights")
@@ -20,7 +21,7 @@ def list_() -> None:
     """List the weights that can be pulled, and whether they are here."""
     from untrim.features.weights import describe_weights
 
-    print(describe_weights())
+    say(describe_weights())
 
 
 @weights.command()
@@ -29,7 +30,7 @@ def pull(name: Name) -> None:
     from untrim.features.weights import file_sha256, pull_weights
 
     path = pull_weights(name)
-    print(f"{path}\nsha256 {file_sha256(path)}")
+    say(f"{path}\nsha256 {file_sha256(path)}")
 
 
 @weights.command()
@@ -37,7 +38,7 @@ def path(name: Name) -> None:
     """Print the file of pulled weights."""
     from untrim.features.weights import weights_path
 
-    print(weights_path(name))
+    say(weights_path(name))
 
 
 @weights.command()
@@ -52,5 +53,5 @@ def quantize(
     from untrim.features.backbones.i3d_int8 import quantize_i3d
     from untrim.support.settings import parse_settings
 
-    print(quantize_i3d(videos, output, stream, parse_settings(settings), snippets))
-    print(f"use it: untrim extract … --backbone i3d --set {stream}_weights={output}")
+    say(quantize_i3d(videos, output, stream, parse_settings(settings), snippets))
+    say(f"use it: untrim extract … --backbone i3d --set {stream}_weights={output}")

@@ -67,16 +67,21 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _NO_SPACE:
-            what = f"the disk is full: {error.strerror}"
-            raise WorkFailed(what, where=path, fix="free some space; the same command resumes") from error
-        if error.errno == errno.ENAMETOOLONG:
-            size = len(os.fsencode(path.name))
-            what = f"the name is too long for the file system: {size} bytes, {path.name[:40]}…"
-            raise UntrimError(what, where=path.parent, fix="rename it") from error
-        raise UntrimError(
-            f"cannot be written: {error.strerror or error}", where=path, fix="choose another place for the output"
-        ) from error
+        raise unwritten(error, path) from error
+
+
+def unwritten(error: OSError, path: Path) -> UntrimError:
+    """The line that says why `path` could not be written."""
+    if error.errno in _NO_SPACE:
+        what = f"the disk is full: {error.strerror}"
+        return WorkFailed(what, where=path, fix="free some space; the same command resumes")
+    if error.errno == errno.ENAMETOOLONG:
+        size = len(os.fsencode(path.name))
+        what = f"the name is too long for the file system: {size} bytes, {path.name[:40]}…"
+        return UntrimError(what, where=path.parent, fix="rename it")
+    return UntrimError(
+        f"cannot be written: {error.strerror or error}", where=path, fix="choose another place for the output"
+    )
 
 
 def linked_file(path: Path) -> Path:
