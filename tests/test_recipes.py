@@ -52,7 +52,6 @@ def test_an_unknown_recipe_names_the_nearest(summary: DataSummary) -> None:
 
 
 def test_a_recipe_of_another_method_is_refused(summary: DataSummary) -> None:
-    """STPN's config knows every value of WSBM's recipe, so that nothing else would tell."""
     with pytest.raises(UntrimError, match=r"unknown recipe 'wsbm-thumos14'.*did you mean 'stpn-thumos14'"):
         configure(load_method("stpn"), summary, "wsbm-thumos14", {})
 

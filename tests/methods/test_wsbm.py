@@ -8,7 +8,8 @@ from torch import Tensor
 from untrim.data.dataset import Batch
 from untrim.errors import UntrimError
 from untrim.features.store import FeatureInfo
-from untrim.methods.wsbm import WSBM, WSBMActivations, WSBMConfig
+from untrim.methods.streams import StreamActivations
+from untrim.methods.wsbm import WSBM, WSBMConfig
 from untrim.timeline import SnippetGrid
 
 GRID = SnippetGrid.regular(16, 16, 25)
@@ -152,7 +153,7 @@ def test_extremes_are_finite(options: dict[str, object], scale: float, lengths: 
     assert all(np.isfinite(found.score) for found in model.localize(found_alone(found, 0), GRID))
 
 
-def found_alone(found: WSBMActivations, video: int) -> WSBMActivations:
+def found_alone(found: StreamActivations, video: int) -> StreamActivations:
     """One video of a batch."""
     cut = {
         key: value.detach()[:, [video]] for key, value in vars(found).items() if value is not None and key in STACKED
@@ -160,7 +161,7 @@ def found_alone(found: WSBMActivations, video: int) -> WSBMActivations:
     rest = {
         key: value.detach()[[video]] for key, value in vars(found).items() if value is not None and key not in STACKED
     }
-    return WSBMActivations(**cut, **rest)
+    return StreamActivations(**cut, **rest)
 
 
 STACKED = ("attention_logits", "scores", "clusters")

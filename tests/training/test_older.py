@@ -7,12 +7,16 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from untrim.annotations import Annotations, read_annotations, read_detections
 from untrim.errors import UntrimError
 from untrim.features.store import FeatureFolder
+from untrim.methods import load_method
 from untrim.pipeline import localize
+from untrim.support.validation import validate
 from untrim.training.checkpoint import Run
+from untrim.training.configuration import read_recipe
 from untrim.training.loop import train
 from untrim.training.metrics import METRICS, read_metrics
 from untrim.training.tracking import describe_outcome
@@ -57,3 +61,19 @@ def test_a_finished_old_run_is_the_same_run_and_is_not_trained_again(
     assert {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in (tmp_path / "run").iterdir()} == before
     with pytest.raises(UntrimError, match="holds another run: different seed, iterations"):
         train(method, sources, tmp_path / "run", settings={"iterations": 61}, seed=1, resume=True)
+
+
+FLAT = {"batch_size": 6, "sparsity_weight": 0.1, "hidden": 8, "background_weight": 0.0, "guide_weight": 0.0,
+        "cluster_weight": 0.0, "bias": True, "classification": "sigmoid", "proposals": "tcam", "score": "mean",
+        "sigma": 3.0, "outer": 0.25}  # fmt: skip
+
+
+def test_recipes_with_options_that_stpn_had_of_wsbm_are_read_where_they_change_nothing(tmp_path: Path) -> None:
+    stpn, file = load_method("stpn"), tmp_path / "best.yaml"
+    file.write_text(yaml.safe_dump(FLAT))
+    config = validate(stpn.Config, read_recipe(stpn, file), file)
+    assert config.model_dump()["sparsity_weight"] == 0.1
+    file.write_text(yaml.safe_dump({**FLAT, "guide_weight": 0.1}))
+    with pytest.raises(UntrimError, match="unknown key 'guide_weight'"):
+        validate(stpn.Config, read_recipe(stpn, file), file)
+    assert read_recipe(load_method("wsbm"), file)["sigma"] == 3.0

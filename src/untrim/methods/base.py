@@ -5,13 +5,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Generic, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+from typing_extensions import TypeVar
 
 from untrim.data.dataset import Batch
 from untrim.data.sampling import Crop
@@ -114,8 +116,16 @@ class InputScale(nn.Module):
         return (features - self.mean) * self.gain
 
 
-class Method(nn.Module):
-    """A weakly-supervised temporal action localization method.
+C = TypeVar("C", bound=MethodConfig, default=Any)
+A = TypeVar("A", bound=Activations, default=Any)
+
+
+class Method(nn.Module, Generic[C, A]):
+    """A weakly-supervised temporal action localization method, of its config and of its activations.
+
+    What training keeps from one step to the next is the network's `state_dict`, buffers among it, and the optimizer's.
+    Both are saved, and a training that was stopped resumes from them as if it had never been: so a method keeps what it
+    carries along, such as a moving average, in buffers, and derives the rest from `progress`.
 
     Args:
         config: Of the class's own `Config` type.
@@ -129,13 +139,14 @@ class Method(nn.Module):
     supervision: ClassVar[Supervision] = "labels"
     """What it is trained on: video-level `labels` alone, or `segments`."""
 
-    def __init__(self, config: MethodConfig, dim: int, labels: Sequence[str]) -> None:
+    def __init__(self, config: C, dim: int, labels: Sequence[str]) -> None:
         super().__init__()
+        self.config = config
         self.labels = tuple(labels)
         self.input = InputScale(dim)
 
     @classmethod
-    def for_features(cls, config: MethodConfig, features: FeatureInfo, labels: Sequence[str]) -> Self:
+    def for_features(cls, config: C, features: FeatureInfo, labels: Sequence[str]) -> Self:
         """The untrained network for features of this kind; a method that treats streams apart overrides it."""
         return cls(config, features.dim, labels)
 
@@ -150,16 +161,31 @@ class Method(nn.Module):
         return None
 
     @abstractmethod
-    def forward(self, features: Tensor, mask: Tensor) -> Activations:
+    def forward(self, features: Tensor, mask: Tensor) -> A:
         """Activations of (B, T, D) features with their (B, T) mask."""
 
     @abstractmethod
-    def losses(self, activations: Activations, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, activations: A, batch: Batch) -> dict[str, Tensor]:
         """Named loss terms, already weighted; their sum is minimised."""
 
     @abstractmethod
-    def localize(self, activations: Activations, grid: SnippetGrid) -> list[Detection]:
+    def localize(self, activations: A, grid: SnippetGrid) -> list[Detection]:
         """Detections in the one video of `activations`, in seconds."""
+
+    def optimizer(self) -> Optimizer:
+        """What minimises the losses: Adam with the config's step size and weight decay.
+
+        Called once, before the first step and again on resuming, when the saved state is laid over it.
+        """
+        return Adam(self.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay)
+
+    def after_step(self, optimizer: Optimizer, progress: float) -> None:
+        """Called after each step of the optimizer, for a schedule, a moving average or a stage; nothing by default.
+
+        Args:
+            optimizer: What `optimizer` gave. Its state and the values of its groups (`lr`) are saved.
+            progress: Share of the training that is done, this step included, in (0, 1].
+        """
 
     def detections(self, runs: Runs, scores: npt.NDArray[np.float64], grid: SnippetGrid) -> list[Detection]:
         """Runs of snippets, each in the row of its class, with their scores as detections in seconds."""

@@ -170,7 +170,7 @@ _ACTIVITYNET = {
 _OFFICIAL_ACTIVITYNET = {**_ACTIVITYNET, "absence": "official", "beta": 1.0, "batch_size": 128}
 
 
-class ECM(Method):
+class ECM(Method[ECMConfig, ECMActivations]):
     """Equivalent classification of snippets and of aggregated features."""
 
     Config = ECMConfig
@@ -195,7 +195,6 @@ class ECM(Method):
 
     def __init__(self, config: ECMConfig, dim: int, labels: Sequence[str]) -> None:
         super().__init__(config, dim, labels)
-        self.config = config
         classes = len(self.labels)
         self.classifier = Classifier(dim, classes, config)
         apart = config.streams == "both" and not config.share_classifier
@@ -309,9 +308,8 @@ class ECM(Method):
         of_present = torch.zeros_like(labels).index_put((video, present), scores.gather(1, present[:, None]).squeeze(1))
         return torch.where(labels > 0, of_present, mean)
 
-    def losses(self, activations: Activations, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, activations: ECMActivations, batch: Batch) -> dict[str, Tensor]:
         """Classification and consistency losses of the streams that are trained, weighted (Eq. 5)."""
-        assert isinstance(activations, ECMActivations)
         found, config, labels, terms = activations, self.config, batch.labels, {}
         ramp = config.ramp(batch.progress)
         pre = self.pooled(found.cas, found.mask, ramp)
@@ -325,9 +323,8 @@ class ECM(Method):
                 terms["a2c"] = ramp * config.beta * a2c_loss(found.post, self.absence(found, labels), labels)
         return terms
 
-    def localize(self, activations: Activations, grid: SnippetGrid) -> list[Detection]:
+    def localize(self, activations: ECMActivations, grid: SnippetGrid) -> list[Detection]:
         """Runs above each of many thresholds, of each class that is likely in the video (Sec. 3.5)."""
-        assert isinstance(activations, ECMActivations)
         parts = [self._candidates(*part) for part in self._sequences(activations)]
         runs = Runs(*(np.concatenate(column) for column in zip(*(runs for runs, _ in parts), strict=True)))
         scores = np.concatenate([scores for _, scores in parts])

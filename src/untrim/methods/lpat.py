@@ -81,7 +81,7 @@ class LPATConfig(MethodConfig):
     """Weight of the pooled class score in an instance's score."""
 
 
-class LPAT(Method):
+class LPAT(Method[LPATConfig, Activations]):
     """Background scores as the threshold of action scores."""
 
     Config = LPATConfig
@@ -94,7 +94,6 @@ class LPAT(Method):
 
     def __init__(self, config: LPATConfig, dim: int, labels: Sequence[str]) -> None:
         super().__init__(config, dim, labels)
-        self.config = config
         self.embedding = nn.Linear(dim, config.hidden)
         self.temconv = TemporalConv(config.hidden, config.hidden, 3) if config.temconv else None
         self.dropout = nn.Dropout(config.dropout)

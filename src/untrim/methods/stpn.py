@@ -3,6 +3,7 @@
 P. Nguyen, T. Liu, G. Prasad, B. Han. CVPR 2018. Features pooled with sparse attention are classified; where they are is
 read off the attention-weighted class activations. Symbols and parts are those of `untrim.methods.wsbm`, which builds on
 it: this is that network without the background, guidance and clustering losses, with the sparsity loss in their place.
+What both share is in `untrim.methods.streams`.
 
 Equations: x_fg = 1/T sum_t lambda_t x_t. p_fg = sigmoid(w_c x_fg + b_c). L = L_class + beta L_sparse, L_class the
 binary cross-entropy, mean over classes, L_sparse the L1 norm of lambda. Weighted T-CAM, in each stream: psi_t =
@@ -17,45 +18,41 @@ reproduction weighs the class scores of both streams by the attention of the pro
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
+import torch.nn.functional as F
 from pydantic import Field
+from torch import Tensor
 
+from untrim.data.dataset import Batch
 from untrim.data.summary import DataSummary
-from untrim.methods.wsbm import WSBM, WSBMConfig
+from untrim.methods.streams import StreamActivations, StreamsConfig, StreamsMethod
+from untrim.nn.pooling import masked_mean
+from untrim.support.array_types import Float64
 
 
-class STPNConfig(WSBMConfig):
-    """Values of STPN; those of WSBM that the method has nothing of are 0."""
+class STPNConfig(StreamsConfig):
+    """Values of STPN; defaults are the paper's."""
 
     batch_size: int = Field(default=6, ge=1)
     """Videos a step."""
     iterations: int = Field(default=23100, ge=0)
     """Training steps; 0 leaves the network untrained, a baseline."""
-    bias: bool = True
-    """Whether class scores have a bias."""
-    classification: Literal["softmax", "sigmoid"] = "sigmoid"
-    """Foreground loss: WSBM's softmax cross-entropy, or binary cross-entropy of each class."""
-    background_weight: float = Field(default=0.0, ge=0)
-    """Weight of WSBM's background-aware loss."""
-    guide_weight: float = Field(default=0.0, ge=0)
-    """Weight of WSBM's self-guided attention loss."""
-    cluster_weight: float = Field(default=0.0, ge=0)
-    """Weight of WSBM's foreground-background clustering loss."""
     sparsity_weight: float = Field(default=0.04, ge=0)
     """Weight of the mean of the attention over the video."""
-    proposals: Literal["attention", "tcam", "combined"] = "tcam"
-    """What is above a threshold in a proposal, as for WSBM."""
     lowest_threshold: float = Field(default=0.05, ge=0, lt=1)
     """First threshold."""
     highest_threshold: float = Field(default=0.05, ge=0, lt=1)
     """Last threshold."""
 
 
-class STPN(WSBM):
-    """Sparse temporal pooling: WSBM with sparse attention and no model of the background."""
+class STPN(StreamsMethod[STPNConfig]):
+    """Sparse temporal pooling: sparse attention and no model of the background."""
 
     Config = STPNConfig
+    has_bias = True
 
     @classmethod
     def defaults(cls, data: DataSummary) -> dict[str, object]:
@@ -65,3 +62,27 @@ class STPN(WSBM):
         """
         sparsity_weight = round(STPNConfig().sparsity_weight * data.labels_per_video, 4)
         return {**data.training_defaults(), "input_scaling": "standard", "sparsity_weight": sparsity_weight}
+
+    def forward(self, features: Tensor, mask: Tensor) -> StreamActivations:
+        """Activations of (B, T, D) features with their (B, T) mask; no background, which nothing trains."""
+        return replace(super().forward(features, mask), background=None)
+
+    def class_probabilities(self, logits: Tensor) -> Tensor:
+        """Probabilities of the C classes, of (..., 1 + C) logits."""
+        return logits[..., 1:].sigmoid()
+
+    def losses(self, activations: StreamActivations, batch: Batch) -> dict[str, Tensor]:
+        """Classification and sparsity loss, weighted; each a mean over videos and a sum over streams."""
+        config, mask, ramp = self.config, activations.mask, self.config.ramp(batch.progress)
+        logits = self.classify_pooled(ramp * activations.attention_logits, mask, activations.scores)[0][..., 1:]
+        terms = {"foreground": F.binary_cross_entropy_with_logits(logits, batch.labels.expand_as(logits))}
+        if config.sparsity_weight > 0:
+            attention = activations.attention_logits.sigmoid()
+            terms["sparsity"] = ramp * config.sparsity_weight * masked_mean(attention, mask).mean()
+        return {name: len(self.columns) * term for name, term in terms.items()}
+
+    def sequences(self, activations: StreamActivations, classes: npt.NDArray[np.intp]) -> tuple[Float64, Float64]:
+        """psi of each stream, (S N, T), and lambda w_c x of both, (N, T), of N `classes`."""
+        attention, w = self.class_activations(activations, classes)
+        psi = (attention * w.sigmoid()).flatten(0, 1)
+        return psi.cpu().numpy(), self.tcam(attention, w).cpu().numpy()

@@ -61,7 +61,7 @@ class SupervisedConfig(MethodConfig):
         return context
 
 
-class Supervised(Method):
+class Supervised(Method[SupervisedConfig, Activations]):
     """Per-snippet classification with the segments known."""
 
     Config = SupervisedConfig
@@ -70,7 +70,6 @@ class Supervised(Method):
 
     def __init__(self, config: SupervisedConfig, dim: int, labels: Sequence[str]) -> None:
         super().__init__(config, dim, labels)
-        self.config = config
         self.hidden = nn.Linear(dim, config.hidden) if config.hidden else None
         self.dropout = nn.Dropout(config.dropout)
         width, context = config.hidden or dim, config.context

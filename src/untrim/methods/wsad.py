@@ -97,7 +97,7 @@ class WSADConfig(MethodConfig):
     """Weight of the video-level score in an instance's score."""
 
 
-class WSAD(Method):
+class WSAD(Method[WSADConfig, Activations]):
     """Block-wise multiple-instance classification plus deep metric learning."""
 
     Config = WSADConfig
@@ -120,7 +120,6 @@ class WSAD(Method):
 
     def __init__(self, config: WSADConfig, dim: int, labels: Sequence[str]) -> None:
         super().__init__(config, dim, labels)
-        self.config = config
         hidden = config.hidden or dim
         self.embedding = nn.Linear(dim, hidden)
         self.dropout = nn.Dropout(config.dropout)

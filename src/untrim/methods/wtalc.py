@@ -74,7 +74,7 @@ class WTALCConfig(MethodConfig):
     """Weight of the pooled score in an instance's score."""
 
 
-class WTALC(Method):
+class WTALC(Method[WTALCConfig, Activations]):
     """Multiple-instance learning plus co-activity similarity."""
 
     Config = WTALCConfig
@@ -91,7 +91,6 @@ class WTALC(Method):
 
     def __init__(self, config: WTALCConfig, dim: int, labels: Sequence[str]) -> None:
         super().__init__(config, dim, labels)
-        self.config = config
         hidden = config.hidden or dim
         self.embedding = nn.Linear(dim, hidden)
         self.dropout = nn.Dropout(config.dropout)

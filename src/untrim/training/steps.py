@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim import Adam
 
 from untrim.data.dataset import Batch, TrainingVideos
 from untrim.data.sampling import Sampler
@@ -50,7 +49,7 @@ class Trainer:
         self.run, self.model, self.videos, self.world, self.device = run, model, videos, world, device
         self.sampler = Sampler(videos.labels, config.batch_size, config.groups, config.group_videos, run.seed)
         world.check_batches(self.sampler.smallest)
-        self.optimizer = Adam(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+        self.optimizer = model.optimizer()
         self.dims = video_dimensions(model) if world.size > 1 else {}
         self.step = 0
         self.sums: dict[str, float | Tensor] = {}
@@ -106,6 +105,7 @@ class Trainer:
             torch.nn.utils.clip_grad_norm_(parameters, self.run.config.clip_gradient)
         self.optimizer.step()
         self.step += 1
+        self.model.after_step(self.optimizer, self.step / self.run.config.iterations)
         return terms, stop
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
