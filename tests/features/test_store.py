@@ -1,10 +1,11 @@
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from untrim.errors import UntrimError
-from untrim.features.store import FeatureFolder, FeatureInfo, VideoInfo
+from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoInfo
 from untrim.support.files import write_json
 
 INFO = FeatureInfo(
@@ -126,3 +127,18 @@ def test_the_order_of_videos_in_the_file_is_that_of_their_names(folder: FeatureF
         folder.info.videos[name] = VideoInfo(duration=1.0, source_bytes=3)
     folder.save_info()
     assert list(FeatureFolder.open(folder.path).info.videos) == ["a", "b", "c"]
+
+
+def test_a_name_too_long_for_a_file_is_refused(folder: FeatureFolder) -> None:
+    folder.save("é" * 125, np.zeros((3, 4)))
+    assert folder.missing(["é" * 125]) == []
+    with pytest.raises(UntrimError, match="too long a name: 252 bytes, at most 251"):
+        folder.missing(["x" * 252])
+
+
+@pytest.mark.parametrize("key", ["fps", "first_center_seconds"])
+def test_infinity_in_the_description_is_refused(folder: FeatureFolder, key: str) -> None:
+    content = json.loads((folder.path / INFO_NAME).read_text())
+    (folder.path / INFO_NAME).write_text(json.dumps({**content, key: float("inf")}))
+    with pytest.raises(UntrimError, match=key):
+        FeatureFolder.open(folder.path)

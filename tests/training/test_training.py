@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from untrim.features.store import FeatureFolder
 from untrim.methods import METHODS
 from untrim.methods.wsad import WSAD, WSADConfig
 from untrim.pipeline import localize
+from untrim.support.files import atomic_path
 from untrim.support.settings import parse_settings
 from untrim.training import steps
 from untrim.training.checkpoint import Run
@@ -197,6 +200,40 @@ class TestBadInput:
         corpus[0].save("video03", np.zeros((9, 11)))
         with pytest.raises(UntrimError, match=r"holds float16 \(9, 11\), wanted float \(T, 48\)"):
             train("wsad", [corpus], tmp_path / "run")
+
+    @pytest.mark.parametrize("file", ["labels.json", "config.yaml", "model.safetensors"])
+    def test_a_full_disk(
+        self, corpus: tuple[FeatureFolder, Annotations], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+    ) -> None:
+        replace = os.replace
+
+        def fail(source: Path, target: Path) -> None:
+            if Path(target).name == file:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            replace(source, target)
+
+        settings = {**SETTINGS, "iterations": 1}
+        monkeypatch.setattr(os, "replace", fail)
+        with pytest.raises(WorkFailed, match=f"{file}: the disk is full.*resumes"):
+            train("wsad", [corpus], tmp_path / "run", settings=settings)
+        monkeypatch.setattr(os, "replace", replace)
+        assert not list((tmp_path / "run").rglob(".*.tmp"))
+        assert train("wsad", [corpus], tmp_path / "run", settings=settings, resume=True).finished
+
+    def test_files_that_others_may_read_and_leftovers(
+        self, corpus: tuple[FeatureFolder, Annotations], tmp_path: Path
+    ) -> None:
+        (tmp_path / "run" / "state").mkdir(parents=True)
+        with atomic_path(tmp_path / "run" / "state" / "training.pt") as temporary:
+            pass
+        (tmp_path / "run" / "state" / "training.pt").rename(
+            temporary.with_name(temporary.name.replace(f"-{os.getpid()}-", "-999999999-"))
+        )
+        run = train("wsad", [corpus], tmp_path / "run", settings={**SETTINGS, "iterations": 1})
+        (tmp_path / "plain").touch()
+        files = [file for file in run.path.rglob("*") if file.is_file()]
+        assert {file.stat().st_mode for file in files} == {(tmp_path / "plain").stat().st_mode}
+        assert not list(run.path.rglob("*.tmp"))
 
     def test_unwritable_output(self, corpus: tuple[FeatureFolder, Annotations], tmp_path: Path) -> None:
         (tmp_path / "file").touch()

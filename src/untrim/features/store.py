@@ -7,6 +7,7 @@ Files are written to a temporary name and renamed, so a killed writer leaves no 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -25,12 +26,14 @@ from untrim.timeline import SnippetGrid
 
 INFO_NAME = "features.json"
 
+_LONGEST_NAME = 255 - len(".npy")  # bytes, on the file systems of Linux, macOS and Windows
+
 
 class VideoInfo(BaseModel):
     """What is known of one video: its own fps where it differs, duration in seconds, source file (name and size in
     bytes), notes."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     fps: float | None = Field(default=None, gt=0)
     duration: float | None = Field(default=None, ge=0)
@@ -42,7 +45,7 @@ class VideoInfo(BaseModel):
 class FeatureInfo(BaseModel):
     """Contents of ``features.json``: the snippet grid, and what made the features."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
     version: Literal[1] = Field(default=1, alias="schema")
     snippet_frames: int = Field(ge=1)
@@ -169,11 +172,14 @@ class FeatureFolder:
         """Where the features of a video lie.
 
         Raises:
-            UntrimError: The name would lead out of the folder.
+            UntrimError: The name would lead out of the folder, or is too long for a file.
         """
         odd = "\\" in name or "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name)
         if not name or name != Path(name).name or name.startswith(".") or odd:
             raise UntrimError(f"{name!r} cannot be a video's name", where=self.path, fix="use plain file names")
+        if (size := len(os.fsencode(name))) > _LONGEST_NAME:
+            what = f"'{name[:40]}…' is too long a name: {size} bytes, at most {_LONGEST_NAME}"
+            raise UntrimError(what, where=self.path, fix="rename the video")
         return self.path / f"{name}.npy"
 
     def missing(self, names: list[str]) -> list[str]:
