@@ -1,5 +1,6 @@
 """From a run and video files to detections."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from helpers import run_untrim
 from untrim.annotations import Annotations, Video, read_detections
-from untrim.errors import UntrimError
+from untrim.errors import Stopped, UntrimError
 from untrim.features.extract import extract
 from untrim.features.store import FeatureFolder, VideoInfo
 from untrim.pipeline import localize, localize_videos
@@ -54,6 +55,32 @@ def test_paths_do_as_well_as_objects(trained: Path, tmp_path: Path) -> None:
     assert localize_videos(str(run), str(trained / "videos"), str(tmp_path / "features"), workers=1) == (wanted, {})
     with pytest.raises(UntrimError, match=r"^run: not a path: None"):
         localize(None, features)  # type: ignore[arg-type]
+
+
+def test_localizing_in_a_thread_stops_between_videos(trained: Path, tmp_path: Path) -> None:
+    run, features = Run.open(trained / "run"), FeatureFolder.open(trained / "features")
+    reached, stop, ended = threading.Event(), threading.Event(), list[str]()
+
+    def progress(what: str, done: int, total: int, note: str, /) -> None:
+        assert (what, total) == ("localize", 4)
+        if done == 2:
+            reached.set()
+            stop.wait(60)
+
+    def work() -> None:
+        try:
+            localize(run, features, activations=tmp_path, progress=progress, should_stop=stop.is_set)
+        except Stopped:
+            ended.append("stopped")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert reached.wait(60)
+    stop.set()
+    thread.join()
+    assert ended == ["stopped"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["video0.npz", "video1.npz"]
+    assert localize(run, features, should_stop=lambda: False) == localize(run, features)
 
 
 def test_centers_are_those_of_the_video(trained: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import csv
 import json
+import multiprocessing
 import sys
 from pathlib import Path
 
@@ -7,9 +8,9 @@ import pytest
 
 from untrim.annotations import Annotations, write_annotations
 from untrim.cli import main
-from untrim.errors import UntrimError
+from untrim.errors import Stopped, UntrimError
 from untrim.features.store import FeatureFolder
-from untrim.reproduction.measuring import Data, Job
+from untrim.reproduction.measuring import Job, TableData
 from untrim.reproduction.published import Row, Table
 from untrim.reproduction.runner import collect, estimate, jobs_of, run_jobs
 from untrim.reproduction.writing import markdown
@@ -19,14 +20,14 @@ TABLE = Table(title="Two rows", dataset="thumos14", iou=(0.3, 0.5), rows=ROWS, o
 
 
 @pytest.fixture
-def data(corpus: tuple[FeatureFolder, Annotations], tmp_path: Path) -> Data:
+def data(corpus: tuple[FeatureFolder, Annotations], tmp_path: Path) -> TableData:
     folder, annotations = corpus
     write_annotations(annotations, tmp_path / "annotations.json")
-    return Data((folder.path,), (tmp_path / "annotations.json",))
+    return TableData((folder.path,), (tmp_path / "annotations.json",))
 
 
 @pytest.fixture
-def jobs(data: Data, tmp_path: Path) -> list[Job]:
+def jobs(data: TableData, tmp_path: Path) -> list[Job]:
     return jobs_of(ROWS, TABLE, data, tmp_path / "out", 2, None, {})
 
 
@@ -35,7 +36,7 @@ def times(jobs: list[Job]) -> list[int]:
 
 
 def test_results_are_kept_and_set_beside_published_ones_where_they_apply(
-    jobs: list[Job], data: Data, tmp_path: Path
+    jobs: list[Job], data: TableData, tmp_path: Path
 ) -> None:
     run_jobs(jobs, 2)
     short, random = first = collect(ROWS, jobs)
@@ -76,7 +77,26 @@ def test_an_estimate_keeps_nothing_and_counts_only_what_is_missing(jobs: list[Jo
     assert estimate(jobs) == {"short": 0}
 
 
-def test_what_makes_a_row_stands_and_what_one_row_does_not_know_is_said_at_once(data: Data, tmp_path: Path) -> None:
+def test_a_stopped_table_keeps_what_is_done_and_the_same_call_resumes(jobs: list[Job]) -> None:
+    """Asked to stop after the first seed: the processes under way end, and nothing more begins."""
+    seen: list[tuple[str, int, int, str]] = []
+
+    def progress(what: str, done: int, total: int, note: str, /) -> None:
+        seen.append((what, done, total, note))
+
+    with pytest.raises(Stopped):
+        run_jobs(jobs, 1, progress, should_stop=lambda: seen[-1][1] == 1)
+    assert seen == [("reproduce", 0, 4, ""), ("reproduce", 1, 4, "short, seed 0")]
+    assert [job.result.exists() for job in jobs] == [True, False, False, False]
+    assert multiprocessing.active_children() == []
+    kept = times(jobs[:1])
+    run_jobs(jobs, 2, progress, should_stop=lambda: False)
+    assert seen[2] == ("reproduce", 1, 4, "")
+    assert seen[-1][1:3] == (4, 4)
+    assert times(jobs[:1]) == kept
+
+
+def test_what_makes_a_row_stands_and_an_unknown_value_is_said_at_once(data: TableData, tmp_path: Path) -> None:
     rows = (Row(name="untrained", method="wsad", settings={"iterations": 0}), Row(name="wsbm", method="wsbm"))
     jobs = jobs_of(rows, TABLE, data, tmp_path / "out", 1, None, {"iterations": 9})
     assert [json.loads(job.settings)["iterations"] for job in jobs] == [0, 9]
@@ -85,7 +105,7 @@ def test_what_makes_a_row_stands_and_what_one_row_does_not_know_is_said_at_once(
 
 
 def test_the_command_writes_table_and_figure(
-    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    data: TableData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["untrim", "reproduce", "ecm:table4", "-f", str(data.features[0]), "-a", str(data.annotations[0])]
     command += [
@@ -128,7 +148,7 @@ def test_the_command_writes_table_and_figure(
 def test_a_wrong_call_is_one_line(
     arguments: list[str],
     message: str,
-    data: Data,
+    data: TableData,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # For type checkers and editors; at run time `_HOMES` says th
     from untrim.annotations import write_annotations as write_annotations
     from untrim.annotations import write_detections as write_detections
     from untrim.doctor import check_up as check_up
+    from untrim.errors import Stopped as Stopped
     from untrim.errors import UntrimError as UntrimError
     from untrim.errors import WorkFailed as WorkFailed
     from untrim.evaluation.detection import evaluate_detections as evaluate_detections
@@ -33,6 +34,9 @@ if TYPE_CHECKING:  # For type checkers and editors; at run time `_HOMES` says th
     from untrim.pipeline import localize as localize
     from untrim.pipeline import localize_videos as localize_videos
     from untrim.reports.html import write_report as write_report
+    from untrim.reproduction.measuring import TableData as TableData
+    from untrim.reproduction.tables import reproduce as reproduce
+    from untrim.support.progress import Progress as Progress
     from untrim.synthetic.corpus import CorpusSpec as CorpusSpec
     from untrim.synthetic.corpus import render_corpus as render_corpus
     from untrim.timeline import Detection as Detection
@@ -50,7 +54,7 @@ if TYPE_CHECKING:  # For type checkers and editors; at run time `_HOMES` says th
 _HOMES = {
     "annotations": ("Annotations Detections Video read_annotations read_detections write_annotations write_detections"),
     "doctor": "check_up",
-    "errors": "UntrimError WorkFailed",
+    "errors": "Stopped UntrimError WorkFailed",
     "evaluation.detection": "evaluate_detections iou_thresholds",
     "evaluation.diagnosis": "diagnose",
     "evaluation.uncertainty": "bootstrap compare_paired",
@@ -61,6 +65,9 @@ _HOMES = {
     "features.store": "FeatureFolder FeatureInfo",
     "pipeline": "localize localize_videos",
     "reports.html": "write_report",
+    "reproduction.measuring": "TableData",
+    "reproduction.tables": "reproduce",
+    "support.progress": "Progress",
     "synthetic.corpus": "CorpusSpec render_corpus",
     "timeline": "Detection Instance Segment SnippetGrid",
     "training.checkpoint": "Run",

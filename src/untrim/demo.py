@@ -14,6 +14,7 @@ from untrim.pipeline import localize
 from untrim.reports.html import write_report
 from untrim.reproduction.baselines import random_detections
 from untrim.support.files import make_folder, write_json
+from untrim.support.progress import Progress, ShouldStop
 from untrim.synthetic.corpus import render_corpus
 from untrim.synthetic.screenplay import CorpusSpec
 from untrim.timeline import Detection
@@ -28,7 +29,12 @@ def demo_corpus(seed: int) -> CorpusSpec:
 
 
 def run_demo(
-    output: Path, corpus: CorpusSpec, settings: Mapping[str, object] | None = None
+    output: Path,
+    corpus: CorpusSpec,
+    settings: Mapping[str, object] | None = None,
+    *,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> dict[str, DetectionResult]:
     """Render a corpus, learn when its actions happen from video-level labels alone, and write a report.
 
@@ -39,25 +45,38 @@ def run_demo(
         output: Folder to write.
         corpus: The corpus to render; its seed is that of the training too.
         settings: Values laid over the project's defaults.
+        progress: Told of each video and each step of training; None for silence.
+        should_stop: Asked between them, from the thread that calls, whether to stop.
 
     Returns:
         Results on the validation videos by row: the trained method, the same network untrained, random proposals.
 
     Raises:
         UntrimError: `output` cannot be written or holds something else.
+        Stopped: `should_stop` said so. What is done is kept, and the same call resumes.
     """
     make_folder(output)
-    rendered = render_corpus(output, corpus)
+    rendered = render_corpus(output, corpus, progress=progress, should_stop=should_stop)
     annotations = rendered.without_segments("training")
     write_annotations(annotations, output / "annotations.json")
-    if failed := extract([output / "videos"], output / "features").failed:
+    report = extract([output / "videos"], output / "features", progress=progress, should_stop=should_stop)
+    if failed := report.failed:
         raise WorkFailed(f"{len(failed)} videos failed: {next(iter(failed.values()))}", where=output / "features")
     features = FeatureFolder.open(output / "features")
     validation = annotations.subset("validation")
 
     def trained(folder: Path, values: Mapping[str, object], activations: Path | None) -> dict[str, list[Detection]]:
-        run = train("wsad", [(features, annotations)], folder, settings=values, seed=corpus.seed, resume=True)
-        return localize(run, features, validation, activations=activations)
+        run = train(
+            "wsad",
+            [(features, annotations)],
+            folder,
+            settings=values,
+            seed=corpus.seed,
+            resume=True,
+            progress=progress,
+            should_stop=should_stop,
+        )
+        return localize(run, features, validation, activations=activations, progress=progress, should_stop=should_stop)
 
     detections = trained(output / "run", settings or {}, output / "activations")
     write_detections(detections, output / "detections.json")

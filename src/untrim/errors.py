@@ -63,6 +63,21 @@ class WorkFailed(UntrimError):
     exit_code = 1
 
 
+class Stopped(Exception):
+    """The caller asked the work to stop, and it did: nothing is wrong, and what is done is kept.
+
+    No `UntrimError`, so that nothing takes it for one video or one trial that failed. The command line exits with 130.
+
+    Args:
+        what: Where it stopped.
+    """
+
+    exit_code: ClassVar[int] = 130
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+
+
 def _rebuild(kind: type[UntrimError], what: str, where: str | None, fix: str | None) -> UntrimError:
     """Pickle support: errors cross process borders in `untrim extract`."""
     return kind(what, where=where, fix=fix)

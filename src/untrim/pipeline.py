@@ -16,7 +16,7 @@ from untrim.features.extract import extract
 from untrim.features.store import FeatureFolder
 from untrim.support.device import choose_device
 from untrim.support.files import remove_leftovers
-from untrim.support.progress import progress
+from untrim.support.progress import Progress, ShouldStop, count_steps, stop_if
 from untrim.timeline import Detection
 from untrim.training.checkpoint import FEATURES, Run
 
@@ -28,6 +28,8 @@ def localize(
     *,
     activations: Path | str | None = None,
     device: str = "auto",
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> dict[str, list[Detection]]:
     """Find the actions of a run in videos.
 
@@ -38,12 +40,15 @@ def localize(
             durations are taken too, and nothing else.
         activations: Folder for the activation sequences (`untrim.activations`); None to write none.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        progress: Told of each video; None for silence.
+        should_stop: Asked before each video, from the thread that calls, whether to stop.
 
     Returns:
         Detections by video, best first, inside the video's duration.
 
     Raises:
         UntrimError: The run is not finished, or the features are missing, wrong or of another kind.
+        Stopped: `should_stop` said so; the activations of videos that are done are whole.
     """
     run, features = Run.of(run), FeatureFolder.of(features)
     folder = None if activations is None else ActivationFolder(activations)
@@ -57,8 +62,10 @@ def localize(
     where = choose_device(device)
     model = run.load_model(where)
     detections: dict[str, list[Detection]] = {}
-    with progress("localize", len(names)) as advance, torch.inference_mode():
+    advance = count_steps(progress, "localize", len(names))
+    with torch.inference_mode():
         for name in names:
+            stop_if(should_stop)
             array = features.load(name)
             batch = torch.from_numpy(array).unsqueeze(0).to(where)  # (1, T, D)
             found = model(batch, torch.ones(batch.shape[:2], dtype=torch.bool, device=where))
@@ -81,6 +88,8 @@ def localize_videos(
     activations: Path | str | None = None,
     device: str = "auto",
     workers: int | None = None,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> tuple[dict[str, list[Detection]], Mapping[str, str]]:
     """Find the actions of a run in video files, whose features are extracted by the recipe that the run knows.
 
@@ -93,6 +102,8 @@ def localize_videos(
         activations: As in `localize`.
         device: As in `localize`.
         workers: Processes that extract; None for one a core.
+        progress: As in `extract` and `localize`.
+        should_stop: As in `extract` and `localize`.
 
     Returns:
         Detections by video, as `localize` gives them, and for each video that could not be done the reason.
@@ -100,17 +111,28 @@ def localize_videos(
     Raises:
         UntrimError: The run is not finished, or its features cannot be extracted here; or as in `extract`.
         WorkFailed: As in `extract`.
+        Stopped: As in `extract`; the features of videos that are done are kept.
     """
     run = Run.of(run)
     if not run.finished:
         raise UntrimError("is not trained to the end", where=run.path, fix="run `untrim train` with --resume")
     recipe = {**run.features.recipe, **(settings or {})}
     _check_recipe(run, recipe)
-    report = extract(videos, features, run.features.backbone, recipe, workers)
+    report = extract(
+        videos, features, run.features.backbone, recipe, workers, progress=progress, should_stop=should_stop
+    )
     names = sorted([*report.done, *report.skipped])
     if not names:
         return {}, report.failed
-    found = localize(run, FeatureFolder.open(features), names, activations=activations, device=device)
+    found = localize(
+        run,
+        FeatureFolder.open(features),
+        names,
+        activations=activations,
+        device=device,
+        progress=progress,
+        should_stop=should_stop,
+    )
     return found, report.failed
 
 

@@ -2,7 +2,6 @@ import json
 import multiprocessing
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,11 +13,12 @@ import numpy as np
 import pytest
 
 from helpers import WriteVideo
-from untrim.errors import UntrimError
+from untrim.errors import Stopped, UntrimError
 from untrim.features.backbones import load_backbone
 from untrim.features.extract import extract
 from untrim.features.store import FeatureFolder
 from untrim.features.writing import WritingReport
+from untrim.support import files
 from untrim.video.decode import VideoFile
 
 SMALL = {"short_side": 48}
@@ -121,7 +121,7 @@ def test_a_killed_run_is_completed_by_the_next(videos: Path, undisturbed: Path, 
     run.wait()
     for file in output.glob("*.npy"):
         assert np.load(file).shape[1] == 594
-    (output / f".video0.npy.{socket.gethostname()}-{run.pid}.tmp").write_bytes(b"half")
+    (output / f".video0.npy.{files._host()}-{run.pid}-0.tmp").write_bytes(b"half")
     report = extract([videos], output, settings=SMALL, workers=3)
     assert sorted([*report.done, *report.skipped]) == [f"video{index}" for index in range(8)]
     assert contents(output) == contents(undisturbed)
@@ -155,6 +155,34 @@ def test_ctrl_c_leaves_a_folder_that_can_go_on(videos: Path, tmp_path: Path, mon
     assert not list(tmp_path.glob(".*"))
     assert len(FeatureFolder.open(tmp_path).info.videos) >= 3
     assert len(extract([videos], tmp_path, settings=SMALL, workers=1).skipped) >= 3
+
+
+def test_a_thread_is_asked_to_stop_and_the_same_call_resumes(videos: Path, undisturbed: Path, tmp_path: Path) -> None:
+    reached, stop, ended = threading.Event(), threading.Event(), list[str]()
+
+    def progress(what: str, done: int, total: int, note: str, /) -> None:
+        assert (what, total) == ("extract", 8)
+        if done == 3:
+            reached.set()
+            stop.wait(60)
+
+    def work() -> None:
+        try:
+            extract([videos], tmp_path, settings=SMALL, workers=1, progress=progress, should_stop=stop.is_set)
+        except Stopped:
+            ended.append("stopped")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert reached.wait(60)
+    stop.set()
+    thread.join()
+    assert ended == ["stopped"]
+    assert multiprocessing.active_children() == []
+    assert not list(tmp_path.glob(".*.tmp"))
+    assert len(FeatureFolder.open(tmp_path).info.videos) == 3
+    assert len(extract([videos], tmp_path, settings=SMALL, workers=1, should_stop=lambda: False).skipped) == 3
+    assert contents(tmp_path) == contents(undisturbed)
 
 
 def test_bad_videos_stop_no_other(videos: Path, tmp_path: Path) -> None:

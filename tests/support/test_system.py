@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -43,12 +44,18 @@ def test_a_corpus_is_rendered_by_a_process_per_usable_core(tmp_path: Path, monke
 def test_peak_memory_is_in_megabytes() -> None:
     code = "from untrim.support.system import peak_memory_mb; held = b'x' * 200_000_000; print(peak_memory_mb())"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
-    assert 200 < float(found.stdout) < 300
+    assert 200 < float(found.stdout) < 20_000  # Linux counts what the parent held when it started it, too
 
 
 def test_a_process_runs_until_it_has_ended() -> None:
     assert is_running(os.getpid())
-    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    assert ended.stdout is not None
+    ended.stdout.read()  # Its end is that of the process, which nobody waits for yet.
+    deadline = time.monotonic() + 30
+    while sys.platform == "linux" and is_running(ended.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     ended.wait()
     assert not is_running(ended.pid)
     assert not is_running(1 << 70)

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from untrim.annotations import Annotations
-from untrim.errors import UntrimError
+from untrim.errors import Stopped, UntrimError
 from untrim.synthetic.choreography import ACTIONS
 from untrim.synthetic.corpus import render_corpus, render_frames
 from untrim.synthetic.screenplay import COMPANION, CorpusSpec, Script, write_script
@@ -183,6 +183,21 @@ def test_killed_run_resumes_to_the_same_corpus(corpus: tuple[Path, Annotations],
     render_corpus(str(tmp_path), SMALL, workers=1)  # Nothing left to do, and nothing left over.
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in before.items())
     assert sorted(path.suffix for path in (tmp_path / "videos").iterdir()) == [".mp4"] * SMALL.videos
+
+
+def test_a_stopped_corpus_keeps_what_is_rendered(corpus: tuple[Path, Annotations], tmp_path: Path) -> None:
+    counts: list[int] = []
+
+    def progress(what: str, done: int, total: int, note: str, /) -> None:
+        counts.append(done)
+
+    with pytest.raises(Stopped):
+        render_corpus(tmp_path, SMALL, workers=1, progress=progress, should_stop=lambda: 1 in counts)
+    assert counts == [0, 1]
+    assert len(list(tmp_path.glob("videos/*.mp4"))) == 1
+    render_corpus(tmp_path, SMALL, workers=1, progress=progress)
+    assert counts == [0, 1, 1, 2, 3]
+    assert decode(tmp_path) == decode(corpus[0])
 
 
 def test_folder_of_another_corpus_is_refused(corpus: tuple[Path, Annotations], tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 from untrim.annotations import Annotations, Video, read_annotations, write_annotations
-from untrim.errors import UntrimError, WorkFailed
+from untrim.errors import Stopped, UntrimError, WorkFailed
 from untrim.features.store import FeatureFolder
 from untrim.methods import METHODS
 from untrim.methods.wsad import WSAD, WSADConfig
@@ -27,6 +28,7 @@ from untrim.training.tracking import describe_outcome
 CLASSES = ("jump", "run", "throw")
 
 
+SHORT = {"iterations": 12}
 SETTINGS = {"iterations": 150, "learning_rate": 5e-3, "dropout": 0.2}
 
 
@@ -91,7 +93,7 @@ def test_same_seed_same_weights(corpus: tuple[FeatureFolder, Annotations], tmp_p
 
 
 ENDED = """
-import os, sys
+import os, signal, sys
 from untrim.cli import main
 from untrim.training import steps
 name = sys.argv.pop()
@@ -100,7 +102,7 @@ steps._LINES_A_RUN = 15
 losses = steps.Trainer.losses
 def ended(trainer, batch):
     if trainer.step == 33:
-        os.kill(os.getpid(), getattr(steps.signal, name))
+        os.kill(os.getpid(), getattr(signal, name))
     return losses(trainer, batch)
 steps.Trainer.losses = ended
 main()
@@ -141,6 +143,70 @@ def test_ended_training_goes_on_as_if_undisturbed(
     ]
     assert lines[0] == lines[1]
     assert [line["iteration"] for line in lines[0]] == list(range(4, 61, 4))
+
+
+def test_a_thread_is_asked_to_stop_and_the_run_resumes_as_if_undisturbed(
+    corpus: tuple[FeatureFolder, Annotations], tmp_path: Path
+) -> None:
+    """Trained in a thread, stopped by another one."""
+    settings = {**SETTINGS, "iterations": 60}
+    reached, stop, caught = threading.Event(), threading.Event(), list[Stopped]()
+
+    def progress(what: str, done: int, total: int, note: str, /) -> None:
+        assert (what, total) == ("train wsad", 60)
+        if done == 33:
+            reached.set()
+            stop.wait(60)
+
+    def work() -> None:
+        try:
+            train("wsad", [corpus], tmp_path / "stopped", settings=settings, progress=progress, should_stop=stop.is_set)
+        except Stopped as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert reached.wait(60)
+    stop.set()
+    thread.join()
+    assert [str(error) for error in caught] == ["stopped after 34 of 60 iterations; resume to complete them"]
+    state = tmp_path / "stopped" / "state" / "training.pt"
+    assert torch.load(state, weights_only=True)["step"] == 34
+    assert not (tmp_path / "stopped" / "model.safetensors").exists()
+    for name in ("stopped", "undisturbed"):
+        train("wsad", [corpus], tmp_path / name, settings=settings, resume=True, should_stop=lambda: False)
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("stopped", "undisturbed")]
+    assert weights[0] == weights[1]
+
+
+def test_training_stops_while_it_chooses_a_checkpoint(
+    corpus: tuple[FeatureFolder, Annotations], tmp_path: Path
+) -> None:
+    asked: list[int] = []
+
+    def should_stop() -> bool:
+        asked.append(1)
+        return len(asked) > SHORT["iterations"] + 3  # in the choice, which asks before each candidate
+
+    with pytest.raises(Stopped):
+        train("wsad", [corpus], tmp_path / "stopped", settings=SHORT, select="weak", should_stop=should_stop)
+    for name in ("stopped", "undisturbed"):
+        train("wsad", [corpus], tmp_path / name, settings=SHORT, select="weak", resume=True)
+    for name in ("model.safetensors", "selection.json"):
+        assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
+
+
+def test_training_says_nothing_and_leaves_signals_alone(
+    corpus: tuple[FeatureFolder, Annotations], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def progress(what: str, done: int, total: int, note: str, /) -> None:
+        steps_seen.append((done, total))
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+    steps_seen: list[tuple[int, int]] = []
+    train("wsad", [corpus], tmp_path / "run", settings=SHORT, progress=progress)
+    assert steps_seen == [(done, 12) for done in range(13)]
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_run_is_not_overwritten(corpus: tuple[FeatureFolder, Annotations], tmp_path: Path) -> None:

@@ -12,9 +12,7 @@ import typer
 from untrim.cli import about, imports, judge, learn, reproduce, tune, weights  # noqa: F401
 from untrim.cli.app import app
 from untrim.cli.printing import complain, write_out_what_the_console_lacks
-from untrim.errors import UntrimError, WorkFailed
-
-_STOPPED = 130
+from untrim.errors import Stopped, UntrimError, WorkFailed
 
 
 def main() -> None:
@@ -27,15 +25,17 @@ def main() -> None:
         code = _complain(str(error), error.exit_code)
     except typer.TyperException as error:
         code = _complain(f"{error.format_message()} (see untrim --help)", 2)
+    except Stopped as error:
+        code = error.exit_code
     except typer.Abort as error:
-        code = _complain("the input ends too early", 2) if isinstance(error.__cause__, EOFError) else _STOPPED
+        code = _complain("the input ends too early", 2) if isinstance(error.__cause__, EOFError) else Stopped.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except (OSError, MemoryError, UnicodeError, RecursionError) as error:
         foreseen = _in_words(error)
         code = _complain(str(foreseen), foreseen.exit_code)
-    if code == _STOPPED:  # How typer ends a command on Ctrl-C.
+    if code == Stopped.exit_code:  # It is how typer ends a command on Ctrl-C, too.
         _complain("stopped; the same command goes on from here (train: with --resume)", code)
     sys.exit(code)
 

@@ -9,6 +9,7 @@ import typer
 
 from untrim.cli.app import app
 from untrim.cli.printing import say
+from untrim.cli.terminal import terminal_progress
 
 
 @app.command()
@@ -37,7 +38,10 @@ def doctor(
 
     from untrim.doctor import check_up, describe
 
-    found = check_up(features=features, annotations=annotations, run=run, videos=videos, subset=subset)
+    with terminal_progress() as progress:
+        found = check_up(
+            features=features, annotations=annotations, run=run, videos=videos, subset=subset, progress=progress
+        )
     content = {"schema": 1, "findings": [finding.to_json() for finding in found]}
     say(json.dumps(content, indent=1, ensure_ascii=False) if json_ else describe(found))
     if any(finding.severity == "error" for finding in found):

@@ -9,6 +9,7 @@ import typer
 
 from untrim.cli.app import app
 from untrim.cli.printing import complain, say
+from untrim.cli.terminal import terminal_progress
 from untrim.errors import UntrimError, WorkFailed
 
 if TYPE_CHECKING:
@@ -38,14 +39,16 @@ def labels(
     pairs = [text.partition("=") for text in subset]
     if wrong := [text for text, (_, mark, new) in zip(subset, pairs, strict=True) if not mark or not new.strip()]:
         raise UntrimError(f"--subset {wrong[0]}: not a renaming", fix="write it as validation=training")
-    found = import_labels(
-        layout,
-        source,
-        subsets={old.strip(): new.strip() for old, _, new in pairs},
-        subset_file=subset_file,
-        fps_file=fps_file,
-        labels=table,
-    )
+    with terminal_progress() as progress:
+        found = import_labels(
+            layout,
+            source,
+            subsets={old.strip(): new.strip() for old, _, new in pairs},
+            subset_file=subset_file,
+            fps_file=fps_file,
+            labels=table,
+            progress=progress,
+        )
     write_annotations(found.annotations, output)
     say("\n".join([*found.notes, f"annotations: {output}"]))
 
@@ -70,18 +73,20 @@ def features(
     """Turn features that others extracted into a feature folder; resumes by itself."""
     from untrim.features.importers import import_features
 
-    report = import_features(
-        layout,
-        sources,
-        output,
-        annotations=annotations,
-        fps=fps,
-        snippet_frames=snippet_frames,
-        stride_frames=stride_frames,
-        center_frames=center_frames,
-        streams=None if streams is None else _columns(streams),
-        backbone=backbone,
-    )
+    with terminal_progress() as progress:
+        report = import_features(
+            layout,
+            sources,
+            output,
+            annotations=annotations,
+            fps=fps,
+            snippet_frames=snippet_frames,
+            stride_frames=stride_frames,
+            center_frames=center_frames,
+            streams=None if streams is None else _columns(streams),
+            backbone=backbone,
+            progress=progress,
+        )
     _show(report, output)
 
 
@@ -93,7 +98,9 @@ def combine(
     """Put the streams of several feature folders side by side, as RGB of one backbone and flow of another."""
     from untrim.features.combining import combine
 
-    _show(combine(sources, output), output)
+    with terminal_progress() as progress:
+        report = combine(sources, output, progress=progress)
+    _show(report, output)
 
 
 def _show(report: ImportReport, output: Path) -> None:

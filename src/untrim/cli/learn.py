@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from untrim.cli.app import AnnotationFiles, Device, FeatureFolders, Settings, Subset, app, pair_up
 from untrim.cli.printing import complain, say
+from untrim.cli.terminal import stop_requests, terminal_progress
 from untrim.errors import UntrimError, WorkFailed
 from untrim.training.choices import Precision, Select
+
+if TYPE_CHECKING:
+    from untrim.support.workers import Engine
 
 EngineName = Literal["local", "ray"]
 
@@ -33,7 +38,8 @@ def demo(
     from untrim.demo import demo_corpus, run_demo
     from untrim.evaluation.detection import table
 
-    results = run_demo(output, demo_corpus(seed))
+    with terminal_progress() as progress, stop_requests() as should_stop:
+        results = run_demo(output, demo_corpus(seed), progress=progress, should_stop=should_stop)
     say(table(results))
     report = (output / "report.html").resolve()
     say(
@@ -70,15 +76,15 @@ def extract(
     values = parse_settings(settings)
     if device is not None:
         values["device"] = _checked_device(device, backbone, values)
+    place: AbstractContextManager[Engine | None] = nullcontext()
     if engine == "ray":
         from untrim.support.ray_workers import ray_engine
 
-        with ray_engine(address, gpus) as cluster:
-            report = extract(videos, output, backbone, values, workers, cluster)
+        place = ray_engine(address, gpus)
     elif address is not None or gpus:
         raise UntrimError("--address and --gpus are of a Ray cluster", fix="add --engine ray")
-    else:
-        report = extract(videos, output, backbone, values, workers)
+    with place as where, terminal_progress() as progress, stop_requests() as should_stop:
+        report = extract(videos, output, backbone, values, workers, where, progress=progress, should_stop=should_stop)
     say(f"{len(report.done)} extracted, {len(report.skipped)} were there: {output}")
     _complain_of(report.failed, output)
 
@@ -109,20 +115,23 @@ def train(
     from untrim.training.parallel import is_first
     from untrim.training.tracking import describe_outcome
 
-    run = train(
-        method,
-        pair_up(features, annotations),
-        output,
-        recipe=recipe,
-        settings=parse_settings(settings),
-        subset=subset,
-        seed=seed,
-        resume=resume,
-        device=device,
-        precision=precision,
-        select=select,
-        tensorboard=tensorboard,
-    )
+    with terminal_progress() as progress, stop_requests() as should_stop:
+        run = train(
+            method,
+            pair_up(features, annotations),
+            output,
+            recipe=recipe,
+            settings=parse_settings(settings),
+            subset=subset,
+            seed=seed,
+            resume=resume,
+            device=device,
+            precision=precision,
+            select=select,
+            tensorboard=tensorboard,
+            progress=progress,
+            should_stop=should_stop,
+        )
     if is_first():
         say("\n".join([*describe_outcome(run), f"trained: {output}"]))
 
@@ -163,9 +172,11 @@ def localize(
             raise UntrimError("-a chooses among the videos of a feature folder", fix="name the video files alone")
         kept = features or output.with_name(f"{output.stem}-features")
         values = parse_settings(settings)
-        found, failed = localize_videos(
-            run, videos, kept, settings=values, activations=activations, device=device, workers=workers
-        )
+        with terminal_progress() as progress, stop_requests() as should_stop:
+            found, failed = localize_videos(
+                run, videos, kept, settings=values, activations=activations, device=device, workers=workers,
+                progress=progress, should_stop=should_stop,
+            )  # fmt: skip
     elif features is not None:
         if settings:
             raise UntrimError("--set is for extracting features of video files", fix="name video files, or drop it")
@@ -173,7 +184,11 @@ def localize(
             raise UntrimError("--workers extract features of video files", fix="name video files, or drop it")
         kept = features
         names = None if annotations is None else read_annotations(annotations).subset(subset)
-        found = localize(run, features, names, activations=activations, device=device)
+        with terminal_progress() as progress, stop_requests() as should_stop:
+            found = localize(
+                run, features, names, activations=activations, device=device, progress=progress,
+                should_stop=should_stop,
+            )  # fmt: skip
     else:
         raise UntrimError("nothing to look at", fix="name video files, or a feature folder with -f")
     write_detections(found, output)

@@ -9,6 +9,7 @@ import typer
 
 from untrim.cli.app import ProtocolName, Settings, app, pair_up
 from untrim.cli.printing import say
+from untrim.cli.terminal import stop_requests, terminal_progress
 
 Dataset = Literal["thumos14", "activitynet12", "activitynet13"]
 
@@ -47,25 +48,28 @@ def reproduce(
     ] = False,
 ) -> None:
     """Measure a table of a paper, beside its published figures."""
-    from untrim.reproduction.measuring import Data
-    from untrim.reproduction.published import find_table
-    from untrim.reproduction.runner import chosen_rows, collect, estimate, jobs_of, run_jobs
-    from untrim.reproduction.writing import markdown, write_table
+    from untrim.reproduction.measuring import TableData
+    from untrim.reproduction.tables import estimate_seconds, reproduce
     from untrim.support.settings import parse_settings
 
     pair_up(features, annotations)
-    found = find_table(table)
-    data = Data(tuple(features), tuple(annotations), segments, subset, evaluated, protocol)
-    chosen = chosen_rows(found, rows, data)
-    todo = jobs_of(chosen, found, data, output / table.replace(":", "-"), seeds, recipe, parse_settings(settings))
+    data = TableData(tuple(features), tuple(annotations), segments, subset, evaluated, protocol)
+    values = parse_settings(settings)
     if dry_run:
-        seconds = estimate(todo)
+        with terminal_progress() as progress, stop_requests() as should_stop:
+            seconds = estimate_seconds(
+                table, data, output, rows=rows, seeds=seeds, recipe=recipe, settings=values,
+                progress=progress, should_stop=should_stop,
+            )  # fmt: skip
         for name, cost in seconds.items():
             say(f"{name}: {cost:.0f} s")
         say(f"together {sum(seconds.values()):.0f} s on one core")
         return
-    run_jobs(todo, jobs)
-    measured = collect(chosen, todo)
-    say(markdown(table, found, measured, dataset))
-    for path in write_table(table, found, measured, dataset, output):
+    with terminal_progress() as progress, stop_requests() as should_stop:
+        measured = reproduce(
+            table, data, output, rows=rows, seeds=seeds, recipe=recipe, settings=values, dataset=dataset,
+            at_a_time=jobs, progress=progress, should_stop=should_stop,
+        )  # fmt: skip
+    say(measured.markdown)
+    for path in measured.files:
         say(f"written: {path}")

@@ -9,6 +9,7 @@ import typer
 
 from untrim.cli.app import AnnotationFiles, Device, FeatureFolders, Settings, Subset, app, pair_up
 from untrim.cli.printing import say
+from untrim.cli.terminal import stop_requests, terminal_progress
 
 
 @app.command()
@@ -32,18 +33,21 @@ def tune(
     from untrim.support.settings import parse_settings
     from untrim.training.tuning import BEST, tune
 
-    found = tune(
-        method,
-        pair_up(features, annotations),
-        output,
-        trials=trials,
-        search=search,
-        recipe=recipe,
-        settings=parse_settings(settings),
-        subset=subset,
-        seed=seed,
-        device=device,
-    )
+    with terminal_progress() as progress, stop_requests() as should_stop:
+        found = tune(
+            method,
+            pair_up(features, annotations),
+            output,
+            trials=trials,
+            search=search,
+            recipe=recipe,
+            settings=parse_settings(settings),
+            subset=subset,
+            seed=seed,
+            device=device,
+            progress=progress,
+            should_stop=should_stop,
+        )
     failed = f", {found.failed} of them failed" if found.failed else ""
     say(f"{found.trials} trials{failed}; best score {found.score:.4f}: {found.run}")
     say("\n".join(f"  {key} = {value}" for key, value in found.values.items()))

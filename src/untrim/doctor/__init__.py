@@ -9,6 +9,7 @@ from typing import TypeVar
 from untrim.doctor.finding import Finding, describe, from_error
 from untrim.errors import UntrimError
 from untrim.support.paths import as_path
+from untrim.support.progress import Progress
 
 __all__ = ["Finding", "check_up", "describe"]
 
@@ -22,6 +23,7 @@ def check_up(
     run: Path | str | None = None,
     videos: Path | str | None = None,
     subset: str | None = None,
+    progress: Progress | None = None,
 ) -> list[Finding]:
     """Look at the machine, and at what is given, by itself and together. Every feature file is read once, in pieces.
 
@@ -31,6 +33,7 @@ def check_up(
         run: Run folder.
         videos: Folder of video files, each of which is opened.
         subset: The subset that is going to be used; None for all, training on ``training``.
+        progress: Told of each video that is read or opened; None for silence.
 
     Returns:
         What was found, in the order of looking; an ``error`` is what stops work or makes its result wrong.
@@ -59,7 +62,7 @@ def check_up(
         found += check_labels(labels, subset)
     snippets = None
     if folder is not None:
-        scan = scan_features(folder)
+        scan = scan_features(folder, progress)
         found += scan.findings
         snippets = scan.snippets
         if labels is not None:
@@ -67,5 +70,5 @@ def check_up(
     if trained is not None:
         found += check_run(trained, folder, labels)
     if videos is not None:
-        found += check_videos(as_path(videos, "videos"), snippets, labels)
+        found += check_videos(as_path(videos, "videos"), snippets, labels, progress)
     return found

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from untrim.doctor.finding import Finding, from_error
 from untrim.errors import UntrimError, listing
 from untrim.features.store import INFO_NAME, FeatureFolder
-from untrim.support.progress import progress
+from untrim.support.progress import Progress, count_steps
 
 _ROWS = 4096  # of a file, read at a time
 _SHORT = 8  # snippets: the methods' top T/8 of fewer is less than one
@@ -35,7 +35,7 @@ class Scan:
     findings: list[Finding] = field(default_factory=list)
 
 
-def scan_features(folder: FeatureFolder) -> Scan:
+def scan_features(folder: FeatureFolder, progress: Progress | None = None) -> Scan:
     """Read all features of a folder; the memory holds a piece of one file."""
     dim = folder.info.dim
     scan = Scan(np.full(dim, np.inf), np.full(dim, -np.inf))
@@ -43,22 +43,22 @@ def scan_features(folder: FeatureFolder) -> Scan:
     broken: dict[str, int] = {}
     constant: list[str] = []
     names = folder.names()
-    with progress("read features", len(names)) as advance:
-        for name in names:
-            try:
-                array = folder.stored(name)
-            except UntrimError as error:
-                scan.findings.append(from_error("unreadable", error))
-            else:
-                scan.snippets[name] = len(array)
-                digest, bad, low, high = _read(array)
-                digests[digest].append(name)
-                if bad:
-                    broken[name] = bad
-                elif len(array) > 1 and (low == high).all():
-                    constant.append(name)
-                scan.low, scan.high = np.fmin(scan.low, low), np.fmax(scan.high, high)
-            advance(name)
+    advance = count_steps(progress, "read features", len(names))
+    for name in names:
+        try:
+            array = folder.stored(name)
+        except UntrimError as error:
+            scan.findings.append(from_error("unreadable", error))
+        else:
+            scan.snippets[name] = len(array)
+            digest, bad, low, high = _read(array)
+            digests[digest].append(name)
+            if bad:
+                broken[name] = bad
+            elif len(array) > 1 and (low == high).all():
+                constant.append(name)
+            scan.low, scan.high = np.fmin(scan.low, low), np.fmax(scan.high, high)
+        advance(name)
     twins = [tuple(same) for same in digests.values() if len(same) > 1]
     scan.findings += [*_values(folder, scan, broken, constant), *_twins(folder, twins), *_files(folder, scan)]
     return scan

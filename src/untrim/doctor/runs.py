@@ -9,7 +9,7 @@ from untrim.annotations import Annotations
 from untrim.doctor.finding import Finding, from_error
 from untrim.errors import UntrimError, listing
 from untrim.features.store import FeatureFolder
-from untrim.support.progress import progress
+from untrim.support.progress import Progress, count_steps
 from untrim.training.checkpoint import Run
 from untrim.training.metrics import METRICS, read_metrics
 from untrim.video.decode import VideoFile
@@ -43,7 +43,10 @@ def check_run(run: Run, folder: FeatureFolder | None, annotations: Annotations |
 
 
 def check_videos(
-    folder: Path, snippets: Mapping[str, int] | None, annotations: Annotations | None
+    folder: Path,
+    snippets: Mapping[str, int] | None,
+    annotations: Annotations | None,
+    progress: Progress | None = None,
 ) -> Iterator[Finding]:
     """Whether video files can be read, and have features and labels."""
     try:
@@ -52,14 +55,14 @@ def check_videos(
         yield from_error("videos", error)
         return
     rates: dict[str, float | None] = {}
-    with progress("open videos", len(files)) as advance:
-        for file in files:
-            try:
-                with VideoFile(file) as video:
-                    rates[file.stem] = video.info.fps
-            except UntrimError as error:
-                yield from_error("video", error)
-            advance(file.stem)
+    advance = count_steps(progress, "open videos", len(files))
+    for file in files:
+        try:
+            with VideoFile(file) as video:
+                rates[file.stem] = video.info.fps
+        except UntrimError as error:
+            yield from_error("video", error)
+        advance(file.stem)
     where = str(folder)
     yield Finding("note", "videos", f"{len(files)} video files", where)
     if snippets is not None and (missing := [file.stem for file in files if file.stem not in snippets]):

@@ -18,6 +18,7 @@ from untrim.errors import UntrimError, listing, nearest
 from untrim.exchange.labelled_videos import read_folder
 from untrim.support.files import read_json
 from untrim.support.paths import as_path
+from untrim.support.progress import Progress
 from untrim.support.tables import read_rows
 
 LAYOUTS = ("thumos14", "activitynet", "lists", "videos")
@@ -60,6 +61,7 @@ def import_labels(
     subset_file: Path | str | None = None,
     fps_file: Path | str | None = None,
     labels: Path | str | None = None,
+    progress: Progress | None = None,
 ) -> LabelImport:
     """Read labels in a published layout.
 
@@ -72,6 +74,7 @@ def import_labels(
         subset_file: Annotations, or a CSV with columns ``video`` and ``subset``, that know the subsets.
         fps_file: JSON object of frames per second by video; for THUMOS14, ``fps_dict.json`` in `source` is found.
         labels: The CSV of labels of `videos`.
+        progress: Told of each video file that is opened; None for silence.
 
     Raises:
         UntrimError: Unknown layout, or a file is missing or wrong.
@@ -89,7 +92,7 @@ def import_labels(
     elif layout == "lists":
         found = read_lists(source)
     else:
-        found, notes = read_folder(source, read_annotations_csv(as_path(labels, "labels")))
+        found, notes = read_folder(source, read_annotations_csv(as_path(labels, "labels")), progress=progress)
     if subset_file is not None:
         found = _with_subsets(found, as_path(subset_file, "subset_file"))
     if fps_file is not None:

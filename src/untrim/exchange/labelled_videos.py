@@ -7,12 +7,14 @@ from pathlib import Path
 
 from untrim.annotations.model import Annotations
 from untrim.errors import UntrimError, listing
-from untrim.support.progress import progress
+from untrim.support.progress import Progress, count_steps
 from untrim.video.decode import VideoFile
 from untrim.video.files import find_videos
 
 
-def read_folder(folder: Path, labels: Annotations) -> tuple[Annotations, list[str]]:
+def read_folder(
+    folder: Path, labels: Annotations, *, progress: Progress | None = None
+) -> tuple[Annotations, list[str]]:
     """Labels of the videos in a folder, whose names in `labels` may carry the file's ending.
 
     Returns:
@@ -26,18 +28,18 @@ def read_folder(folder: Path, labels: Annotations) -> tuple[Annotations, list[st
     if not any(name in files for name in names.values()):
         raise UntrimError(f"holds none of the videos of {labels.source}", where=folder, fix="names are file names")
     videos, unreadable = [], {}
-    with progress("look at videos", len(labels)) as advance:
-        for given, video in labels.items():
-            video = replace(video, name=names[given])
-            if (file := files.get(video.name)) is not None:
-                try:
-                    with VideoFile(file) as opened:
-                        about = opened.info
-                    video = replace(video, duration=video.duration or about.duration, fps=about.fps)
-                except UntrimError as error:
-                    unreadable[video.name] = str(error)
-            videos.append(video)
-            advance(video.name)
+    advance = count_steps(progress, "look at videos", len(labels))
+    for given, video in labels.items():
+        video = replace(video, name=names[given])
+        if (file := files.get(video.name)) is not None:
+            try:
+                with VideoFile(file) as opened:
+                    about = opened.info
+                video = replace(video, duration=video.duration or about.duration, fps=about.fps)
+            except UntrimError as error:
+                unreadable[video.name] = str(error)
+        videos.append(video)
+        advance(video.name)
     found = Annotations(videos, labels.source)
     notes = list(unreadable.values())
     if missing := [name for name in found if name not in files]:

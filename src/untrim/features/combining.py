@@ -11,6 +11,7 @@ from untrim.features.store import FeatureFolder, FeatureInfo, VideoInfo, column_
 from untrim.features.writing import GrowingFolder, ImportReport, NotTaken, growing, side_by_side
 from untrim.support.array_types import Array
 from untrim.support.paths import as_path, as_paths
+from untrim.support.progress import Progress, count_steps
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,15 @@ class Part:
         return {stream: stored[:, slice(*of[stream])] for stream in self.streams}
 
 
-def combine(sources: Path | str | Sequence[Path | str], output: Path | str) -> ImportReport:
+def combine(
+    sources: Path | str | Sequence[Path | str], output: Path | str, *, progress: Progress | None = None
+) -> ImportReport:
     """Write the streams of several feature folders into one; what is there already and the same is left as it is.
 
     Args:
         sources: ``FOLDER`` or ``FOLDER:STREAM``, in the order of the columns.
         output: Feature folder, new or of the same sources.
+        progress: Told of each video; None for silence.
 
     Returns:
         What became of the videos that all sources have; a note names those that only some have.
@@ -87,12 +91,14 @@ def combine(sources: Path | str | Sequence[Path | str], output: Path | str) -> I
         raise UntrimError(f"no video has features in all of {', '.join(texts)}", fix="extract the same videos")
     left_out = set.union(*(set(part.folder.names()) for part in parts)) - in_all
     notes = (f"{len(left_out)} videos are not in all folders: {listing(sorted(left_out))}",) if left_out else ()
+    advance = count_steps(progress, "combine", len(in_all))
     with growing(output) as folder:
         for name in sorted(in_all):
             try:
                 _take(name, parts, folder)
             except NotTaken as error:
                 folder.fail(name, str(error))
+            advance(name)
     return folder.report(notes)
 
 

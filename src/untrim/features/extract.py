@@ -23,7 +23,7 @@ from untrim.features.writing import WritingReport
 from untrim.support.files import new_folder, remove_leftovers, write_text
 from untrim.support.locks import locked
 from untrim.support.paths import as_path, as_paths
-from untrim.support.progress import progress
+from untrim.support.progress import Progress, ShouldStop, count_steps
 from untrim.support.workers import Died, Engine, Local, work_off
 from untrim.video.decode import VideoFile
 from untrim.video.files import find_videos
@@ -43,6 +43,9 @@ def extract(
     settings: Mapping[str, object] | None = None,
     workers: int | None = None,
     engine: Engine | None = None,
+    *,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> WritingReport:
     """Extract features of video files into a feature folder; what is there already is left as it is.
 
@@ -57,11 +60,14 @@ def extract(
         settings: Values of its config that differ from the defaults.
         workers: Processes, each with one thread; None for as many as the engine has room for.
         engine: Where they run; None for this machine.
+        progress: Told of each video; None for silence.
+        should_stop: Asked about once a second, from the thread that calls, whether to stop.
 
     Raises:
         UntrimError: No videos, two with the same name, unknown backbone or setting, or `output` cannot be written,
             holds features of another recipe, or is worked in by another run.
         WorkFailed: No space left, or processes cannot be started. What is done is kept.
+        Stopped: `should_stop` said so. What is done is kept, and the same call resumes.
     """
     found = find_videos(as_paths(videos, "videos"))
     if workers is not None and workers < 1:
@@ -70,11 +76,18 @@ def extract(
     output, engine = as_path(output, "output"), engine or Local()
     with new_folder(output), locked(output):
         folder = _open(output, info)
-        return _complete(folder, found, _Extractor(output, backbone, settings), workers or engine.room, engine)
+        task = _Extractor(output, backbone, settings)
+        return _complete(folder, found, task, workers or engine.room, engine, progress, should_stop)
 
 
 def _complete(
-    folder: FeatureFolder, found: Sequence[Path], task: _Extractor, workers: int, engine: Engine
+    folder: FeatureFolder,
+    found: Sequence[Path],
+    task: _Extractor,
+    workers: int,
+    engine: Engine,
+    progress: Progress | None,
+    should_stop: ShouldStop | None,
 ) -> WritingReport:
     """Extract those of the videos `found` whose features are not in `folder`, which no other run works in."""
     remove_leftovers(folder.path)
@@ -83,9 +96,10 @@ def _complete(
     _forget(missing, folder)
     missing.sort(key=sizes.__getitem__, reverse=True)  # So that no worker is left alone with a long one at the end.
     done: list[str] = []
-    outcomes = work_off(task, missing, workers, engine)
+    outcomes = work_off(task, missing, workers, engine, should_stop)
     try:
-        with closing(outcomes), progress("extract", len(sizes), len(sizes) - len(missing)) as advance:
+        advance = count_steps(progress, "extract", len(sizes), len(sizes) - len(missing))
+        with closing(outcomes):
             for video, result in _recorded(outcomes, folder):
                 if isinstance(result, VideoInfo):
                     done.append(video.stem)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-from contextlib import redirect_stderr
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +24,7 @@ RESULT_SCHEMA = 1
 
 
 @dataclass(frozen=True)
-class Data:
+class TableData:
     """What a table is measured on.
 
     Args:
@@ -91,7 +89,7 @@ class Job:
     seed: int
     iou: tuple[float, ...]
     folder: Path
-    data: Data
+    data: TableData
 
     @property
     def result(self) -> Path:
@@ -135,8 +133,7 @@ def measure(job: Job) -> str | None:
 
     torch.set_num_threads(1)  # So that figures depend on the seed alone, not on how many jobs run at a time.
     try:
-        with redirect_stderr(io.StringIO()):  # The progress that counts is that of the table.
-            write_json(job.result, _measure(job))
+        write_json(job.result, _measure(job))
     except UntrimError as error:
         return str(error)
     return None

@@ -11,10 +11,10 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from untrim.errors import UntrimError, WorkFailed, nearest
-from untrim.reproduction.measuring import Data, Job, Result, measure
+from untrim.reproduction.measuring import Job, Result, TableData, measure
 from untrim.reproduction.published import Row, Table
 from untrim.support.files import make_folder
-from untrim.support.progress import progress
+from untrim.support.progress import Progress, ShouldStop, count_steps
 from untrim.support.system import cores
 from untrim.support.validation import validate
 from untrim.support.workers import Died, work_off
@@ -75,7 +75,7 @@ def _spread(fractions: Sequence[float]) -> tuple[float, float]:
 def jobs_of(
     rows: Sequence[Row],
     table: Table,
-    data: Data,
+    data: TableData,
     output: Path,
     seeds: int,
     recipe: str | None,
@@ -116,7 +116,7 @@ def jobs_of(
     ]
 
 
-def chosen_rows(table: Table, names: Sequence[str], data: Data) -> list[Row]:
+def chosen_rows(table: Table, names: Sequence[str], data: TableData) -> list[Row]:
     """The rows of those names, or all that can be run on the data.
 
     Raises:
@@ -134,19 +134,26 @@ def chosen_rows(table: Table, names: Sequence[str], data: Data) -> list[Row]:
     return [row for row in table.rows if row.name not in needs or data.segments is not None]
 
 
-def run_jobs(jobs: Sequence[Job], at_a_time: int | None = None) -> None:
+def run_jobs(
+    jobs: Sequence[Job],
+    at_a_time: int | None = None,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> None:
     """Do the jobs that are not done, each in a process of its own with one thread.
 
     Raises:
         UntrimError: The first job that cannot be done: its input is wrong.
         WorkFailed: The first job whose process died.
+        Stopped: `should_stop`, which is asked in threads of their own, said so; finished jobs are kept.
     """
     for job in jobs:
         make_folder(job.folder)
     missing = [job for job in jobs if job.measured() is None]
     at_a_time = at_a_time or cores()
-    with progress("reproduce", len(jobs), len(jobs) - len(missing)) as advance, ThreadPoolExecutor(at_a_time) as pool:
-        futures = {pool.submit(_in_own_process, job): job for job in missing}
+    advance = count_steps(progress, "reproduce", len(jobs), len(jobs) - len(missing))
+    with ThreadPoolExecutor(at_a_time) as pool:
+        futures = {pool.submit(_in_own_process, job, should_stop): job for job in missing}
         try:
             for future in as_completed(futures):
                 future.result()
@@ -155,8 +162,8 @@ def run_jobs(jobs: Sequence[Job], at_a_time: int | None = None) -> None:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _in_own_process(job: Job) -> None:
-    for outcome in work_off(measure, [job], 1):
+def _in_own_process(job: Job, should_stop: ShouldStop | None) -> None:
+    for outcome in work_off(measure, [job], 1, should_stop=should_stop):
         if outcome is not None:
             reason = outcome[1]
             if isinstance(reason, Died):
@@ -174,7 +181,9 @@ def collect(rows: Sequence[Row], jobs: Sequence[Job]) -> list[Measured]:
     return found
 
 
-def estimate(jobs: Sequence[Job]) -> dict[str, float]:
+def estimate(
+    jobs: Sequence[Job], progress: Progress | None = None, should_stop: ShouldStop | None = None
+) -> dict[str, float]:
     """Seconds that each row will take to train, all seeds together, from a few steps of each; nothing is kept."""
     seconds: dict[str, float] = {}
     for job in {job.row: job for job in jobs if job.method is not None}.values():
@@ -182,7 +191,7 @@ def estimate(jobs: Sequence[Job]) -> dict[str, float]:
         short = json.dumps({**json.loads(job.settings), "iterations": _TRIAL_STEPS}, sort_keys=True)
         with tempfile.TemporaryDirectory() as folder:
             trial = replace(job, settings=short, folder=Path(folder))
-            run_jobs([trial], 1)
+            run_jobs([trial], 1, progress, should_stop)
             result = trial.measured()
         assert result is not None
         assert result.train_seconds is not None

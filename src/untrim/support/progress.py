@@ -1,58 +1,58 @@
-"""Progress of long work: a bar on a terminal, plain lines in a log."""
+"""How long work tells how far it has come, and how it is asked to stop; both from and in any thread.
+
+Long work takes ``progress`` and, where what is done can be kept, ``should_stop``. Neither is called but by the work,
+in whatever thread it runs. Without them it is silent, and runs to its end.
+"""
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import Protocol
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
-_SECONDS_BETWEEN_LINES = 10.0
-
-Advance = Callable[[str], None]
+from untrim.errors import Stopped
 
 
-@contextmanager
-def progress(description: str, total: int, start: int = 0) -> Iterator[Advance]:
-    """Show how far `total` steps have come, on standard error.
+class Progress(Protocol):
+    """A hook for the progress of long work, which may be several works, one after the other."""
 
-    Yields:
-        A function to call after each step with a short note (such as the current loss) to show beside the bar.
+    def __call__(self, what: str, done: int, total: int, note: str, /) -> None:
+        """Called when work begins, with what is done already, and after each of its steps.
+
+        Args:
+            what: Name of the work.
+            done: Steps that are done.
+            total: Steps in all.
+            note: What is worth showing beside it, such as the current loss; may be empty.
+        """
+
+
+ShouldStop = Callable[[], bool]
+"""Asked between steps: whether the work should stop, such as ``threading.Event().is_set``."""
+
+
+def count_steps(progress: Progress | None, what: str, total: int, done: int = 0) -> Callable[[str], None]:
+    """Tell `progress` that work begins.
+
+    Returns:
+        A function to call after each step, with a note.
     """
-    if sys.stderr.isatty():
-        with Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}", style="dim"),
-            console=Console(stderr=True),
-        ) as bar:
-            task = bar.add_task(description, total=total, completed=start, note="")
-            yield lambda note: bar.update(task, advance=1, note=note)
-    else:
-        yield _log_lines(description, total, start)
-
-
-def _log_lines(description: str, total: int, start: int) -> Advance:
-    done, last = start, time.monotonic()
 
     def advance(note: str) -> None:
-        nonlocal done, last
+        nonlocal done
         done += 1
-        if done == total or time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
-            last = time.monotonic()
-            print(f"{description} {done}/{total} {note}".rstrip(), file=sys.stderr, flush=True)
+        if progress is not None:
+            progress(what, done, total, note)
 
+    if progress is not None:
+        progress(what, done, total, "")
     return advance
+
+
+def stop_if(should_stop: ShouldStop | None) -> None:
+    """End the work here, if it should stop.
+
+    Raises:
+        Stopped: It should.
+    """
+    if should_stop is not None and should_stop():
+        raise Stopped("stopped as asked; the same call resumes")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 
 def cores() -> int:
@@ -34,4 +35,16 @@ def is_running(pid: int) -> bool:
         return False
     except PermissionError:  # It belongs to someone else.
         return True
-    return True
+    return not _has_ended(pid)
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process has ended and its parent has not taken note of it, as the first one of a container never may.
+
+    Told by Linux alone.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()  # number (name) state ...
+    except OSError:
+        return False
+    return stat.rpartition(b")")[2].split()[:1] in ([b"Z"], [b"X"])

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection, wait
 from typing import ClassVar, Generic, TypeVar, cast
 
 from untrim.errors import WorkFailed
+from untrim.support.progress import ShouldStop, stop_if
 from untrim.support.system import cores
 
 J = TypeVar("J")
@@ -80,7 +81,11 @@ class Engine(ABC):
 
 
 def work_off(
-    task: Callable[[J], R], jobs: Iterable[J], workers: int, engine: Engine | None = None
+    task: Callable[[J], R],
+    jobs: Iterable[J],
+    workers: int,
+    engine: Engine | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> Generator[tuple[J, R | Died] | None]:
     """Run `task` on every job, in processes of their own.
 
@@ -93,16 +98,19 @@ def work_off(
         jobs: Hashable, and different from each other.
         workers: Most processes at a time, at least 1.
         engine: Where the processes run; None for this machine.
+        should_stop: Asked about once a second, and after each job.
 
     Yields:
         Each job with its result, in the order in which they are done; None about once a second while none is.
 
     Raises:
         WorkFailed: Processes cannot be started: the first that ended had not started, or too many in a row had not.
+        Stopped: It should stop: the processes end at whatever they are.
     """
     crew = _Crew(task, jobs, workers, engine or Local())
     try:
         while crew.waiting or crew.busy:
+            stop_if(should_stop)
             crew.hire()
             ready = crew.engine.wait([*crew.starting, *crew.busy], _TICK_SECONDS)
             if not ready:
@@ -238,7 +246,9 @@ def _describe(exit_code: int) -> str:
 
 def _serve(task: Callable[[J], R], connection: Connection) -> None:
     """Work off jobs from `connection` until the parent closes it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its workers.
+    # Set up in the process that serves, not in the caller's: a terminal sends Ctrl-C to it too, but it is the parent
+    # that stops, and ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.update(dict.fromkeys(_THREADS, "1"))  # For libraries that a task loads: each process has one core.
     connection.send(None)  # It has started.

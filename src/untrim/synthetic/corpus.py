@@ -20,7 +20,7 @@ from untrim.errors import UntrimError, WorkFailed
 from untrim.support.array_types import Image
 from untrim.support.files import make_folder, remove_leftovers, write_json
 from untrim.support.paths import as_path
-from untrim.support.progress import progress
+from untrim.support.progress import Progress, ShouldStop, count_steps
 from untrim.support.schema import read_object
 from untrim.support.system import cores
 from untrim.support.workers import Died, work_off
@@ -34,7 +34,14 @@ __all__ = ["CorpusSpec", "render_corpus", "render_frames"]
 _RENDERER = 1  # Raise it when the same specification gives other videos.
 
 
-def render_corpus(folder: Path | str, spec: CorpusSpec, workers: int | None = None) -> Annotations:
+def render_corpus(
+    folder: Path | str,
+    spec: CorpusSpec,
+    workers: int | None = None,
+    *,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Annotations:
     """Render the videos of a corpus that are not there yet to ``folder/videos/<name>.mp4``.
 
     The result does not depend on `workers`. Works in processes that start afresh, so that a script which calls this
@@ -44,6 +51,8 @@ def render_corpus(folder: Path | str, spec: CorpusSpec, workers: int | None = No
         folder: Where to write; ``corpus.json`` in it records the specification.
         spec: What to render.
         workers: Processes, at least 1; None for one per core that this process may use.
+        progress: Told of each video; None for silence.
+        should_stop: Asked about once a second, from the thread that calls, whether to stop.
 
     Returns:
         Subset, duration and all instances of every video, of training videos too.
@@ -51,6 +60,7 @@ def render_corpus(folder: Path | str, spec: CorpusSpec, workers: int | None = No
     Raises:
         UntrimError: `folder` cannot be written or holds another corpus, or `workers` is less than 1.
         WorkFailed: Processes cannot be started, or end at their work.
+        Stopped: `should_stop` said so. What is done is kept, and the same call resumes.
     """
     workers = cores() if workers is None else workers
     if workers < 1:
@@ -62,8 +72,9 @@ def render_corpus(folder: Path | str, spec: CorpusSpec, workers: int | None = No
     remove_leftovers(videos)
     scripts = [write_script(spec, index) for index in range(spec.videos)]
     missing = [i for i, script in enumerate(scripts) if not (videos / f"{script.name}.mp4").exists()]
-    outcomes = work_off(_Renderer(videos, spec), missing, workers)
-    with closing(outcomes), progress("render", spec.videos, start=spec.videos - len(missing)) as advance:
+    outcomes = work_off(_Renderer(videos, spec), missing, workers, should_stop=should_stop)
+    advance = count_steps(progress, "render", spec.videos, spec.videos - len(missing))
+    with closing(outcomes):
         for index, name in filter(None, outcomes):
             if isinstance(name, UntrimError):
                 raise name

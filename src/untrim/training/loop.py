@@ -22,6 +22,7 @@ from untrim.methods.base import Method, MethodConfig
 from untrim.support.device import choose_device
 from untrim.support.files import make_folder, remove_leftovers
 from untrim.support.paths import as_path
+from untrim.support.progress import Progress, ShouldStop
 from untrim.training.checkpoint import Run
 from untrim.training.choices import Precision, Select
 from untrim.training.configuration import configure
@@ -47,6 +48,8 @@ def train(
     precision: Precision = "fp32",
     select: Select = "last",
     tensorboard: bool = False,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> Run:
     """Train a method on video-level labels.
 
@@ -66,11 +69,13 @@ def train(
         select: The result is the ``last`` checkpoint, or one chosen on held-out training videos by their labels
             (``weak``).
         tensorboard: Whether to write losses as TensorBoard events too.
+        progress: Told of each step; None for silence.
+        should_stop: Asked between steps, from the thread that calls, whether to stop.
 
     Raises:
         UntrimError: The input or the call is wrong.
         WorkFailed: The loss is no longer finite.
-        KeyboardInterrupt: Stopped by Ctrl-C or SIGTERM; `resume` goes on from there.
+        Stopped: `should_stop` said so; the state is saved, and `resume` goes on from it.
     """
     for key, value, known in (("precision", precision, get_args(Precision)), ("select", select, get_args(Select))):
         if value not in known:
@@ -91,8 +96,8 @@ def train(
     model.input.fit(config.input_scaling, data)
     trainer = Trainer(run, model.to(where), videos, world, where)
     world.from_first(lambda: write_environment(run, where, world.size))
-    _steps(trainer, tensorboard)
-    return world.from_first(lambda: _finish(run, model, videos, held, where))
+    _steps(trainer, tensorboard, progress, should_stop)
+    return world.from_first(lambda: _finish(run, model, videos, held, where, should_stop))
 
 
 def resolve(
@@ -152,7 +157,7 @@ def _open(run: Run, resume: bool) -> Run | None:
     return there if there.finished else None
 
 
-def _steps(trainer: Trainer, tensorboard: bool) -> None:
+def _steps(trainer: Trainer, tensorboard: bool, progress: Progress | None, should_stop: ShouldStop | None) -> None:
     """Train to the end, keeping the checkpoints that are chosen from."""
     run, world = trainer.run, trainer.world
     kept = checkpoint_steps(run.config.iterations) if run.select == "weak" and world.first else ()
@@ -161,21 +166,28 @@ def _steps(trainer: Trainer, tensorboard: bool) -> None:
         if step in kept:
             run.save_checkpoint(trainer.model, step)
 
-    trainer.train(lambda step: Metrics(run.path / METRICS, step, tensorboard=tensorboard), keep)
+    def metrics(step: int) -> Metrics:
+        return Metrics(run.path / METRICS, step, tensorboard=tensorboard)
+
+    trainer.train(metrics, keep, progress, should_stop)
     if kept:
         trainer.save_state()  # choosing may take long
 
 
-def _finish(run: Run, model: Method, videos: TrainingVideos, held: TrainingVideos | None, device: torch.device) -> Run:
+def _finish(
+    run: Run,
+    model: Method,
+    videos: TrainingVideos,
+    held: TrainingVideos | None,
+    device: torch.device,
+    should_stop: ShouldStop | None,
+) -> Run:
     """Choose the checkpoint, look whether anything was learned, and write the result; the weights last."""
-    try:
-        if held is not None:
-            run, model = choose(run, held, device)
-        health = examine(model, run.config, videos, device, read_metrics(run.path / METRICS))
-        outcome = Outcome(videos.counts, 0 if held is None else len(held), health)
-        outcome.write(run)
-        write_model_card(run, outcome)
-        run.save_model(model)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("stopped; --resume goes on from the last saved state") from None
+    if held is not None:
+        run, model = choose(run, held, device, should_stop)
+    health = examine(model, run.config, videos, device, read_metrics(run.path / METRICS))
+    outcome = Outcome(videos.counts, 0 if held is None else len(held), health)
+    outcome.write(run)
+    write_model_card(run, outcome)
+    run.save_model(model)
     return run

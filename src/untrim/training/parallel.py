@@ -25,7 +25,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from untrim.errors import UntrimError, WorkFailed
+from untrim.errors import Stopped, UntrimError, WorkFailed
 from untrim.methods.base import Activations, Method
 
 R = TypeVar("R")
@@ -114,7 +114,7 @@ class World:
         if self.first:
             try:
                 message = [(work(), 0)]
-            except UntrimError as error:
+            except (UntrimError, Stopped) as error:
                 dist.broadcast_object_list([(None, error.exit_code)], device=torch.device("cpu"))
                 raise
         else:

@@ -28,6 +28,7 @@ from untrim.errors import UntrimError
 from untrim.methods.base import Activations, Method
 from untrim.support.array_types import Floating
 from untrim.support.files import write_json
+from untrim.support.progress import ShouldStop, stop_if
 from untrim.support.validation import validate
 from untrim.training.checkpoint import SELECTION, Run
 from untrim.training.inspection import look, mean_average_precision
@@ -63,28 +64,35 @@ def checkpoint_steps(iterations: int) -> tuple[int, ...]:
     return tuple(sorted({max(iterations * part // _CANDIDATES, 1) for part in range(1, _CANDIDATES + 1)}))
 
 
-def choose(run: Run, held: TrainingVideos, device: torch.device) -> tuple[Run, Method]:
+def choose(
+    run: Run, held: TrainingVideos, device: torch.device, should_stop: ShouldStop | None = None
+) -> tuple[Run, Method]:
     """Choose among the checkpoints of a run, then its thresholds, and write ``selection.json``.
 
     Args:
         run: A run that is trained to the end.
         held: Held-out videos, with the classes of the run.
         device: Where to compute.
+        should_stop: Asked before each candidate.
 
     Returns:
         The run, with the chosen thresholds in its config, and its network.
 
     Raises:
         UntrimError: It has no iterations to choose from.
+        Stopped: It should stop; nothing is chosen.
     """
     run = run.before_selection()
     if run.config.iterations == 0:
         raise UntrimError("--select weak chooses among checkpoints, but iterations is 0", fix="--select last")
     steps = checkpoint_steps(run.config.iterations)
-    candidates = {step: judge(run.load_checkpoint(step, device), held, device) for step in steps}
+    candidates = {}
+    for step in steps:
+        stop_if(should_stop)
+        candidates[step] = judge(run.load_checkpoint(step, device), held, device)
     best = max(found.score for found in candidates.values())
     chosen = max(step for step, found in candidates.items() if found.score >= best - _MARGIN)
-    changed, tried = _choose_thresholds(run, chosen, held, device)
+    changed, tried = _choose_thresholds(run, chosen, held, device, should_stop)
     write_json(
         run.path / SELECTION,
         {
@@ -157,14 +165,18 @@ def _agreement(found: Activations, labels: Floating) -> float | None:
 
 
 def _choose_thresholds(
-    run: Run, step: int, held: TrainingVideos, device: torch.device
+    run: Run, step: int, held: TrainingVideos, device: torch.device, should_stop: ShouldStop | None
 ) -> tuple[Run, dict[str, dict[str, float]]]:
     """The run with the best value of each threshold; what each value scored, by key."""
     tried: dict[str, dict[str, float]] = {}
     for key, values in _alternatives(run).items():
         own = getattr(run.config, key)
         runs = {value: _with_value(run, key, value) for value in (own, *values)}
-        scores = {value: _detected_classes(other, step, held, device) for value, other in runs.items() if other}
+        scores = {}
+        for value, other in runs.items():
+            stop_if(should_stop)
+            if other:
+                scores[value] = _detected_classes(other, step, held, device)
         best = max(scores, key=lambda value: scores[value])
         tried[key] = {str(value): score for value, score in scores.items()}
         if scores[best] > scores[own] + _MARGIN:

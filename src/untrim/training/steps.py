@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
 from dataclasses import fields, replace
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -18,10 +14,10 @@ from torch import Tensor
 
 from untrim.data.dataset import Batch, TrainingVideos
 from untrim.data.sampling import Sampler
-from untrim.errors import UntrimError, WorkFailed
+from untrim.errors import Stopped, UntrimError, WorkFailed
 from untrim.methods.additions import added_losses
 from untrim.methods.base import Activations, Method
-from untrim.support.progress import progress
+from untrim.support.progress import Progress, ShouldStop, count_steps
 from untrim.support.schema import check_schema
 from untrim.support.tensors import read_torch, write_torch
 from untrim.training.checkpoint import STATE, Run
@@ -55,27 +51,36 @@ class Trainer:
         self.sums: dict[str, float | Tensor] = {}
         """Losses since the last line of metrics."""
 
-    def train(self, metrics: Callable[[int], Metrics], keep: Callable[[int], None]) -> None:
+    def train(
+        self,
+        metrics: Callable[[int], Metrics],
+        keep: Callable[[int], None],
+        progress: Progress | None,
+        should_stop: ShouldStop | None,
+    ) -> None:
         """All steps that are still to do, from the saved state on.
 
         Args:
             metrics: The file of losses, to go on with from an iteration.
             keep: Called after each step with its number, to keep a checkpoint.
+            progress: Told of each step, in the process that writes.
+            should_stop: Asked before each step; where one process should stop, all do.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C or SIGTERM; the state is saved, and ``--resume`` goes on from it.
+            Stopped: It should stop; the state is saved, and ``--resume`` goes on from it.
             WorkFailed: The loss is no longer finite, or another process has ended.
         """
         self._load_state()
         total, first = self.run.config.iterations, self.world.first
         every = max(1, total // _LINES_A_RUN)
         log = metrics(self.step) if first else None
-        bar = progress(f"train {self.run.method}", total, start=self.step) if first else nullcontext(lambda note: None)
+        advance = count_steps(progress if first else None, f"train {self.run.method}", total, self.step)
         started = saved = time.monotonic()
         self.model.train()
-        with torch.random.fork_rng(), bar as advance, _stop_requests(self.world.size == 1) as asked:
+        with torch.random.fork_rng():
             for batch in ahead(self.batch, range(self.step, total)):
-                terms, stop = self.update(batch.to(self.device), asked())
+                asked = should_stop is not None and should_stop()
+                terms, stop = self.update(batch.to(self.device), asked)
                 self._add_up(terms, every)
                 note, stop = "", stop and self.step < total
                 if self.step % every == 0:
@@ -86,7 +91,7 @@ class Trainer:
                     saved = time.monotonic()
                 advance(note)
                 if stop:
-                    raise KeyboardInterrupt(f"stopped after {self.step} of {total} iterations; --resume goes on")
+                    raise Stopped(f"stopped after {self.step} of {total} iterations; resume to complete them")
 
     def batch(self, step: int) -> Batch:
         """What a step sees, on the CPU."""
@@ -192,26 +197,3 @@ def _in_float32(found: Activations) -> Activations:
         if isinstance(value := getattr(found, field.name), Tensor) and value.dtype == torch.bfloat16
     }
     return replace(found, **half)
-
-
-@contextmanager
-def _stop_requests(second_ends: bool) -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C or SIGTERM asked to stop; a second Ctrl-C ends at once, where `second_ends`.
-
-    Python lets the main thread alone receive signals: in others nothing is asked.
-    """
-    asked: list[int] = []
-
-    def take(number: int, frame: FrameType | None) -> None:
-        if asked and number == signal.SIGINT and second_ends:
-            raise KeyboardInterrupt("stopped; --resume goes on from the last saved state")
-        asked.append(number)
-
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        before = {number: signal.signal(number, take) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -21,6 +21,7 @@ from untrim.methods.base import MethodConfig
 from untrim.support.extras import optional
 from untrim.support.files import make_folder, write_text
 from untrim.support.paths import as_path
+from untrim.support.progress import Progress, ShouldStop
 from untrim.support.schema import read_object
 from untrim.support.settings import parse_settings
 from untrim.support.validation import validate
@@ -141,6 +142,8 @@ def tune(
     subset: str = "training",
     seed: int = 0,
     device: str = "auto",
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> Tuned:
     """Search for the config values that do best on held-out training videos, as far as their labels can tell.
 
@@ -158,11 +161,13 @@ def tune(
         subset: Subset of the annotations to train on.
         seed: Seed of the search and of every training.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        progress: As in `train`; each trial is a work of its own.
+        should_stop: As in `train`.
 
     Raises:
         UntrimError: The input or the call is wrong, another search stands in `output`, or Optuna is not installed.
         WorkFailed: All trials failed.
-        KeyboardInterrupt: Stopped by Ctrl-C or SIGTERM; the same call goes on.
+        Stopped: `should_stop` said so; the same call resumes.
     """
     output, fixed, opened = as_path(output, "output"), dict(settings or {}), open_sources(sources)
     recipe = None if recipe is None else str(recipe)
@@ -179,13 +184,10 @@ def tune(
             folder = output / "trials" / str(trial.user_attrs.get("folder", f"{trial.number:04d}"))
             trial.set_user_attr("folder", folder.name)
             suggested = {key: part.suggest(trial, key) for key, part in space.items()}
-            try:
-                run = train(
-                    method, opened, folder, recipe=recipe, settings={**fixed, **suggested}, subset=subset, seed=seed,
-                    resume=True, device=device, select="weak",
-                )  # fmt: skip
-            except KeyboardInterrupt:
-                raise KeyboardInterrupt from None  # what it says is about a single run
+            run = train(
+                method, opened, folder, recipe=recipe, settings={**fixed, **suggested}, subset=subset, seed=seed,
+                resume=True, device=device, select="weak", progress=progress, should_stop=should_stop,
+            )  # fmt: skip
             study.tell(trial, _score(run))
     return _best(study, output)
 

@@ -13,6 +13,7 @@ from untrim.features.importers.target import Target, Timing
 from untrim.features.importers.wtalc import read_wtalc
 from untrim.features.writing import ImportReport, growing
 from untrim.support.paths import as_path, as_paths
+from untrim.support.progress import Progress
 
 __all__ = ["LAYOUTS", "Layout", "Timing", "import_features"]
 
@@ -31,7 +32,7 @@ class Layout:
     about: str
     timing: Timing
     backbone: str
-    read: Callable[[Sequence[Path], Target], tuple[str, ...]]
+    read: Callable[[Sequence[Path], Target, Progress | None], tuple[str, ...]]
 
 
 _I3D = Timing(snippet_frames=16, stride_frames=16, fps=25)
@@ -58,6 +59,7 @@ def import_features(
     center_frames: float | None = None,
     streams: Mapping[str, int] | None = None,
     backbone: str | None = None,
+    progress: Progress | None = None,
 ) -> ImportReport:
     """Turn other people's features into a feature folder; what is there already and the same is left as it is.
 
@@ -73,6 +75,7 @@ def import_features(
         streams: Columns a stream, in order; None: 2,048 columns are 1,024 of RGB and 1,024 of flow, unless the layout
             keeps them apart, and others one stream.
         backbone: What made the features; it must be the same for all that is trained and localized with.
+        progress: Told of each video; None for silence.
 
     Raises:
         UntrimError: Unknown layout, wrong or hostile files, no video that could be taken, or `output` holds other
@@ -88,5 +91,5 @@ def import_features(
     known = None if annotations is None else annotations_of(annotations)
     with growing(output) as folder:
         target = Target(folder, timing, backbone or of.backbone, streams or {}, known)
-        notes = of.read(paths, target)
+        notes = of.read(paths, target, progress)
     return target.report(notes)

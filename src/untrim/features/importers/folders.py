@@ -11,12 +11,12 @@ from untrim.errors import UntrimError
 from untrim.features.importers.target import JOINT, Target
 from untrim.support.array_types import Array
 from untrim.support.arrays import read_archive, read_array
-from untrim.support.progress import progress
+from untrim.support.progress import Progress, count_steps
 
 _DAMAGED = (UntrimError, ValueError, KeyError)
 
 
-def read_basnet(sources: Sequence[Path], target: Target) -> tuple[str, ...]:
+def read_basnet(sources: Sequence[Path], target: Target, progress: Progress | None) -> tuple[str, ...]:
     """Import folders ``rgb/`` and ``flow/`` (or one of them) of ``<video>.npy``, wherever below `sources` they stand.
 
     BaS-Net (Lee et al., AAAI 2020) keeps them under ``train/`` and ``test/``.
@@ -29,17 +29,17 @@ def read_basnet(sources: Sequence[Path], target: Target) -> tuple[str, ...]:
         raise UntrimError("holds no folder rgb or flow", where=sources[0], fix="name the folder above them")
     kept = [stream for stream in ("rgb", "flow") if any((place / stream).is_dir() for place in places)]
     videos = [(place, name) for place in places for name in sorted(_stems(place, kept))]
-    with progress("import", len(videos)) as advance:
-        for place, name in videos:
-            if missing := [stream for stream in kept if not (place / stream / f"{name}.npy").is_file()]:
-                target.fail(name, f"has no {missing[0]}")
-            else:
-                _take(target, name, [place / stream / f"{name}.npy" for stream in kept], kept)
-            advance(name)
+    advance = count_steps(progress, "import", len(videos))
+    for place, name in videos:
+        if missing := [stream for stream in kept if not (place / stream / f"{name}.npy").is_file()]:
+            target.fail(name, f"has no {missing[0]}")
+        else:
+            _take(target, name, [place / stream / f"{name}.npy" for stream in kept], kept)
+        advance(name)
     return ()
 
 
-def read_files(sources: Sequence[Path], target: Target) -> tuple[str, ...]:
+def read_files(sources: Sequence[Path], target: Target, progress: Progress | None) -> tuple[str, ...]:
     """Import folders of ``<video>.npy`` (T, D), or of ``<video>.npz`` with ``feats`` and, where they say, ``fps``,
     ``feat_stride``, ``feat_num_frames`` and ``duration``: ActionFormer (Zhang et al., ECCV 2022) and OpenTAD.
 
@@ -47,17 +47,17 @@ def read_files(sources: Sequence[Path], target: Target) -> tuple[str, ...]:
         UntrimError: There are no such files.
     """
     files = _files(sources, (".npy", ".npz"))
-    with progress("import", len(files)) as advance:
-        for file in files:
-            if file.suffix == ".npy":
-                _take(target, file.stem, [file], [JOINT])
-            else:
-                _take_npz(target, file)
-            advance(file.stem)
+    advance = count_steps(progress, "import", len(files))
+    for file in files:
+        if file.suffix == ".npy":
+            _take(target, file.stem, [file], [JOINT])
+        else:
+            _take_npz(target, file)
+        advance(file.stem)
     return ()
 
 
-def read_ecm(sources: Sequence[Path], target: Target) -> tuple[str, ...]:
+def read_ecm(sources: Sequence[Path], target: Target, progress: Progress | None) -> tuple[str, ...]:
     """Import folders of ``<video>.npz`` with ``feat_spa`` and ``feat_tem``, (1024, T), whose T is the same for all
     videos: ECM's own. ``frame_num`` by ``fps`` is the duration, where the annotations do not know it.
 
@@ -65,17 +65,17 @@ def read_ecm(sources: Sequence[Path], target: Target) -> tuple[str, ...]:
         UntrimError: There are no such files.
     """
     files = _files(sources, (".npz",))
-    with progress("import", len(files)) as advance:
-        for file in files:
-            try:
-                found = read_archive(file, ("feat_spa", "feat_tem", "frame_num", "fps"))
-                frames, fps = _number(found, "frame_num"), _number(found, "fps")
-                parts = {"rgb": found["feat_spa"].T, "flow": found["feat_tem"].T}  # (1024, T) -> (T, 1024)
-            except _DAMAGED as error:
-                target.fail(file.stem, _reason(error))
-            else:
-                target.save(file.stem, parts, duration=frames / fps if frames and fps else None, rescaled=True)
-            advance(file.stem)
+    advance = count_steps(progress, "import", len(files))
+    for file in files:
+        try:
+            found = read_archive(file, ("feat_spa", "feat_tem", "frame_num", "fps"))
+            frames, fps = _number(found, "frame_num"), _number(found, "fps")
+            parts = {"rgb": found["feat_spa"].T, "flow": found["feat_tem"].T}  # (1024, T) -> (T, 1024)
+        except _DAMAGED as error:
+            target.fail(file.stem, _reason(error))
+        else:
+            target.save(file.stem, parts, duration=frames / fps if frames and fps else None, rescaled=True)
+        advance(file.stem)
     return ()
 
 

@@ -19,11 +19,11 @@ from untrim.features.importers.target import JOINT, Target
 from untrim.support.array_types import Array
 from untrim.support.arrays import read_array, read_header
 from untrim.support.files import reading
-from untrim.support.progress import progress
+from untrim.support.progress import Progress, count_steps
 from untrim.support.unpickle import OnArray, load_arrays
 
 
-def read_wtalc(sources: Sequence[Path], target: Target) -> tuple[str, ...]:
+def read_wtalc(sources: Sequence[Path], target: Target, progress: Progress | None) -> tuple[str, ...]:
     """Import the features of a file, a video at a time: `sources` are the file, and the folder of names if it does not
     lie beside it; or one folder that holds both.
 
@@ -36,7 +36,8 @@ def read_wtalc(sources: Sequence[Path], target: Target) -> tuple[str, ...]:
     file, folder = _found(sources)
     names = _texts(folder / "videoname.npy")
     durations = _durations(folder / "duration.npy", len(names))
-    with reading(file), open(file, "rb") as stream, progress("import", len(names)) as advance:
+    advance = count_steps(progress, "import", len(names))
+    with reading(file), open(file, "rb") as stream:
         taken = 0
 
         def take(array: Array) -> object:

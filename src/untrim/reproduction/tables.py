@@ -1,0 +1,108 @@
+"""A table of a paper from its name to what is written: the same call for the command line and for Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from untrim.reproduction.measuring import Job, TableData
+from untrim.reproduction.published import Row, Table, find_table
+from untrim.reproduction.runner import Measured, chosen_rows, collect, estimate, jobs_of, run_jobs
+from untrim.reproduction.writing import markdown, write_table
+from untrim.support.progress import Progress, ShouldStop
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """A table as it was measured.
+
+    Args:
+        rows: Each row that was run, with the results of its seeds.
+        markdown: The table as Markdown, with the published figures where they apply.
+        files: What was written: Markdown, CSV and a figure.
+    """
+
+    rows: tuple[Measured, ...]
+    markdown: str
+    files: tuple[Path, ...]
+
+
+def reproduce(
+    table: str,
+    data: TableData,
+    output: Path | str,
+    *,
+    rows: Sequence[str] = (),
+    seeds: int = 3,
+    recipe: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    dataset: str | None = None,
+    at_a_time: int | None = None,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Reproduced:
+    """Measure a table of a paper, beside its published figures; what is in `output` already is not run again.
+
+    Works in processes that start afresh, so that a script which calls this needs the usual
+    ``if __name__ == "__main__":``.
+
+    Args:
+        table: ``paper:table``, such as ``wsbm:table1``.
+        data: What to measure on.
+        output: Folder to write.
+        rows: Names of the rows to run; empty for all that can be run on the data.
+        seeds: Seeds 0, 1, … of each row.
+        recipe: Preset or recipe that rows are laid over which name none; None for the project's defaults.
+        settings: Values laid over the recipe's; a row's own values stand.
+        dataset: ``thumos14``, ``activitynet12`` or ``activitynet13``: shows its published figures.
+        at_a_time: Rows and seeds at a time, each in a process of its own; None for one per core.
+        progress: Told of each seed of a row; None for silence.
+        should_stop: Asked about once a second, from threads of the work, whether to stop.
+
+    Raises:
+        UntrimError: The call or the data are wrong, or `output` cannot be written.
+        WorkFailed: A process died.
+        Stopped: `should_stop` said so. What is done is kept, and the same call resumes.
+    """
+    output = Path(output)
+    found, chosen, jobs = _planned(table, data, output, rows, seeds, recipe, settings)
+    run_jobs(jobs, at_a_time, progress, should_stop)
+    measured = collect(chosen, jobs)
+    files = write_table(table, found, measured, dataset, output)
+    return Reproduced(tuple(measured), markdown(table, found, measured, dataset), tuple(files))
+
+
+def estimate_seconds(
+    table: str,
+    data: TableData,
+    output: Path | str,
+    *,
+    rows: Sequence[str] = (),
+    seeds: int = 3,
+    recipe: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> dict[str, float]:
+    """Seconds that each row of `reproduce` will take to train on one core, from a few steps of it; nothing is kept.
+
+    Arguments and errors are those of `reproduce`.
+    """
+    _, _, jobs = _planned(table, data, Path(output), rows, seeds, recipe, settings)
+    return estimate(jobs, progress, should_stop)
+
+
+def _planned(
+    name: str,
+    data: TableData,
+    output: Path,
+    rows: Sequence[str],
+    seeds: int,
+    recipe: str | None,
+    settings: Mapping[str, object] | None,
+) -> tuple[Table, list[Row], list[Job]]:
+    table = find_table(name)
+    chosen = chosen_rows(table, rows, data)
+    folder = output / name.replace(":", "-")
+    return table, chosen, jobs_of(chosen, table, data, folder, seeds, recipe, settings or {})

@@ -1,0 +1,48 @@
+import ast
+import pickle
+from pathlib import Path
+
+import pytest
+
+import untrim
+from untrim.errors import Stopped, UntrimError
+from untrim.support.progress import count_steps, stop_if
+
+
+def test_steps_are_counted_from_what_is_done() -> None:
+    seen: list[tuple[str, int, int, str]] = []
+
+    def progress(what: str, done: int, total: int, note: str, /) -> None:
+        seen.append((what, done, total, note))
+
+    advance = count_steps(progress, "extract", 4, 2)
+    advance("a")
+    advance("")
+    assert seen == [("extract", 2, 4, ""), ("extract", 3, 4, "a"), ("extract", 4, 4, "")]
+    count_steps(None, "extract", 4)("nobody hears it")
+
+
+def test_stopped_is_no_error_of_one_video_or_trial() -> None:
+    stop_if(None)
+    stop_if(lambda: False)
+    with pytest.raises(Stopped) as caught:
+        stop_if(lambda: True)
+    assert not isinstance(caught.value, UntrimError)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def calls(path: Path) -> set[str]:
+    """What a module calls, as ``name`` or ``module.name``."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+
+
+def test_nothing_below_the_command_line_prints_or_handles_signals() -> None:
+    root = Path(untrim.__file__).parent
+    below = [path for path in root.rglob("*.py") if path.parent != root / "cli"]
+    talking = {
+        (path.relative_to(root).as_posix(), call)
+        for path in below
+        for call in calls(path) & {"print", "sys.stderr.write", "sys.stdout.write", "redirect_stderr", "signal.signal"}
+    }
+    assert talking == {("support/workers.py", "signal.signal")}  # in the process that works, which it has started
