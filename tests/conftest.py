@@ -5,11 +5,15 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from helpers import WriteVideo, new_folder
 from untrim.annotations import Annotations, Video
 from untrim.features.store import FeatureFolder
 from untrim.timeline import Instance
+
+settings.register_profile("untrim", deadline=None)  # A slow machine is no fault.
+settings.load_profile("untrim")
 
 CLASSES = ("jump", "run", "throw")
 
