@@ -134,7 +134,7 @@ def coco_average_precision(detections: dict[str, list[Detection]], annotations: 
 
 
 @given(problems())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_equal_to_pycocotools(problem: tuple[dict[str, list[Detection]], Annotations]) -> None:
     detections, annotations = problem
     iou = [0.11, 0.33, 0.52, 0.74]

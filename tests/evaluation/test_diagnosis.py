@@ -106,7 +106,7 @@ spans = st.tuples(st.sampled_from("ab"), st.integers(0, 40), st.integers(1, 12))
 
 
 @given(st.lists(spans, min_size=1, max_size=8), st.lists(spans, max_size=12))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_kinds_as_written_down(truth: list, rows: list) -> None:
     rows = [row for row in rows if row[0] in {label for label, *_ in truth}]
     if not rows:

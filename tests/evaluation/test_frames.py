@@ -52,7 +52,7 @@ def loop_edit(one: list, other: list) -> float:
 
 
 @given(st.lists(st.tuples(sequences, sequences), min_size=1, max_size=3))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_segmental_scores_of_the_segmentation_field(videos: list) -> None:
     videos = [([*truth[:-3], "a", "b", "c"], [*found[:-3], "a", "b", "c"]) for truth, found in videos]
     annotations = Annotations(

@@ -41,7 +41,7 @@ def challenge_recall(detections: dict[str, list[Detection]], annotations: Annota
     ).filter(lambda videos: any(found for _, found in videos)),
     st.sampled_from([2, 5, 100]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_challenge_definition(videos: list, most: int) -> None:
     annotations = Annotations(
         [Video(f"v{i}", "test", None, (), tuple(Instance("a", s) for s in own)) for i, (own, _) in enumerate(videos)]

@@ -46,7 +46,7 @@ def corpus(videos: int, seed: int, quality: float = 1.0, attempt: int = 0) -> tu
 
 
 @given(st.integers(0, 50), st.lists(st.integers(0, 3), min_size=8, max_size=8).filter(lambda w: sum(w) > 0))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_weight_is_so_many_copies_of_the_video(seed: int, weights: list[int]) -> None:
     detections, annotations = corpus(8, seed)
     compared = compare(detections, annotations)

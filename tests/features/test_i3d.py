@@ -233,7 +233,7 @@ def test_colours_and_crop() -> None:
     assert np.delete(clip["rgb"].reshape(16, -1, 3), 16 * 32 + 18, axis=1).min() == 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 9))
 def test_each_frame_is_decoded_and_its_flow_computed_once(frames: int, length: int, stride: int) -> None:
     pairs: list[tuple[int, int]] = []

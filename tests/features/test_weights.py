@@ -89,7 +89,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PublishedWeigh
 
 
 @given(st.dictionaries(st.text(max_size=5), ARRAYS | st.dictionaries(st.text(max_size=5), ARRAYS), max_size=4))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @pytest.mark.parametrize("protocol", [3, 4])
 def test_arrays_and_dicts_are_read(protocol: int, tree: dict[str, object]) -> None:
     assert str(unpickle_arrays(pickle.dumps(tree, protocol), "file")) == str(tree)

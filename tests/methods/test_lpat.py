@@ -50,7 +50,7 @@ def losses_by_a_loop(s: Tensor, b: Tensor, batch: Batch, w_b: float, eps: float)
 
 
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=4), st.integers(1, 6), st.sampled_from([None, 0.0, 1.0]))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_losses_against_a_loop(lengths: list[int], classes: int, background_weight: float | None) -> None:
     model = network(classes, background_weight=background_weight, lambda_clas=0.3, dropout=0.0)
     batch = ragged(lengths, classes, 8)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -26,7 +26,6 @@ def smooth_by_hand(values: np.ndarray, sigma: float) -> np.ndarray:
 
 class TestGaussianSmooth:
     @given(lengths, st.floats(0.3, 20))
-    @settings(deadline=None)
     def test_against_the_definition(self, counts: list[int], sigma: float) -> None:
         values, mask = ragged(counts, 3)
         found = gaussian_smooth(values, mask, sigma)
@@ -36,7 +35,6 @@ class TestGaussianSmooth:
             assert (row[count:] == 0).all()
 
     @given(lengths, st.floats(0, 50))
-    @settings(deadline=None)
     def test_a_constant_stays_up_to_the_ends(self, counts: list[int], sigma: float) -> None:
         _, mask = ragged(counts, 1)
         found = gaussian_smooth(torch.full((*mask.shape, 1), 0.7, dtype=torch.float64), mask, sigma)
@@ -50,7 +48,6 @@ class TestGaussianSmooth:
 
 class TestAttentionPooling:
     @given(lengths, st.booleans())
-    @settings(deadline=None)
     def test_against_a_loop(self, counts: list[int], normalized: bool) -> None:
         values, mask = ragged(counts, 3)
         logits, _ = ragged(counts)

@@ -46,7 +46,7 @@ def coactivity_by_a_loop(u: Tensor, s: Tensor, mask: Tensor, labels: Tensor, gro
 
 
 @given(st.lists(st.integers(2, 12), min_size=2, max_size=6), st.data(), st.sampled_from([1, 4]), st.floats(0, 1))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_coactivity_against_a_loop(lengths: list[int], data: st.DataObject, classes: int, margin: float) -> None:
     groups = data.draw(st.lists(st.integers(-1, 2), min_size=len(lengths), max_size=len(lengths)))
     batch = group_batch(lengths, classes, groups)

@@ -1,5 +1,5 @@
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from untrim.nn.pooling import masked_softmax, split_blocks, topk_mean
@@ -12,7 +12,6 @@ def ragged(lengths: list[int], classes: int = 3) -> tuple[torch.Tensor, torch.Te
 
 
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=4), st.integers(1, 30))
-@settings(deadline=None)
 def test_topk_mean_against_a_loop(lengths: list[int], k: int) -> None:
     scores, mask = ragged(lengths)
     found = topk_mean(scores, mask, torch.full((len(lengths),), k))
@@ -21,7 +20,6 @@ def test_topk_mean_against_a_loop(lengths: list[int], k: int) -> None:
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=4), st.integers(1, 12), st.booleans())
-@settings(deadline=None)
 def test_split_blocks_against_a_loop(lengths: list[int], size: int, remainder_in_last: bool) -> None:
     scores, mask = ragged(lengths)
     blocks, real = split_blocks(scores, mask, size, remainder_in_last)

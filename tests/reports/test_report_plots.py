@@ -3,7 +3,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from untrim.reports.plots import colors, curve, spread, ticks, time_ticks
@@ -30,7 +30,6 @@ def test_colours_stand_out_from_paper():
     assert all((luminance(color) + 0.05) / (BLACK + 0.05) > 1.4 for color in colors(120))
 
 
-@settings(deadline=None)
 @given(st.floats(0.05, 1e6))
 def test_time_ticks_are_few_round_and_in_place(duration: float):
     marks = time_ticks(duration)
@@ -42,7 +41,6 @@ def test_time_ticks_are_few_round_and_in_place(duration: float):
         assert mark.position == pytest.approx(100 * time / duration, rel=1e-4, abs=1e-6)
 
 
-@settings(deadline=None)
 @given(st.floats(-1e4, 1e4), st.floats(1e-3, 1e5))
 def test_ticks_lie_within_their_range(low: float, width: float):
     marks = ticks(low, low + width)
@@ -63,7 +61,6 @@ def test_a_curve_goes_through_its_points_from_the_bottom_up():
     assert curve(np.array([0.0, 0.5, 1.0]), np.array([0.0, 0.25, 7.0])) == "M0.0 100.0L500.0 75.0L1000.0 0.0"
 
 
-@settings(deadline=None)
 @given(st.integers(1, 5000))
 def test_long_curves_are_averaged_and_keep_their_ends(count: int):
     x = (np.arange(count) + 0.5) / count
@@ -75,7 +72,6 @@ def test_long_curves_are_averaged_and_keep_their_ends(count: int):
     assert (np.diff(left) > 0).all()
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 100), max_size=5).map(sorted), st.sampled_from([5.0, 20.0]))
 def test_things_spread_without_overlap_and_stay_where_they_can(wanted: list[float], width: float):
     centers = spread(wanted, width)

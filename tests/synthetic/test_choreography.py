@@ -15,7 +15,7 @@ def stacked(pose: Pose) -> np.ndarray:
 
 
 @pytest.mark.parametrize("label", ACTIONS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.integers(1, 60), st.integers(FPS, 8 * FPS))
 def test_action_starts_and_ends_at_its_span(label: str, seed: int, start: int, length: int) -> None:
     pose = stacked(acting(label, [range(start, start + length)], start + length + 20, FPS, np.random.default_rng(seed)))
@@ -50,7 +50,7 @@ def test_actions_move_differently() -> None:
     assert len(footprints) == len(ACTIONS)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32))
 def test_distractors_have_no_rhythm_of_an_action(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -68,7 +68,7 @@ def test_distractors_have_no_rhythm_of_an_action(seed: int) -> None:
     assert np.ptp(stacked(blink), axis=0).max() == 0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.floats(0.1, 50))
 def test_wave_is_smooth_and_bounded(seed: int, extent: float) -> None:
     curve = wave(np.random.default_rng(seed), 500, FPS, (0.1, 1.0), extent)

@@ -31,7 +31,7 @@ def scripts(spec: CorpusSpec) -> list[Script]:
     return [write_script(spec, index) for index in range(spec.videos)]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.builds(
         CorpusSpec,

@@ -9,7 +9,7 @@ from untrim.synthetic.scenery import SCENERIES, paint_scenery
 from untrim.synthetic.sprites import draw_sticker, paste
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32), st.integers(24, 90))
 def test_sticker_is_solid_inside_and_clear_at_the_border(seed: int, size: int) -> None:
     sticker = draw_sticker(np.random.default_rng(seed), size)
@@ -22,7 +22,7 @@ def test_sticker_is_solid_inside_and_clear_at_the_border(seed: int, size: int) -
     assert (sticker.paint.astype(int) + sticker.cover <= 255 + 1).all()  # Never more light than there is.
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32))
 def test_paste_changes_the_box_alone(seed: int) -> None:
     rng = np.random.default_rng(seed)

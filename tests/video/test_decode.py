@@ -39,7 +39,7 @@ def test_every_container_gives_every_frame_in_order(tmp_path: Path, ending: str)
     assert video.broken_packets == 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @example(gaps=[380], start=0, fps=7.5)  # The last moment lies on the edge.
 @given(
     gaps=st.lists(st.integers(1, 400), max_size=20),

@@ -35,7 +35,7 @@ def test_a_known_translation_is_recovered(algorithm: FlowAlgorithm, shift: tuple
     assert mean_error(flow, *shift) < TOLERANCE[algorithm]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(dx=st.floats(-5, 5), dy=st.floats(-5, 5), seed=st.integers(0, 100))
 def test_dis_recovers_any_small_translation(dx: float, dy: float, seed: int) -> None:
     assert mean_error(optical_flow(texture(0, 0, seed), texture(dx, dy, seed)), dx, dy) < 0.1
