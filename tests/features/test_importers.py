@@ -262,6 +262,7 @@ def npy(array: np.ndarray) -> bytes:
         ("a.npz", npz(feats=np.array([Hostile()], dtype=object)), "not a readable .npy array: it holds Python objects"),
         ("a\\b.npy", npy(features(3)), "cannot be a video's name"),
     ],
+    ids=lambda value: f"{len(value)} bytes" if isinstance(value, bytes) else None,  # An archive holds the time.
 )  # fmt: skip
 def test_what_cannot_be_taken_stops_nothing_else(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
     source = saved(tmp_path / "source", {"Good": features(4)})  # before the others, by name
