@@ -75,3 +75,16 @@ def test_under_torchrun_a_second_signal_is_the_first_passed_on(monkeypatch: pyte
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
         assert should_stop()
+
+
+def test_names_in_a_bar_are_neither_obeyed_nor_taken_for_markup(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "200")
+    with terminal_progress() as show:
+        show("extract", 1, 2, "\x1b]0;title\x07[red]a[/nothing]")
+        show("extract", 2, 2, "\x1b]0;title\x07[red]a[/nothing]")
+    said = capsys.readouterr().err
+    assert "\x1b]0" not in said
+    assert "\\x1b]0;title\\x07[red]a[/nothing]" in said

@@ -78,12 +78,12 @@ def _new_bar(what: str, done: int, total: int) -> rich_progress.Progress:
     from rich.console import Console
 
     bar = progress.Progress(
-        progress.TextColumn("{task.description}"),
+        progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(),
         progress.MofNCompleteColumn(),
         progress.TimeElapsedColumn(),
         progress.TimeRemainingColumn(),
-        progress.TextColumn("{task.fields[note]}", style="dim"),
+        progress.TextColumn("{task.fields[note]}", style="dim", markup=False),
         console=Console(stderr=True),
     )
     bar.add_task(what, total=total, completed=done, note="")
