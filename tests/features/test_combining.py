@@ -104,3 +104,11 @@ def test_a_folder_is_not_combined_into_itself(both: FeatureFolder) -> None:
     with pytest.raises(UntrimError, match="holds other features"):
         combine([f"{both.path}:flow"], both.path)
     assert {file.name: file.read_bytes() for file in both.path.iterdir() if file.name in before} == before
+
+
+def test_features_that_last_much_longer_than_their_videos_are_not_combined(both: FeatureFolder, tmp_path: Path) -> None:
+    both.info.videos = {name: VideoInfo(duration=5.0) for name in NAMES}
+    both.save_info()
+    with pytest.raises(UntrimError, match="3 of 3 videos of known duration last much longer"):
+        combine([both.path], tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -72,7 +72,7 @@ def test_wtalc(tmp_path: Path, wtalc: Path, arrays: dict[str, np.ndarray]) -> No
 
 
 def test_wtalc_with_arrays_of_one_length_and_its_names_elsewhere(tmp_path: Path, wtalc: Path) -> None:
-    stacked = np.stack([features(10, seed=seed) for seed in range(3)])
+    stacked = np.stack([features(25, seed=seed) for seed in range(3)])
     np.save(tmp_path / "Features.npy", stacked)
     sources = [tmp_path / "Features.npy", wtalc / "Thumos14reduced-Annotations"]
     import_features("wtalc", sources, tmp_path / "features")
@@ -130,10 +130,10 @@ def test_actionformer(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
     source = tmp_path / "source"
     source.mkdir()
     first, second, third = NAMES
-    np.savez(source / f"{first}.npz", feats=arrays[first], fps=25.0, feat_stride=4, feat_num_frames=16, duration=9.5)
+    np.savez(source / f"{first}.npz", feats=arrays[first], fps=25.0, feat_stride=4, feat_num_frames=16, duration=3.5)
     np.savez(source / f"{second}.npz", feats=arrays[second])
     np.save(source / f"{third}.npy", arrays[third])
-    labels = Annotations([Video(second, "training", 11.5, ("run",), fps=24.0), Video(third, "test", 13.0, ("run",))])
+    labels = Annotations([Video(second, "training", 4.5, ("run",), fps=24.0), Video(third, "test", 4.2, ("run",))])
     report = import_features("actionformer", [source], tmp_path / "out", annotations=labels)
     folder = check(tmp_path / "out", arrays)
     assert report.notes == (f"1 videos have no annotations: {first}",)
@@ -141,7 +141,7 @@ def test_actionformer(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
     for name in NAMES:
         grid = folder.info.grid(name)
         assert grid.center(3) == pytest.approx((8 + 3 * 4) / grid.fps)
-    assert [folder.duration(name, 1) for name in NAMES] == [9.5, 11.5, 13.0]
+    assert [folder.duration(name, 1) for name in NAMES] == [3.5, 4.5, 4.2]
 
 
 def test_another_stride_in_a_file_is_not_overlooked(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_second_run_writes_nothing_and_one_after_a_kill_completes(
 def test_folders_one_after_the_other(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
     training = {name: arrays[name] for name in NAMES[:2]}
     first, second = saved(tmp_path / "a", training), saved(tmp_path / "b", {NAMES[2]: arrays[NAMES[2]]})
-    labels = Annotations([Video(NAMES[0], "training", 7.0, ("run",), fps=24.0)])
+    labels = Annotations([Video(NAMES[0], "training", 4.0, ("run",), fps=24.0)])
     import_features("opentad", [first], tmp_path / "out", annotations=labels)
     import_features("opentad", [second], tmp_path / "out")
     folder = check(tmp_path / "out", arrays)
@@ -265,13 +265,114 @@ def npy(array: np.ndarray) -> bytes:
     ids=lambda value: f"{len(value)} bytes" if isinstance(value, bytes) else None,  # An archive holds the time.
 )  # fmt: skip
 def test_what_cannot_be_taken_stops_nothing_else(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
-    source = saved(tmp_path / "source", {"Good": features(4)})  # before the others, by name
+    good = {"Good": features(4), "z": features(9)}  # before and after the others, by name
+    source = saved(tmp_path / "source", good)
     (source / name).write_bytes(content)
     report = import_features("actionformer", [source], tmp_path / "out")
-    assert report.done == ("Good",)
+    assert report.done == ("Good", "z")
     (found,) = report.failed.values()
     assert re.search(reason, found), found
-    check(tmp_path / "out", {"Good": features(4)})
+    check(tmp_path / "out", good)
+
+
+def imported(folder: Path, arrays: dict[str, np.ndarray], labels: Annotations | None = None, **how: float) -> Path:
+    import_features("opentad", saved(folder / "source", arrays), folder / "out", annotations=labels, **how)
+    return folder / "out"
+
+
+def lasting(**seconds: float) -> Annotations:
+    return Annotations([Video(name, "training", duration, ("run",)) for name, duration in seconds.items()])
+
+
+def test_the_width_is_that_of_most_not_of_the_first(tmp_path: Path) -> None:
+    arrays = {"a": features(48, 9), "b": features(9), "c": features(12), "d": features(11)}
+    report = import_features("opentad", saved(tmp_path / "source", arrays), tmp_path / "out")
+    assert report.done == ("b", "c", "d")
+    assert report.failed == {"a": "a: lies (D, T), (48, 9), where most lie (T, D) with D = 48; transpose it"}
+
+
+@pytest.mark.parametrize(
+    ("arrays", "reason"),
+    [
+        ({"a": features(48, 9), "b": features(48, 12)}, r"all arrays have 48 rows.*lie \(D, T\) \(transpose"),
+        (
+            {"a": features(9, 48), "b": features(8, 40)},
+            r"no number of columns is that of most videos: 40 \(b\), 48 \(a",
+        ),
+    ],
+)
+def test_arrays_of_which_no_width_is_that_of_most(tmp_path: Path, arrays: dict[str, np.ndarray], reason: str) -> None:
+    with pytest.raises(UntrimError, match=reason):
+        imported(tmp_path, arrays)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "reason"),
+    [
+        (
+            {"a": features(400, 200), "b": features(400, 200)},
+            r"2 of 2 .* 256 s, the video lasts 20 s .*array\.T, or were",
+        ),
+        ({"a": features(400, 32), "b": features(300, 32)}, r"perhaps they lie \(D, T\): transpose them"),
+        ({"a": features(80), "b": features(100)}, r"--stride-frames 6, or --fps 66"),
+        ({"a": features(80, 200), "b": features(190, 200)}, r"or features and durations are of other videos"),
+    ],
+)
+def test_features_that_do_not_last_as_long_as_the_videos(
+    tmp_path: Path, arrays: dict[str, np.ndarray], reason: str
+) -> None:
+    with pytest.raises(UntrimError, match=reason):
+        imported(tmp_path, arrays, lasting(a=20, b=23), stride_frames=16, fps=25)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_few_that_last_otherwise_are_said(tmp_path: Path) -> None:
+    arrays = {"a": features(30), "b": features(31), "c": features(90)}
+    report = import_features("opentad", saved(tmp_path / "source", arrays), tmp_path / "out",
+                             annotations=lasting(a=19, b=20, c=20), stride_frames=16, fps=25)  # fmt: skip
+    assert report.done == ("a", "b", "c")
+    assert "features of 1 of 3 videos of known duration last much longer than the videos; c: 90" in report.notes[-1]
+
+
+def test_most_that_are_shorter_are_said_with_what_may_be_the_cause(tmp_path: Path) -> None:
+    arrays = {"a": features(30), "b": features(60)}
+    report = import_features("opentad", saved(tmp_path / "source", arrays), tmp_path / "out",
+                             annotations=lasting(a=19.2, b=38.4))  # fmt: skip
+    assert report.done == ("a", "b")
+    assert "last much shorter" in report.notes[-1]
+    assert "--stride-frames 19, or --fps 6.25" in report.notes[-1]
+
+
+def test_two_files_a_video_are_its_streams(tmp_path: Path) -> None:
+    """video_features writes them so; one whose other half is missing is no video of that name."""
+    rgb, flow = features(9), features(9, seed=1)
+    arrays = {"a_rgb": rgb, "a_flow": flow, "b_rgb": rgb, "plain": features(7, 96)}
+    report = import_features("opentad", saved(tmp_path / "source", arrays), tmp_path / "out")
+    assert report.done == ("a", "plain")
+    assert report.failed["b"] == "b: has no b_flow.npy beside its b_rgb.npy"
+    folder = check(tmp_path / "out", {"a": np.concatenate([rgb, flow], axis=1), "plain": features(7, 96)})
+    assert folder.info.streams == {"rgb": (0, 48), "flow": (48, 96)}
+
+
+def test_annotated_names_that_end_like_a_stream_stay_videos(tmp_path: Path) -> None:
+    arrays = {"a_rgb": features(9), "a_flow": features(9, seed=1)}
+    out = imported(tmp_path, arrays, lasting(a_rgb=1.4, a_flow=1.4))
+    check(out, arrays)
+
+
+def test_axes_of_one_are_dropped_wherever_they_stand(tmp_path: Path) -> None:
+    array = features(9)
+    out = imported(tmp_path, {"a": array[None], "b": array[:, None, None], "c": array[None, :, None]})
+    check(out, dict.fromkeys("abc", array))
+
+
+def test_ecm_laid_the_other_way(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    rgb = features(10, 1024)
+    np.savez(tmp_path / "source" / "a.npz", feat_spa=rgb, feat_tem=rgb, frame_num=600, fps=25.0)
+    with pytest.raises(UntrimError, match=r"lies \(10, 1024\), \(T, D\), where the layout lies \(D, T\)"):
+        import_features("ecm", [tmp_path / "source"], tmp_path / "out")
 
 
 def test_from_published_features_to_detections(tmp_path: Path, wtalc: Path, capsys: pytest.CaptureFixture[str]) -> None:

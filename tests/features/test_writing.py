@@ -104,7 +104,7 @@ def test_streams_of_nearly_one_length_lie_side_by_side() -> None:
         side_by_side({"rgb": np.zeros((7, 2)), "flow": flow})
     for odd in (np.ones((4, 3), int), np.ones(4), np.ones((0, 3)), np.ones((4, 2, 3))):
         with pytest.raises(NotTaken, match=r"rgb holds .* wanted float \(T, D\)"):
-            side_by_side({"rgb": odd})
+            side_by_side({"rgb": odd, "flow": flow})
 
 
 @pytest.mark.parametrize("layout", ["wtalc", "basnet", "opentad", "ecm"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from untrim.errors import UntrimError, listing, nearest
+from untrim.features.lasting import Lasting, lasting_notes
 from untrim.features.store import FeatureFolder, FeatureInfo, VideoInfo, column_ranges
 from untrim.features.writing import GrowingFolder, ImportReport, NotTaken, growing, side_by_side
 from untrim.support.array_types import Array
@@ -55,6 +57,15 @@ class Part:
         stored, of = self.folder.stored(name), self.folder.info.streams
         return {stream: stored[:, slice(*of[stream])] for stream in self.streams}
 
+    def lasting(self, names: Iterable[str]) -> Iterator[Lasting]:
+        """How long the features last of those of `names` whose duration is known, and which can be read."""
+        for name in sorted(names):
+            entry = self.folder.info.videos.get(name)
+            if entry is not None and entry.duration:
+                with suppress(UntrimError):
+                    count, width = self.folder.stored(name).shape
+                    yield Lasting(name, (count, width), self.folder.info.grid(name), entry.duration)
+
 
 def combine(
     sources: Path | str | Sequence[Path | str], output: Path | str, *, progress: Progress | None = None
@@ -70,8 +81,9 @@ def combine(
         What became of the videos that all sources have; a note names those that only some have.
 
     Raises:
-        UntrimError: A source is no feature folder, snippets lie elsewhere in time, two streams have one name, no video
-            is in all sources, or `output` holds other features, is worked in by another run, or cannot be written.
+        UntrimError: A source is no feature folder, snippets lie elsewhere in time, features last much longer or shorter
+            than their videos, two streams have one name, no video is in all sources, or `output` holds other features,
+            is worked in by another run, or cannot be written.
     """
     texts, output = [str(source) for source in as_paths(sources, "sources")], as_path(output, "output")
     parts = [Part.parse(text) for text in texts]
@@ -92,6 +104,7 @@ def combine(
     left_out = set.union(*(set(part.folder.names()) for part in parts)) - in_all
     notes = (f"{len(left_out)} videos are not in all folders: {listing(sorted(left_out))}",) if left_out else ()
     advance = count_steps(progress, "combine", len(in_all))
+    lasting = lasting_notes([lasting for part in parts for lasting in part.lasting(in_all)])
     with growing(output) as folder:
         for name in sorted(in_all):
             try:
@@ -99,7 +112,7 @@ def combine(
             except NotTaken as error:
                 folder.fail(name, str(error))
             advance(name)
-    return folder.report(notes)
+    return folder.report((*notes, *lasting))
 
 
 def _together(parts: Sequence[Part]) -> FeatureInfo:

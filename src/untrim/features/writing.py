@@ -201,11 +201,11 @@ def side_by_side(parts: Mapping[str, Array]) -> tuple[Array, list[str]]:
     """
     arrays = []
     for name, array in parts.items():
-        if array.ndim > 2 and math.prod(array.shape[1:-1]) == 1:
-            array = array.reshape(len(array), array.shape[-1])  # (T, 1, 1, D) -> (T, D)
-        if array.ndim != 2 or array.dtype.kind != "f" or 0 in array.shape:
-            raise NotTaken(f"{name} holds {array.dtype} {array.shape}, wanted float (T, D)")
-        arrays.append(array)
+        shape = two_axes(array.shape)
+        if shape is None or array.dtype.kind != "f" or 0 in shape:
+            stream = f"{name} " if len(parts) > 1 else ""
+            raise NotTaken(f"{stream}holds {array.dtype} {array.shape}, wanted float (T, D)")
+        arrays.append(array.reshape(shape))
     count = min(map(len, arrays))
     longest = max(map(len, arrays))
     if longest - count > _MOST_EXTRA_SNIPPETS:
@@ -213,6 +213,12 @@ def side_by_side(parts: Mapping[str, Array]) -> tuple[Array, list[str]]:
         raise NotTaken(f"streams differ in length: {lengths}")
     notes = [f"cut to {count} snippets, the length of the shorter stream"] if longest > count else []
     return np.concatenate([np.asarray(array[:count]) for array in arrays], axis=1), notes
+
+
+def two_axes(shape: tuple[int, ...]) -> tuple[int, int] | None:
+    """(T, D) of an array whose other axes are 1, as (1, T, D) or (T, 1, 1, D); None if it has no such two axes."""
+    longer = [length for length in shape[:-1] if length != 1]
+    return (math.prod(shape[:-1]), shape[-1]) if len(shape) > 1 and len(longer) <= 1 else None
 
 
 def _check_values(features: Array) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from untrim.annotations import Annotations, annotations_of
 from untrim.errors import UntrimError, nearest
 from untrim.features.importers.folders import read_basnet, read_ecm, read_files
-from untrim.features.importers.target import Target, Timing
+from untrim.features.importers.survey import Survey
+from untrim.features.importers.target import Known, Taker, Target, Timing
 from untrim.features.importers.wtalc import read_wtalc
 from untrim.features.writing import ImportReport, growing
 from untrim.support.paths import as_path, as_paths
@@ -26,13 +27,13 @@ class Layout:
         about: What it looks like, in a line.
         timing: When its snippets are.
         backbone: What made the features that the project published.
-        read: Reads them into a target; gives what is worth knowing.
+        read: Hands all videos to a taker; gives what is worth knowing.
     """
 
     about: str
     timing: Timing
     backbone: str
-    read: Callable[[Sequence[Path], Target, Progress | None], tuple[str, ...]]
+    read: Callable[[Sequence[Path], Taker, Progress | None], tuple[str, ...]]
 
 
 _I3D = Timing(snippet_frames=16, stride_frames=16, fps=25)
@@ -78,8 +79,9 @@ def import_features(
         progress: Told of each video; None for silence.
 
     Raises:
-        UntrimError: Unknown layout, wrong or hostile files, no video that could be taken, or `output` holds other
-            features, is worked in by another run, or cannot be written.
+        UntrimError: Unknown layout, wrong or hostile files, no video that could be taken, arrays that lie (D, T) or
+            last much longer or shorter than the videos, or `output` holds other features, is worked in by another
+            run, or cannot be written.
     """
     if layout not in LAYOUTS:
         raise UntrimError(f"unknown layout '{layout}'", fix=nearest(layout, LAYOUTS))
@@ -88,8 +90,12 @@ def import_features(
         fps=fps, snippet_frames=snippet_frames, stride_frames=stride_frames, center_frames=center_frames
     )
     paths, output = as_paths(sources, "sources"), as_path(output, "output")
-    known = None if annotations is None else annotations_of(annotations)
+    known = Known(None if annotations is None else annotations_of(annotations))
+    survey = Survey(timing, known)
+    of.read(paths, survey, None)
+    widths = survey.widths()
+    lasting = survey.notes(widths)
     with growing(output) as folder:
-        target = Target(folder, timing, backbone or of.backbone, streams or {}, known)
+        target = Target(folder, timing, backbone or of.backbone, streams or {}, widths, known)
         notes = of.read(paths, target, progress)
-    return target.report(notes)
+    return target.report((*notes, *lasting))

@@ -8,15 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from untrim.errors import UntrimError
-from untrim.features.importers.target import JOINT, Target
+from untrim.features.importers.target import JOINT, Taker
 from untrim.support.array_types import Array
 from untrim.support.arrays import read_archive, read_array
 from untrim.support.progress import Progress, count_steps
 
+STREAMS = ("rgb", "flow")
+"""The streams of a video that layouts keep apart, in the order of the columns."""
+
+_ECM_COLUMNS = 1024
 _DAMAGED = (UntrimError, ValueError, KeyError)
 
 
-def read_basnet(sources: Sequence[Path], target: Target, progress: Progress | None) -> tuple[str, ...]:
+def read_basnet(sources: Sequence[Path], target: Taker, progress: Progress | None) -> tuple[str, ...]:
     """Import folders ``rgb/`` and ``flow/`` (or one of them) of ``<video>.npy``, wherever below `sources` they stand.
 
     BaS-Net (Lee et al., AAAI 2020) keeps them under ``train/`` and ``test/``.
@@ -24,10 +28,10 @@ def read_basnet(sources: Sequence[Path], target: Target, progress: Progress | No
     Raises:
         UntrimError: There are no such folders.
     """
-    places = sorted({found.parent for source in sources for found in _folders(source) if found.name in ("rgb", "flow")})
+    places = sorted({found.parent for source in sources for found in _folders(source) if found.name in STREAMS})
     if not places:
         raise UntrimError("holds no folder rgb or flow", where=sources[0], fix="name the folder above them")
-    kept = [stream for stream in ("rgb", "flow") if any((place / stream).is_dir() for place in places)]
+    kept = [stream for stream in STREAMS if any((place / stream).is_dir() for place in places)]
     videos = [(place, name) for place in places for name in sorted(_stems(place, kept))]
     advance = count_steps(progress, "import", len(videos))
     for place, name in videos:
@@ -39,25 +43,54 @@ def read_basnet(sources: Sequence[Path], target: Target, progress: Progress | No
     return ()
 
 
-def read_files(sources: Sequence[Path], target: Target, progress: Progress | None) -> tuple[str, ...]:
+def read_files(sources: Sequence[Path], target: Taker, progress: Progress | None) -> tuple[str, ...]:
     """Import folders of ``<video>.npy`` (T, D), or of ``<video>.npz`` with ``feats`` and, where they say, ``fps``,
     ``feat_stride``, ``feat_num_frames`` and ``duration``: ActionFormer (Zhang et al., ECCV 2022) and OpenTAD.
+
+    ``<video>_rgb.npy`` and ``<video>_flow.npy`` are two streams of one video, as video_features writes them.
 
     Raises:
         UntrimError: There are no such files.
     """
     files = _files(sources, (".npy", ".npz"))
-    advance = count_steps(progress, "import", len(files))
+    pairs = _pairs(files, target)
+    halves = {file for streams in pairs.values() for file in streams.values()}
+    advance = count_steps(progress, "import", len(pairs) + len(files) - len(halves))
+    for place, streams in pairs.items():
+        name = place.name
+        if missing := [stream for stream in STREAMS if stream not in streams]:
+            target.fail(name, f"has no {name}_{missing[0]}.npy beside its {name}_{next(iter(streams))}.npy")
+        else:
+            _take(target, name, [streams[stream] for stream in STREAMS], STREAMS)
+        advance(name)
     for file in files:
+        if file in halves:
+            continue
         if file.suffix == ".npy":
             _take(target, file.stem, [file], [JOINT])
         else:
             _take_npz(target, file)
         advance(file.stem)
-    return ()
+    if not pairs:
+        return ()
+    example = next(iter(pairs)).name
+    return (f"{len(halves)} files are two streams of {len(pairs)} videos, as {example}_rgb.npy and {example}_flow.npy",)
 
 
-def read_ecm(sources: Sequence[Path], target: Target, progress: Progress | None) -> tuple[str, ...]:
+def _pairs(files: Sequence[Path], target: Taker) -> dict[Path, dict[str, Path]]:
+    """Files that are one stream of a video: its folder and name -> stream -> file.
+
+    Where some videos have both streams, a file with one alone is taken for half a video, not for a video of that name.
+    """
+    found: dict[Path, dict[str, Path]] = {}
+    for file in files:
+        name, mark, stream = file.stem.rpartition("_")
+        if file.suffix == ".npy" and mark and name and stream in STREAMS and not target.knows(file.stem):
+            found.setdefault(file.with_name(name), {})[stream] = file
+    return found if any(len(streams) == len(STREAMS) for streams in found.values()) else {}
+
+
+def read_ecm(sources: Sequence[Path], target: Taker, progress: Progress | None) -> tuple[str, ...]:
     """Import folders of ``<video>.npz`` with ``feat_spa`` and ``feat_tem``, (1024, T), whose T is the same for all
     videos: ECM's own. ``frame_num`` by ``fps`` is the duration, where the annotations do not know it.
 
@@ -71,6 +104,8 @@ def read_ecm(sources: Sequence[Path], target: Target, progress: Progress | None)
             found = read_archive(file, ("feat_spa", "feat_tem", "frame_num", "fps"))
             frames, fps = _number(found, "frame_num"), _number(found, "fps")
             parts = {"rgb": found["feat_spa"].T, "flow": found["feat_tem"].T}  # (1024, T) -> (T, 1024)
+            if any(part.shape[:1] == (_ECM_COLUMNS,) != part.shape[1:] for part in parts.values()):
+                raise ValueError(f"lies {found['feat_spa'].shape}, (T, D), where the layout lies (D, T); transpose it")
         except _DAMAGED as error:
             target.fail(file.stem, _reason(error))
         else:
@@ -79,7 +114,7 @@ def read_ecm(sources: Sequence[Path], target: Target, progress: Progress | None)
     return ()
 
 
-def _take(target: Target, name: str, files: Sequence[Path], streams: Sequence[str]) -> None:
+def _take(target: Taker, name: str, files: Sequence[Path], streams: Sequence[str]) -> None:
     """Take over a video whose streams lie in a ``.npy`` each, memory-mapped."""
     try:
         parts = {stream: read_array(file) for stream, file in zip(streams, files, strict=True)}
@@ -89,7 +124,7 @@ def _take(target: Target, name: str, files: Sequence[Path], streams: Sequence[st
         target.save(name, parts)
 
 
-def _take_npz(target: Target, file: Path) -> None:
+def _take_npz(target: Taker, file: Path) -> None:
     timing = target.timing
     try:
         found = read_archive(file, ("feats", "fps", "feat_stride", "feat_num_frames", "duration"))

@@ -1,17 +1,18 @@
-"""What every layout writes into: it knows when the snippets are, and checks and joins what comes in."""
+"""What every layout hands its videos to: first a survey of all, then the folder that they go into."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from pydantic import ValidationError
 
 from untrim.annotations import Annotations
 from untrim.errors import UntrimError, listing
 from untrim.features.store import FeatureInfo, VideoInfo, column_ranges
-from untrim.features.writing import GrowingFolder, ImportReport, NotTaken, side_by_side
+from untrim.features.writing import GrowingFolder, ImportReport, NotTaken, side_by_side, two_axes
 from untrim.support.array_types import Array
 
 JOINT = "joint"
@@ -45,27 +46,17 @@ class Timing:
         return replace(self, **given, own_fps=self.own_fps and "fps" not in given)  # type: ignore[arg-type]
 
 
-class Target:
-    """What every layout writes into: checks what comes in, and adds it to a feature folder.
+class Taker(Protocol):
+    """What a layout hands its videos to, one by one.
 
     Args:
-        folder: Where the features go.
         timing: When the snippets are.
-        backbone: What made the features, in words.
-        streams: Columns per stream, in order, where the user says so.
-        annotations: Labels that know durations, and fps; their names of videos are used.
     """
 
-    def __init__(
-        self,
-        folder: GrowingFolder,
-        timing: Timing,
-        backbone: str,
-        streams: Mapping[str, int],
-        annotations: Annotations | None,
-    ) -> None:
-        self.timing = timing
-        self._folder, self._backbone, self._streams, self._annotations = folder, backbone, streams, annotations
+    timing: Timing
+
+    def knows(self, name: str) -> bool:
+        """Whether the annotations have a video of that name, with or without ActivityNet's ``v_``."""
 
     def save(
         self,
@@ -83,19 +74,91 @@ class Target:
             fps: Its own frames per second, if the layout says.
             duration: Its seconds, if the layout says.
             rescaled: Whether the snippets were stretched to a number that is the same for all videos.
+        """
+
+    def fail(self, name: str, reason: str) -> None:
+        """Note that a video could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What annotations tell an importer of videos; their names of videos are used.
+
+    Args:
+        annotations: The annotations, if there are any.
+    """
+
+    annotations: Annotations | None
+
+    def name(self, name: str) -> str:
+        """The name of a video in the annotations: some features carry, or lack, ActivityNet's ``v_``."""
+        if self.annotations is not None and name not in self.annotations:
+            for other in (name.removeprefix("v_"), f"v_{name}"):
+                if other in self.annotations:
+                    return other
+        return name
+
+    def has(self, name: str) -> bool:
+        """Whether the annotations have that video."""
+        return self.annotations is not None and self.name(name) in self.annotations
+
+    def times(self, name: str, fps: float | None, duration: float | None) -> tuple[float | None, float | None]:
+        """Frames per second and duration of a video, from what the layout says and what the annotations do."""
+        own = self.annotations.get(self.name(name)) if self.annotations is not None else None
+        if own is None:
+            return fps, duration
+        return fps or own.fps, duration if own.duration is None else own.duration
+
+
+class Target:
+    """The feature folder of an import: checks what comes in, and adds it.
+
+    Args:
+        folder: Where the features go.
+        timing: When the snippets are.
+        backbone: What made the features, in words.
+        streams: Columns per stream, in order, where the user says so.
+        widths: Columns per stream, in order, of most of the videos.
+        known: What annotations tell.
+    """
+
+    def __init__(
+        self,
+        folder: GrowingFolder,
+        timing: Timing,
+        backbone: str,
+        streams: Mapping[str, int],
+        widths: Mapping[str, int],
+        known: Known,
+    ) -> None:
+        self.timing = timing
+        self._folder, self._backbone, self._known = folder, backbone, known
+        self._streams, self._widths = streams, widths
+
+    def knows(self, name: str) -> bool:
+        """As of `Taker`."""
+        return self._known.has(name)
+
+    def save(
+        self,
+        name: str,
+        parts: Mapping[str, Array],
+        fps: float | None = None,
+        duration: float | None = None,
+        rescaled: bool = False,
+    ) -> None:
+        """As of `Taker`.
 
         Raises:
             UntrimError: The place cannot be written, or holds other features.
         """
-        name = self._known(name)
-        own = self._annotations.get(name) if self._annotations is not None else None
-        if own is not None:
-            duration = duration if own.duration is None else own.duration
-            fps = fps or own.fps
+        fps, duration = self._known.times(name, fps, duration)
+        name = self._known.name(name)
         try:
+            self._refuse_other_widths(parts)
             features, notes = side_by_side(parts)
             if not self._folder.begun:
-                self._folder.begin(self._info({stream: part.shape[-1] for stream, part in parts.items()}))
+                self._folder.begin(self._info(self._widths))
             entry = VideoInfo(duration=duration, notes=notes, fps=self._fps(len(features), fps, duration, rescaled))
             self._folder.add(name, features, entry)
         except NotTaken as error:
@@ -104,8 +167,8 @@ class Target:
             self._folder.fail(name, f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}")
 
     def fail(self, name: str, reason: str) -> None:
-        """Note that a video could not be read."""
-        self._folder.fail(self._known(name), reason)
+        """As of `Taker`."""
+        self._folder.fail(self._known.name(name), reason)
 
     def report(self, notes: tuple[str, ...]) -> ImportReport:
         """What became of the videos, beside those that are annotated.
@@ -113,23 +176,22 @@ class Target:
         Raises:
             UntrimError: There was no video that could be taken.
         """
-        report = self._folder.report(notes)
-        if self._annotations is None:
+        report, annotations = self._folder.report(notes), self._known.annotations
+        if annotations is None:
             return report
         more, taken = [], {*report.done, *report.skipped}
-        if missing := [name for name in self._annotations if name not in taken]:
+        if missing := [name for name in annotations if name not in taken]:
             more.append(f"{len(missing)} annotated videos have no features here: {listing(missing)}")
-        if extra := [name for name in taken if name not in self._annotations]:
+        if extra := [name for name in taken if name not in annotations]:
             more.append(f"{len(extra)} videos have no annotations: {listing(extra)}")
         return replace(report, notes=(*report.notes, *more))
 
-    def _known(self, name: str) -> str:
-        """The name of a video in the annotations: some features carry, or lack, ActivityNet's ``v_``."""
-        if self._annotations is not None and name not in self._annotations:
-            for other in (name.removeprefix("v_"), f"v_{name}"):
-                if other in self._annotations:
-                    return other
-        return name
+    def _refuse_other_widths(self, parts: Mapping[str, Array]) -> None:
+        """Tell an array that lies (D, T) among others from one that is merely of another width."""
+        for stream, part in parts.items():
+            shape, width = two_axes(part.shape), self._widths.get(stream, sum(self._widths.values()))
+            if shape is not None and shape[0] == width != shape[1]:
+                raise NotTaken(f"lies (D, T), {shape}, where most lie (T, D) with D = {width}; transpose it")
 
     def _fps(self, count: int, fps: float | None, duration: float | None, rescaled: bool) -> float | None:
         """The fps to record for a video, if it is another than that of all."""

@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 
 from untrim.errors import UntrimError
-from untrim.features.importers.target import JOINT, Target
+from untrim.features.importers.target import JOINT, Taker
 from untrim.support.array_types import Array
 from untrim.support.arrays import read_array, read_header
 from untrim.support.files import reading
@@ -23,7 +23,7 @@ from untrim.support.progress import Progress, count_steps
 from untrim.support.unpickle import OnArray, load_arrays
 
 
-def read_wtalc(sources: Sequence[Path], target: Target, progress: Progress | None) -> tuple[str, ...]:
+def read_wtalc(sources: Sequence[Path], target: Taker, progress: Progress | None) -> tuple[str, ...]:
     """Import the features of a file, a video at a time: `sources` are the file, and the folder of names if it does not
     lie beside it; or one folder that holds both.
 
