@@ -23,7 +23,7 @@ class Batch:
 
     Args:
         features: (B, T, D), zero where there is no snippet.
-        mask: (B, T), True where there is a snippet; the snippets of a video stand first.
+        mask: (B, T), True where there is a snippet; the snippets of a video come first.
         labels: (B, C) in {0, 1}.
         groups: (B,) group of each video, -1 for none; the videos of a group have a class in common.
         progress: How far training has come, in [0, 1].
@@ -63,17 +63,17 @@ def pad(arrays: Sequence[npt.NDArray[np.floating]]) -> tuple[Tensor, Tensor]:
 class TrainingVideos:
     """Videos with features and labels, from one or several sources.
 
-    Features stay on disk, memory-mapped: a batch reads the snippets that it takes, and what fits into memory is there
-    when it is wanted again.
+    Features stay on disk, memory-mapped. A batch reads only the snippets that it takes. The operating system keeps in
+    memory what fits.
 
     Args:
         sources: Feature folders, each with the annotations of the videos to take from it.
-        segments: Whether batches tell of each snippet what happens in it, which the annotations' segments say.
-        class_names: The classes, in order; None for all that the videos have, by name.
+        segments: Whether batches say what happens in each snippet, by the segments of the annotations.
+        class_names: The classes, in order; None for all that the videos have, sorted by name.
 
     Raises:
-        UntrimError: Folders that disagree, no labels at all, a video without labels, features missing, or, where
-            wanted, a label without a segment.
+        UntrimError: Folders disagree, there are no labels at all, a video has no labels, features are missing, or a
+            label has no segment although `segments` asks for it.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class TrainingVideos:
                 raise UntrimError(
                     f"{len(unlabelled)} training videos without labels: {listing(unlabelled)}",
                     where=labelled.source,
-                    fix="give each at least one label, or take them out",
+                    fix="give each at least one label, or remove them",
                 )
             without = [name for name, video in labelled.items() if {*video.labels} - {i.label for i in video.instances}]
             if segments and without:
@@ -132,7 +132,7 @@ class TrainingVideos:
         return folder.info.grid(video.name)
 
     def stored(self, index: int) -> npt.NDArray[np.floating]:
-        """Features of one video as they lie on disk, (T, D), memory-mapped."""
+        """Features of one video as stored on disk, (T, D), memory-mapped."""
         if index not in self._stored:
             folder, video = self._videos[index]
             self._stored[index] = folder.stored(video.name)

@@ -1,4 +1,4 @@
-"""A part of the training videos kept out of training, to judge what was trained by video-level labels."""
+"""Holds part of the training videos out of training, to judge a trained model by their video-level labels."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from untrim.features.store import FeatureFolder
 Sources = list[tuple[FeatureFolder, Annotations]]
 
 _SHARE = 0.2
-# Training needs two videos of a class, to pair one with another.
+# Training needs two videos per class, to pair one with the other.
 _LEFT = 2
 
 
 def hold_out(sources: Sequence[tuple[FeatureFolder, Annotations]], seed: int) -> tuple[Sources, Sources]:
     """Split training videos into a part to train on and a fifth that is held out.
 
-    From each class, the rarest first, a fifth of its videos (rounded, at least one) is taken, in an order that follows
-    from the seed; a video that counts for a class counts for all of its classes. A class keeps two videos at least, so
-    that one with only two is not among those held out.
+    Classes take turns, the rarest first. A fifth of the videos of each class is held out: rounded, at least one, chosen
+    by the seed. A video counts for all of its classes. At least two videos per class remain in training, so a class
+    with only two videos has none held out.
 
     Args:
         sources: Feature folders, each with the annotations of its training videos.
         seed: Seed of the choice.
 
     Returns:
-        Sources of the videos to train on, and of those held out; a source with none is left out.
+        Sources of the videos to train on, and of those held out. A source without videos is left out.
 
     Raises:
         UntrimError: Too few videos to hold any out.
@@ -50,9 +50,9 @@ def hold_out(sources: Sequence[tuple[FeatureFolder, Annotations]], seed: int) ->
             held.update(labels)
     if not taken:
         raise UntrimError(
-            "no class has three videos to hold one of them out",
+            "no class has three videos, so that none can be held out",
             where=sources[0][1].source,
-            fix="--select last trains on all of them",
+            fix="use --select last to train on all of them",
         )
 
     def part(chosen: set[int]) -> Sources:

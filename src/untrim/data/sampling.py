@@ -13,11 +13,12 @@ Crop = Literal["random", "contiguous", "uniform", "resample"]
 
 
 def crop_snippets(count: int, most: int | None, crop: Crop, rng: np.random.Generator) -> Int64:
-    """Int64 of at most `most` of `count` snippets, ascending.
+    """Indices of at most `most` of `count` snippets, ascending.
 
-    ``random``: without replacement (WSAD, Sec. 4.2); ``contiguous``: one stretch (LPAT, Sec. 4.2);
-    ``uniform``: evenly spread over the video, each from the middle of its part; ``resample``: the same, and always
-    `most` of them, so that snippets of a shorter video are there several times (ECM, Sec. 4.1).
+    - ``random``: without replacement (WSAD, Sec. 4.2).
+    - ``contiguous``: one stretch (LPAT, Sec. 4.2).
+    - ``uniform``: evenly spread over the video, each from the middle of its part.
+    - ``resample``: as ``uniform``, but always `most` of them; a shorter video repeats snippets (ECM, Sec. 4.1).
     """
     if most is None or (count <= most and crop != "resample"):
         return np.arange(count)
@@ -29,17 +30,17 @@ def crop_snippets(count: int, most: int | None, crop: Crop, rng: np.random.Gener
 
 
 class Sampler:
-    """Chooses the videos of each step's batch: groups that have a class in common, filled up from a shuffled deck.
+    """Chooses the videos of each batch: groups that have a class in common, then others from a shuffled deck.
 
-    What a step gets depends on its number and the seed alone, so that training can go on from any step.
-    Classes with a single video form no group; a group is smaller where its class has fewer videos, and never holds a
-    video twice.
+    The batch of a step depends only on the number of the step and the seed, so that training can resume from any step.
+    A class with a single video forms no group. A group is smaller if its class has fewer videos. No group holds a video
+    twice.
 
     Args:
         labels: (V, C) in {0, 1}.
-        batch_size: Videos a batch in all; the groups alone may make more.
-        groups: Groups a batch, each of another class while there are enough classes.
-        group_videos: Videos a group.
+        batch_size: Videos per batch in all; the groups alone may make more.
+        groups: Groups per batch, each of another class if there are enough classes.
+        group_videos: Videos per group.
         seed: Seed of the choice.
     """
 
@@ -55,7 +56,7 @@ class Sampler:
         """Videos of the smallest batch that a step may get."""
 
     def draw(self, step: int) -> tuple[Int64, Int64]:
-        """Videos (B,) of one step and the group of each, (B,); -1 for those in none."""
+        """Videos (B,) of one step and the group of each, (B,); -1 for videos in no group."""
         rng = np.random.default_rng((self.seed, step, 0))
         chosen = [self._group(self.members[index], rng) for index in self._classes(rng)]
         membership = [np.full(len(group), index) for index, group in enumerate(chosen)]

@@ -1,4 +1,4 @@
-"""What is trained on: feature folders, each with its annotations, as objects or as paths."""
+"""Sources of training data: feature folders, each with its annotations, as objects or as paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facts of the training data from which the project's defaults follow."""
+"""Facts about the training data, from which the project's defaults follow."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from untrim.features.store import FeatureInfo
 
 @dataclass(frozen=True)
 class DataSummary:
-    """Facts of a training set.
+    """Facts about a training set.
 
     Args:
         videos: Number of videos.
         classes: Number of classes.
         dim: Width of the features.
-        labels_per_video: Mean number of labels a video.
+        labels_per_video: Mean number of labels per video.
         snippets: Snippets of each video, ascending, (V,).
         column_means: Mean of each column over all snippets, (D,).
         stream_rms: Root mean square of the stream that each column belongs to, (D,); never 0.
-        stream_deviations: The same of its columns less their means.
+        stream_deviations: The same, after the mean of each column is subtracted.
     """
 
     videos: int
@@ -37,24 +37,24 @@ class DataSummary:
 
     @property
     def classification_share(self) -> float:
-        """n / (1 + n) for n labels a video: weight of the classification loss where another loss has the rest.
+        """n / (1 + n) for n labels per video: weight of the classification loss where another loss has the rest.
 
-        Softmax cross-entropy against L1-normalised labels shares one unit of loss among a video's labels, of which each
-        thus has as much, beside the other loss, as a single label has at the papers' one half.
+        Softmax cross-entropy against L1-normalised labels shares one unit of loss among the labels of a video. With
+        this weight, each label weighs as much against the other loss as a single label does at the papers' one half.
         """
         return round(self.labels_per_video / (1 + self.labels_per_video), 3)
 
     @property
     def class_threshold(self) -> float:
-        """0.1 / n for n labels a video: from which probability on a class is looked for, where all of them share 1."""
+        """0.1 / n for n labels per video: the least probability of a class to localize, where all classes share 1."""
         return round(0.1 / self.labels_per_video, 4)
 
     def unit_scale(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """What to take off each column, (D,), and the root mean square of its stream after that, (D,).
+        """What to subtract from each column, (D,), and the root mean square of its stream after that, (D,).
 
-        The means of a stream's columns are made as large as what varies about them, by root mean square, if they are
-        larger. A method learns late or never what is small beside what all snippets have in common; some learn worse
-        without a mean at all (docs/results/defaults.md).
+        If the means of a stream's columns are larger than what varies about them (by root mean square), they are
+        reduced to that size. A method hardly learns what is small against what all snippets have in common. But some
+        methods learn worse without any mean (docs/results/defaults.md).
         """
         varying = self.stream_deviations.astype(np.float64)
         constant = np.sqrt((np.square(self.stream_rms, dtype=np.float64) - np.square(varying)).clip(min=0))
@@ -63,14 +63,14 @@ class DataSummary:
         return self.column_means * taken.astype(np.float32), np.hypot(varying, kept).astype(np.float32)
 
     def training_defaults(self, least_iterations: int = 1000) -> dict[str, object]:
-        """How long to train and with which step size, by rules that hold for every method.
+        """How long to train and with which step size, by rules for every method.
 
         Streams are brought to unit root mean square (`unit_scale`). A step of Adam then moves an output by about step
-        size times width, so the step size falls with the width: 1e-3 up to 256 columns, 1.25e-4 at 2,048 (the papers'
-        1e-4). Ten steps a video, but at least `least_iterations` (a few videos still need the weights to grow) and at
-        most 10,000. The first fifth is a warm-up: what a video's snippets have in common is learned before single
-        ones are picked. Of a video longer than a method takes, snippets are spread evenly: a stretch of it need not
-        show all that its labels name.
+        size times width. So the step size falls with the width: 1e-3 up to 256 columns, 1.25e-4 at 2,048 (the papers'
+        1e-4). Training takes ten steps per video, at least `least_iterations` (even with few videos the weights have to
+        grow) and at most 10,000. The first fifth is a warm-up: the network learns what the snippets of a video have in
+        common before it picks single snippets. If a video is longer than a method takes, its snippets are evenly
+        spread: a contiguous stretch might not show all that the labels name.
         """
         return {
             "input_scaling": "unit",
@@ -82,7 +82,7 @@ class DataSummary:
 
 
 def summarize(videos: TrainingVideos) -> DataSummary:
-    """Read all training features once (which checks every file) and sum them up."""
+    """Read all training features once, which checks every file, and summarize them."""
     info = videos.info
     sums, squares, lengths = np.zeros(info.dim), np.zeros(info.dim), []
     for index in range(len(videos)):

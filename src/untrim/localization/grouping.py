@@ -11,7 +11,7 @@ from untrim.support.array_types import Indices
 
 
 class Runs(NamedTuple):
-    """Runs ``first <= t < stop`` of snippets, one an entry, with the row that each was found in."""
+    """Runs ``first <= t < stop`` of snippets, one per entry, with the row in which each was found."""
 
     row: Indices
     first: Indices
@@ -36,7 +36,7 @@ def sweep(values: npt.NDArray[np.float64], thresholds: npt.ArrayLike, min_length
         min_length: Shortest run in snippets.
 
     Returns:
-        In row order; what several thresholds find alike is there once.
+        In row order. A run that several thresholds find is listed once.
     """
     levels = np.asarray(thresholds, dtype=np.float64)
     rows, length = values.shape
@@ -48,7 +48,7 @@ def sweep(values: npt.NDArray[np.float64], thresholds: npt.ArrayLike, min_length
 
 
 def likely_classes(probabilities: npt.NDArray[np.float64], threshold: float) -> npt.NDArray[np.bool_]:
-    """Which of (C,) `probabilities` are at least `threshold`; if none is, the highest."""
+    """Which of (C,) `probabilities` are at least `threshold`; if none is, the highest counts."""
     likely: npt.NDArray[np.bool_] = probabilities >= min(threshold, probabilities.max())
     return likely
 

@@ -11,13 +11,13 @@ Numbers = npt.NDArray[np.float64] | Indices
 
 
 def nms(segments: Numbers, scores: npt.NDArray[np.float64], threshold: float, classes: Indices) -> Indices:
-    """Which segments remain when each one that overlaps a better one of its class too much is dropped.
+    """Which segments remain after each one that overlaps a better one of its class too much is dropped.
 
     Args:
         segments: (N, 2), where each starts and ends, in any unit.
-        scores: (N,); of two that are the same, the one that stands first is the better.
-        threshold: tIoU in (0, 1] from which on two segments are one and the same.
-        classes: (N,) class of each; different classes do not meet.
+        scores: (N,); of two equal scores, the first is the better one.
+        threshold: tIoU in (0, 1] from which two segments count as one.
+        classes: (N,) class of each; segments of different classes are not compared.
 
     Returns:
         Indices of those that remain, best first.

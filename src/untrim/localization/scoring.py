@@ -26,11 +26,11 @@ def run_mean(values: Scores, runs: Runs) -> Scores:
 def outer_inner_contrast(values: Scores, runs: Runs, outer: float) -> Scores:
     """Mean of (R, T) `values` within each run less their mean just outside of it (AutoLoc; BaS-Net; ECM).
 
-    Outside are, on each side, ``outer`` times as many snippets as the run has, rounded up before it and down after it,
-    as far as the video reaches. Where nothing is outside, nothing is subtracted.
+    Outside means, on each side, ``outer`` times as many snippets as the run has, as far as the video reaches. The
+    number is rounded up before the run and down after it. If nothing is outside, nothing is subtracted.
 
     Args:
-        values: (R, T), the whole sequences: what is below a threshold counts too.
+        values: (R, T), the whole sequences: values below a threshold count too.
         runs: Runs in the rows of `values`.
         outer: Width of each side as a share of the run's length, lambda; at least 0.
     """

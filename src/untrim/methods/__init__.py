@@ -34,14 +34,14 @@ def load_method(name: str) -> type[Method]:
     """The class of a method.
 
     Raises:
-        UntrimError: No such method, and this names the nearest; or it cannot be imported.
+        UntrimError: There is no such method (the error names the most similar one), or it cannot be imported.
     """
     method: type[Method] = METHODS.load(name)
     return method
 
 
 def describe_methods() -> str:
-    """All methods: name, first line of the docstring, presets; or why one of another package cannot be loaded."""
+    """All methods: name, first line of the docstring, presets. A method that cannot be loaded gets the reason."""
     lines = []
     for name in method_names():
         try:

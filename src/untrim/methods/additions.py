@@ -1,8 +1,10 @@
-"""Losses that are one paper's idea, added to another method by its weight in the config.
+"""Losses that are one paper's idea, added to another method by a weight in its config.
 
-A method takes an added loss where its network gives what the loss works on. Refused, before any training: a loss that
-the method has of its own (that has a weight already), one that lacks what it works on, and one between videos where
-batches hold no groups of videos with a class in common.
+A method can take an added loss if its network gives what the loss works on. These are refused before any training:
+
+- a loss that the method already has of its own, with a weight of its own;
+- a loss whose input the network does not have;
+- a loss between videos, if batches hold no groups of videos with a class in common.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from untrim.nn.pooling import masked_mean
 
 Need = Literal["embedded features", "linear class scores", "attention"]
 
-# WSAD clips class scores here, so that no single snippet stands for a class (Sec. 3.4).
+# WSAD clips class scores here, so that no single snippet decides for a class (Sec. 3.4).
 _KAPPA = 4.0
 # WSBM smooths its targets this much, in snippets.
 _SIGMA = 1.0
@@ -35,7 +37,7 @@ class Addition(NamedTuple):
     """A loss that can be added.
 
     Args:
-        owner: Name of the method whose idea it is.
+        owner: Name of the method that it comes from.
         needs: What it works on.
         between_videos: Whether it compares the videos of a group.
         loss: The loss itself, unweighted.
@@ -68,7 +70,7 @@ def _guidance(model: Method, found: Activations, batch: Batch) -> Tensor:
     assert found.attention is not None
     if found.background is not None:
         return guidance_loss(found.attention, found.cas, found.background, batch.labels, found.mask, _SIGMA)
-    # No class says where nothing happens: what is left is that the attention should agree with the video's classes.
+    # Without background scores, the attention can only be guided by the classes of the video.
     never = torch.full_like(found.attention, -torch.inf)
     target, _ = guidance_targets(found.cas, never, batch.labels, found.mask, _SIGMA)
     return masked_mean((found.attention - target).abs(), found.mask).mean()
@@ -91,16 +93,16 @@ def check_additions(model: Method, config: MethodConfig, labels: npt.NDArray[np.
         labels: (V, C) labels of the training videos.
 
     Raises:
-        UntrimError: It cannot; says why.
+        UntrimError: It cannot; the error says why.
     """
     name = type(model).__name__
     for key, addition in ADDITIONS.items():
         if getattr(config, key) == 0:
             continue
         if isinstance(model, load_method(addition.owner)):
-            raise UntrimError(f"'{key}': {name} has this loss of its own", fix="set the weight of its own")
+            raise UntrimError(f"'{key}': {name} has this loss of its own", fix="set that loss's own weight")
         if missing := [need for need in addition.needs if need not in _given(model)]:
-            raise UntrimError(f"'{key}' works on {missing[0]}, which {name} has none of", fix=f"leave {key} at 0")
+            raise UntrimError(f"'{key}' needs {missing[0]}, which {name} does not have", fix=f"leave {key} at 0")
         if addition.between_videos and config.groups == 0:
             raise UntrimError(f"'{key}' compares videos with a class in common, but groups is 0", fix="set groups to 3")
         if addition.between_videos and labels.sum(axis=0).max() < 2:
@@ -108,7 +110,7 @@ def check_additions(model: Method, config: MethodConfig, labels: npt.NDArray[np.
 
 
 def _given(model: Method) -> set[Need]:
-    """What the network gives losses to work on, seen from a single snippet."""
+    """What the network gives that losses can work on, found by running it on one snippet."""
     with torch.no_grad():
         found = model(torch.zeros(1, 1, len(model.input.gain)), torch.ones(1, 1, dtype=torch.bool))
     parts: dict[Need, Tensor | None] = {

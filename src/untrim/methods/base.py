@@ -1,4 +1,4 @@
-"""What every method is: a network with a config, its losses, and its way from activations to detections."""
+"""What every method has: a network with a config, its losses, and its way from activations to detections."""
 
 from __future__ import annotations
 
@@ -36,27 +36,28 @@ class MethodConfig(BaseModel):
     weight_decay: float = Field(default=0.0, ge=0)
     """Adam's L2 penalty."""
     clip_gradient: float | None = Field(default=None, gt=0)
-    """A step's gradient is scaled down to this norm where it is larger; null: never."""
+    """Gradients with a larger norm are scaled down to this norm; null: never."""
     iterations: int = Field(default=5000, ge=0)
     """Training steps; 0 leaves the network untrained, a baseline."""
     batch_size: int = Field(default=20, ge=1)
-    """Videos a step."""
+    """Videos per training step."""
     groups: int = Field(default=0, ge=0)
-    """Groups of videos with a class in common, in each batch."""
+    """Groups of videos with a class in common, per batch."""
     group_videos: int = Field(default=2, ge=2)
-    """Videos a group."""
+    """Videos per group."""
     max_snippets: int | None = Field(default=None, ge=1)
     """Longer videos are cropped to this many snippets in training; null: never."""
     crop: Crop = "random"
-    """How: `random` snippets in order, a `contiguous` stretch, `uniform`ly spread ones, or shorter ones as well
-    `resample`d to that many."""
+    """How videos are cropped: `random` snippets in order, a `contiguous` stretch, or `uniform`ly spread snippets.
+    `resample` spreads them in the same way and brings shorter videos to that many snippets too."""
     warmup: float = Field(default=0.0, ge=0, le=1)
-    """Share of the training over which videos are pooled more and more as the method does, and at first evenly over all
-    of their snippets, and over which losses other than the classification come in; 0: none. Without it a class whose
-    action starts out with low scores or little attention is never looked for where it is."""
+    """Share of the training that is a warm-up; 0: none. At its start a video is pooled evenly over all of its snippets;
+    at its end it is pooled as the method does. Losses other than the classification grow to their weight meanwhile.
+    Without a warm-up, a class whose action starts with low scores or little attention may never be found."""
     input_scaling: InputScaling = "none"
-    """`none`: features as they are; `unit`: each stream divided by its root mean square over the training videos, its
-    columns' means no larger than what varies about them; `standard`: each column less its mean first."""
+    """`none`: features as they are; `standard`: the mean of each column is subtracted, then each stream is divided by
+    its root mean square over the training videos; `unit`: the same, but means are only reduced, so that they are no
+    larger than the variation about them."""
     add_coactivity: float = Field(default=0.0, ge=0)
     """Weight of W-TALC's co-activity similarity loss, added to the method's own; 0: none."""
     add_metric: float = Field(default=0.0, ge=0)
@@ -65,18 +66,18 @@ class MethodConfig(BaseModel):
     """Weight of WSBM's guidance of the attention by the classes, added to the method's own; 0: none."""
 
     def ramp(self, progress: float) -> float:
-        """How far the warm-up has come, from 0 to 1, when `progress` is the share of the training that is done."""
+        """How far the warm-up is, from 0 to 1, when `progress` is the share of the training that is done."""
         return min(progress / self.warmup, 1.0) if self.warmup > 0 else 1.0
 
 
 @dataclass(frozen=True)
 class Activations:
-    """What a network says of a batch of videos.
+    """What a network computes for a batch of videos.
 
     Args:
         mask: (B, T), True where there is a snippet.
         cas: Class activation sequence as raw logits, (B, T, C).
-        video_scores: How much each class is in the video, (B, C) in [0, 1].
+        video_scores: Score of each class for the whole video, (B, C) in [0, 1].
         embedded: Task-specific features (B, T, E), where the method has them.
         attention: Class-agnostic foreground attention in [0, 1], (B, T), where the method has it.
         background: Background logits, (B, T), where the method has them.
@@ -91,7 +92,7 @@ class Activations:
 
 
 class InputScale(nn.Module):
-    """Brings features to the same place and scale, as measured on the training videos; nothing until `fit`."""
+    """Shifts and scales features as measured on the training videos. Before `fit` it changes nothing."""
 
     mean: Tensor
     gain: Tensor
@@ -121,11 +122,11 @@ A = TypeVar("A", bound=Activations, default=Any)
 
 
 class Method(nn.Module, Generic[C, A]):
-    """A weakly-supervised temporal action localization method, of its config and of its activations.
+    """A weakly-supervised temporal action localization method, generic over its config and its activations.
 
-    What training keeps from one step to the next is the network's `state_dict`, buffers among it, and the optimizer's.
-    Both are saved, and a training that was stopped resumes from them as if it had never been: so a method keeps what it
-    carries along, such as a moving average, in buffers, and derives the rest from `progress`.
+    Training saves the `state_dict` of the network, with its buffers, and that of the optimizer. A stopped training
+    resumes from both and ends with the same weights. So a method keeps what it carries from step to step, such as a
+    moving average, in buffers. It derives everything else from `progress`.
 
     Args:
         config: Of the class's own `Config` type.
@@ -147,12 +148,12 @@ class Method(nn.Module, Generic[C, A]):
 
     @classmethod
     def for_features(cls, config: C, features: FeatureInfo, labels: Sequence[str]) -> Self:
-        """The untrained network for features of this kind; a method that treats streams apart overrides it."""
+        """The untrained network for features of this kind. A method that treats streams separately overrides it."""
         return cls(config, features.dim, labels)
 
     @classmethod
     def defaults(cls, data: DataSummary) -> dict[str, object]:
-        """The project's own values for this data, used where neither recipe nor user says otherwise."""
+        """The project's own values for this data. They are used where neither a recipe nor the user sets a value."""
         return {}
 
     @property
@@ -173,9 +174,9 @@ class Method(nn.Module, Generic[C, A]):
         """Detections in the one video of `activations`, in seconds."""
 
     def optimizer(self) -> Optimizer:
-        """What minimises the losses: Adam with the config's step size and weight decay.
+        """The optimizer of the losses: Adam with the config's step size and weight decay.
 
-        Called once, before the first step and again on resuming, when the saved state is laid over it.
+        Called once before the first step. Called again to resume; the saved state is then loaded into it.
         """
         return Adam(self.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay)
 
@@ -183,12 +184,12 @@ class Method(nn.Module, Generic[C, A]):
         """Called after each step of the optimizer, for a schedule, a moving average or a stage; nothing by default.
 
         Args:
-            optimizer: What `optimizer` gave. Its state and the values of its groups (`lr`) are saved.
+            optimizer: What `optimizer` returned. Its state and the values of its groups (`lr`) are saved.
             progress: Share of the training that is done, this step included, in (0, 1].
         """
 
     def detections(self, runs: Runs, scores: npt.NDArray[np.float64], grid: SnippetGrid) -> list[Detection]:
-        """Runs of snippets, each in the row of its class, with their scores as detections in seconds."""
+        """Detections in seconds, from runs of snippets and their scores; the row of a run is its class."""
         return [
             Detection(self.labels[c], grid.segment(int(first), int(stop)), float(score))
             for c, first, stop, score in zip(*runs, scores, strict=True)

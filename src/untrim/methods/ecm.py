@@ -1,7 +1,7 @@
 """ECM: Equivalent Classification Mapping for Weakly Supervised Temporal Action Localization.
 
-T. Zhao, J. Han, L. Yang, D. Zhang. 2020. The classifier of snippets (pre-classification stream) and that of features
-aggregated over the video (post-classification stream) are one and the same.
+T. Zhao, J. Han, L. Yang, D. Zhang. 2020. One classifier serves two streams: it classifies snippets (pre-classification
+stream) and features aggregated over the video (post-classification stream).
 
     symbol      variable        shape
     F           features, f     (B, T, D)
@@ -12,27 +12,36 @@ aggregated over the video (post-classification stream) are one and the same.
     s^e, s^o    pre, post       (B, C), logits
     s-tilde^o   absence         (B, C), logits
 
-Equations: W^a = sigmoid(Conv1x1(CAS)), W^b = 1 - W^a (Sec. 3.2). (1-2) f_c = sum_t w_ct f_t over the snippets i, i + 3,
-i + 6, ... of each fold i of three. s^o_c = mean of Phi_c(f^a_c) over its three positions, s-tilde^o_c that of
-Phi_c(f^b_c); s^e_c = mean of the largest k T of class c in the CAS. (3) L_c2c = 1/C sum_c (s^e_c - s^o_c)^2. (4) L_a2c
-= -1/2k (sum log s^o_c + sum log(1 - s-tilde^o_c)), over the k classes that are present. (5) L = L_cls,e + L_cls,o +
-alpha L_c2c + beta L_a2c, L_cls the softmax cross-entropy against L1-normalised labels. Inference: classes whose score
-is at least tau, or the best one; their CAS brought to [0, 1]; runs above each of many thresholds, scored by outer-inner
-contrast plus gamma times the class score; NMS.
+Equations:
 
-Variants. Table 4: `streams: pre`; `streams: post, weights: attention, beta: 0`; both with `alpha: 0, beta: 0`; with
-`alpha: 0`; with `share_classifier: false`; class-agnostic (Sec. 4.3) with `weights: attention`. Table 5, two networks
-that know nothing of each other: `share_classifier: false, weights: attention, alpha: 0, beta: 0`, and each of
-`detections`. Table 6: the frame accuracy of Table 4's first two rows and of the whole.
+    W^a = sigmoid(Conv1x1(CAS)) (Sec. 3.2)
+    W^b = 1 - W^a
+    (1) f^a_c = sum_t w^a_ct f_t over the snippets i, i + 3, i + 6, ... of each fold i of three
+    (2) f^b_c = sum_t w^b_ct f_t over the same snippets
+    s^o_c = mean of Phi_c(f^a_c) over its three positions
+    s-tilde^o_c = mean of Phi_c(f^b_c) over its three positions
+    s^e_c = mean of the largest k T of class c in the CAS
+    (3) L_c2c = 1/C sum_c (s^e_c - s^o_c)^2
+    (4) L_a2c = -1/2k (sum_c log s^o_c + sum_c log(1 - s-tilde^o_c)), over the k classes that are present
+    (5) L = L_cls,e + L_cls,o + alpha L_c2c + beta L_a2c
 
-Deviations and typos: Eq. 3 takes logits, Eq. 4 probabilities: the softmax over all 2C action and absence logits. The
-authors' code (preset `official`) weighs absence features twice: for each present class c all classes j have f_j = sum_t
-w^b_ct w^a_jt f_t; a present class's logit is that of its own c, an absent one's the mean over c. A sum over T snippets
-is T / 3 times as large as a snippet, while the streams should see the same kind of feature: `aggregation: normalized`
-is the weighted mean. The paper has T snippets of each video throughout; here (`crop: resample`) in training, and
-detections come from the snippets as they are. Table 5's sequences are brought to [0, 1] before they are fused, for the
-streams differ in scale. The paper gives neither thresholds nor how instances are scored nor the NMS: they are the
-authors' code's; k T is rounded down. A sequence that is the same throughout is one instance.
+L_cls is the softmax cross-entropy against L1-normalised labels. Inference takes the classes whose score is at least
+tau, or the best one, and brings their CAS to [0, 1]. Candidates are the runs above each of many thresholds. Their score
+is the outer-inner contrast plus gamma times the class score. NMS keeps the best.
+
+Variants. Table 4: `streams: pre`; `streams: post, weights: attention, beta: 0`; both streams with `alpha: 0, beta: 0`;
+with `alpha: 0`; with `share_classifier: false`; class-agnostic (Sec. 4.3) with `weights: attention`. Table 5, with two
+independent networks: `share_classifier: false, weights: attention, alpha: 0, beta: 0`, and each of `detections`. Table
+6 is the frame accuracy of Table 4's first two rows and of the whole.
+
+Deviations and typos: Eq. 3 takes logits. Eq. 4 takes probabilities: the softmax over all 2C action and absence logits.
+The authors' code (preset `official`) weighs absence features twice: for each present class c, every class j has f_j =
+sum_t w^b_ct w^a_jt f_t. A present class takes the logit of its own c, an absent class the mean over c. A sum over T
+snippets is T / 3 times as large as a snippet, but both streams should see the same kind of feature: `aggregation:
+normalized` is the weighted mean. The paper has T snippets of each video throughout. Here that holds in training (`crop:
+resample`); detections come from the snippets as they are. Table 5's sequences are brought to [0, 1] before they are
+fused, since the streams differ in scale. The paper gives neither the thresholds nor the score of an instance nor the
+NMS: they are from the authors' code. k T is rounded down. A sequence that is constant is one instance.
 """
 
 from __future__ import annotations
@@ -76,12 +85,12 @@ class ECMConfig(MethodConfig):
     iterations: int = Field(default=1875, ge=0)
     """Training steps: 150 epochs of 200 videos; 0 leaves the network untrained, a baseline."""
     batch_size: int = Field(default=16, ge=1)
-    """Videos a step."""
+    """Videos per training step."""
     max_snippets: int | None = Field(default=750, ge=1)
     """T: snippets of a video in training; null: all."""
     crop: Crop = "resample"
-    """How: `resample`: every video has T; else longer ones are cropped to `random` snippets in order, a `contiguous`
-    stretch, or `uniform`ly spread ones."""
+    """How: `resample` brings every video to T snippets; otherwise longer videos are cropped to `random` snippets in
+    order, a `contiguous` stretch, or `uniform`ly spread snippets."""
     hidden: int = Field(default=2048, ge=1)
     """Width of the classifier's two hidden layers."""
     dropout: float = Field(default=0.5, ge=0, lt=1)
@@ -113,18 +122,18 @@ class ECMConfig(MethodConfig):
     highest_threshold: float = Field(default=0.2, gt=0, le=1)
     """End of the thresholds, not one of them."""
     threshold_step: float = Field(default=0.025, gt=0, le=1)
-    """From one threshold to the next."""
+    """Step from one threshold to the next."""
     outer: float = Field(default=0.4, ge=0)
     """Width of the surroundings in the outer-inner contrast, as a share of an instance's length."""
     gamma: float = Field(default=0.15, ge=0)
     """Weight of the class score in an instance's score."""
     nms_threshold: float = Field(default=0.6, gt=0, le=1)
-    """tIoU from which on two detections of a class are one."""
+    """tIoU from which two detections of a class count as one; the better one is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ECMActivations(Activations):
-    """What both streams say.
+    """What both streams compute.
 
     Args:
         features: Scaled features, zero where there is no snippet, (B, T, D).
@@ -209,15 +218,14 @@ class ECM(Method[ECMConfig, ECMActivations]):
     def defaults(cls, data: DataSummary) -> dict[str, object]:
         """The paper's values, with what training needs on this data.
 
-        Features are centred: the convolutions see zeros beyond a video's ends. As many snippets as half of the videos
-        have at least, so that few are made up, and no more than 320, as in LPAT: a step costs in proportion. The
-        classifier is as wide as the features, up to 512: a step costs the square of it. The weights decay, without
-        which the convolutions, once they tell the training videos apart, go on to learn them by heart. The
-        aggregation's consistency weighs a tenth of the paper's: where a video has several labels none of them can come
-        near Eq. 4's s = 1, and with the paper's weight the loss of the first stream hardly fell there. The thresholds
-        reach up to the middle of a sequence's range, where a CAS that is not as peaked as the authors' leaves the
-        background behind; a class counts from a tenth of the score on, as in WSBM, or less where a video has several
-        labels; and of detections that overlap fewer stay.
+        Features are centred: the convolutions see zeros beyond a video's ends. `max_snippets` is the median length of
+        the videos, so that few snippets are repeated, and at most 320, as in LPAT: the cost of a step is proportional
+        to it. The classifier is as wide as the features, up to 512: a step costs the square of that. The weights decay.
+        Otherwise the convolutions learn the training videos by heart once they tell them apart. `beta` is a tenth of
+        the paper's. Where a video has several labels, none of them can come near Eq. 4's s = 1, and with the paper's
+        weight the loss of the first stream hardly fell. The thresholds reach up to the middle of a sequence's range: a
+        CAS that is less peaked than the authors' is clear of the background only there. A class counts from a tenth of
+        the score, as in WSBM, or less where videos have several labels. NMS keeps fewer of the detections that overlap.
         """
         return {
             **data.training_defaults(),
@@ -269,7 +277,7 @@ class ECM(Method[ECMConfig, ECMActivations]):
         return topk_mean(cas, mask, (share * mask.sum(dim=1)).long())
 
     def classify_aggregated(self, log_w: Tensor, f: Tensor, mask: Tensor) -> Tensor:
-        """Each class's score of its own aggregated feature.
+        """Score of each class for its own aggregated feature.
 
         Args:
             log_w: Logarithm of the weights, (B, T, K), K = C or 1.
@@ -295,7 +303,7 @@ class ECM(Method[ECMConfig, ECMActivations]):
         return torch.einsum("bnik,bnid->bkid", w, f)  # Eq. 1-2
 
     def absence(self, found: ECMActivations, labels: Tensor) -> Tensor:
-        """s-tilde^o, each class's score of where it is not, (B, C)."""
+        """s-tilde^o, the score of each class for the features of where it is absent, (B, C)."""
         assert found.transition is not None
         log_w_a, log_w_b = F.logsigmoid(found.transition), F.logsigmoid(-found.transition)
         if self.config.absence == "paper":
@@ -324,7 +332,7 @@ class ECM(Method[ECMConfig, ECMActivations]):
         return terms
 
     def localize(self, activations: ECMActivations, grid: SnippetGrid) -> list[Detection]:
-        """Runs above each of many thresholds, of each class that is likely in the video (Sec. 3.5)."""
+        """Runs above each of many thresholds, for each class that is likely in the video (Sec. 3.5)."""
         parts = [self._candidates(*part) for part in self._sequences(activations)]
         runs = Runs(*(np.concatenate(column) for column in zip(*(runs for runs, _ in parts), strict=True)))
         scores = np.concatenate([scores for _, scores in parts])
@@ -332,7 +340,7 @@ class ECM(Method[ECMConfig, ECMActivations]):
         return self.detections(Runs(*(column[kept] for column in runs)), scores[kept], grid)
 
     def _sequences(self, found: ECMActivations) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
-        """What to localize: sequences in [0, 1], (C, T), with class scores, (C,); two of them for merged streams."""
+        """Sequences to localize in [0, 1], (C, T), with class scores, (C,); two such pairs for merged streams."""
         cas, scores = [found.cas], [found.video_scores]
         if self.source in ("merged", "fused"):
             assert found.post is not None
@@ -359,8 +367,8 @@ class ECM(Method[ECMConfig, ECMActivations]):
 def a2c_loss(action: Tensor, absence: Tensor, labels: Tensor) -> Tensor:
     """Aggregation-to-classification consistency, mean over videos (Eq. 4).
 
-    ``-1/2k (sum_c log p_c + sum_c log(1 - q_c))`` over the k classes present; p and q are the two halves of the softmax
-    over all action and absence logits.
+    ``-1/2k (sum_c log p_c + sum_c log(1 - q_c))`` over the k classes that are present. p and q are the two halves of
+    the softmax over all action and absence logits.
 
     Args:
         action: s^o, (B, C).
@@ -378,6 +386,6 @@ def a2c_loss(action: Tensor, absence: Tensor, labels: Tensor) -> Tensor:
 
 
 def unit_range(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(C, T) `values`, each row brought from 0 to 1; 1 throughout where all are the same."""
+    """(C, T) `values`, each row scaled to reach from 0 to 1; a constant row becomes 1."""
     low, high = values.min(axis=1, keepdims=True), values.max(axis=1, keepdims=True)
     return np.where(high > low, values - low, 1.0) / np.where(high > low, high - low, 1.0)

@@ -1,7 +1,7 @@
 """LPAT: Learning to Predict Adaptive Threshold for Weakly-supervised Temporal Action Localization.
 
-X. Lin, Z. Shou, S.-F. Chang. 2019. A background score of each snippet is the threshold that an action's score must
-pass, in training as at test time.
+X. Lin, Z. Shou, S.-F. Chang. 2019. Each snippet has a background score. It is the threshold that an action's score must
+pass, in training and at test time.
 
     symbol      variable        shape
     x           features        (B, T, D)
@@ -14,18 +14,27 @@ pass, in training as at test time.
     p           log_p           (B, C + 1), its logarithm; the background last
     s-tilde     s_tilde         (B, T)
 
-Equations: (1) g = sigmoid(s - b). (2) s-hat = sum_t g s / sum_t g. (3) b-hat = mean_t b. (4) p = softmax over s-hat and
-b-hat. (5) L_clas = -mean_b (sum_c y_c log p_c + w_b log p_{C+1}), y L1-normalised. (6) s-tilde = max of s over the
-classes that are present. (7) L_conf = mean_b sum_t [s-tilde b + 0.5]_+ / (|s-tilde| |b| + eps). (8) L = lambda L_clas +
-(1 - lambda) L_conf. Inference: classes whose p is at least the mean over the C classes; snippets with s > b.
+Equations:
 
-Deviations and typos: Eq. 4's numerator has index c, not j. Eq. 5 lacks its minus sign, and its background term stands
-outside the sum over classes: inside, its weight would be C / C = 1, not the small one that is meant. The norms of
-Eq. 7 are over time; of single snippets, the loss would be 1e3 to 1e5 at the start. They get an eps, which is not in the
-paper. L_cont of Eq. 7 is L_conf of Eq. 8. lambda is 0.2 for the headline on THUMOS14, 0.4 on ActivityNet, with TemConv,
-0.5 "when not specified"; the default is 0.2. An instance's score is not given: its largest s plus 0.7 s-hat, W-TALC's
-rule. How many iterations is not given. Classes at the mean of p are taken too, so that a single class can be found.
-+CASL (Table 6) is `add_coactivity`; its weight is not given.
+    (1) g = sigmoid(s - b)
+    (2) s-hat = sum_t g s / sum_t g
+    (3) b-hat = mean_t b
+    (4) p = softmax over s-hat and b-hat
+    (5) L_clas = -mean_b (sum_c y_c log p_c + w_b log p_{C+1}), y L1-normalised
+    (6) s-tilde = max of s over the classes that are present
+    (7) L_conf = mean_b sum_t [s-tilde b + 0.5]_+ / (|s-tilde| |b| + eps)
+    (8) L = lambda L_clas + (1 - lambda) L_conf
+
+Inference takes the classes whose p is at least the mean over the C classes, and the snippets with s > b.
+
+Deviations and typos: Eq. 4's numerator has index c, not j. Eq. 5 lacks its minus sign. The paper has the background
+term of Eq. 5 inside the sum over classes, where its weight would be C / C = 1, not the small one that is meant; here it
+is outside. The norms of Eq. 7 are over time; with norms of single snippets, the loss would be 1e3 to 1e5 at the start.
+The eps is not in the paper. L_cont of Eq. 7 is L_conf of Eq. 8. lambda is 0.2 for the headline on THUMOS14, 0.4 on
+ActivityNet (with TemConv), and 0.5 "when not specified"; the default is 0.2. The paper does not give an instance's
+score; here it is W-TALC's, the largest s plus 0.7 s-hat. The paper does not give the number of iterations. Classes
+exactly at the mean of p are taken too, so that a single class can be found. +CASL (Table 6) is `add_coactivity`; the
+paper does not give its weight.
 """
 
 from __future__ import annotations
@@ -52,11 +61,11 @@ class LPATConfig(MethodConfig):
     """Values of LPAT; defaults are the paper's (Sec. 4.2)."""
 
     batch_size: int = Field(default=10, ge=1)
-    """Videos a step."""
+    """Videos per training step."""
     max_snippets: int | None = Field(default=320, ge=1)
     """Longer videos are cropped to this many snippets in training; null: never."""
     crop: Crop = "contiguous"
-    """How: `random` snippets in order, a `contiguous` stretch, or `uniform`ly spread ones."""
+    """How videos are cropped: `random` snippets in order, a `contiguous` stretch, or `uniform`ly spread snippets."""
     hidden: int = Field(default=2048, ge=1)
     """Width of the embedded features."""
     temconv: bool = False
@@ -72,7 +81,7 @@ class LPATConfig(MethodConfig):
     eps: float = Field(default=1e-6, gt=0)
     """Added to the product of norms in Eq. 7."""
     class_threshold: float | None = Field(default=None, ge=0, le=1)
-    """Classes with at least this p are localized; if there is none, the best one; null: the mean of p."""
+    """Classes with at least this p are localized; if there is none, the best one is. null: the mean of p."""
     threshold: Literal["predicted", "midrange"] = "predicted"
     """Snippets of an instance (Table 3): `predicted`: s > b; `midrange`: s above the middle of its range."""
     min_snippets: int = Field(default=1, ge=1)
@@ -101,14 +110,14 @@ class LPAT(Method[LPATConfig, Activations]):
 
     @classmethod
     def defaults(cls, data: DataSummary) -> dict[str, object]:
-        """The paper's values for data that it does not speak of, with what training needs on this data.
+        """The paper's values for other data than its own, with what training needs on this data.
 
-        The weights decay, without which the classification, once learnt, goes on to narrow the instances to a few
-        telling snippets. Features are centred, for action and background scores are to have opposite signs: what
-        non-negative features have in common would push both the same way. The embedding is as wide as the features, as
-        in the paper, but no wider than its 2,048. lambda rises with the number of labels, from the paper's 0.5 for one:
+        The weights decay. Otherwise the classification, once learnt, narrows the instances to a few telling snippets.
+        Features are centred: action and background scores should have opposite signs, and what non-negative features
+        have in common would push both the same way. The embedding is as wide as the features, as in the paper, but no
+        wider than its 2,048. lambda is the paper's 0.5 for one label per video and rises with the number of labels:
         Eq. 5 shares one unit of loss among them, Eq. 7 does not. With several labels the mean of p is above some of
-        them: a class is looked for from WSBM's threshold on.
+        them. So the threshold for classes is WSBM's.
         """
         return {
             **data.training_defaults(),
@@ -175,7 +184,7 @@ class LPAT(Method[LPATConfig, Activations]):
         return (same_sign / (norms + self.config.eps)).mean()  # Eq. 7
 
     def localize(self, activations: Activations, grid: SnippetGrid) -> list[Detection]:
-        """Runs of snippets whose score passes the threshold, of each class that is likely in the video (Sec. 3.3)."""
+        """Runs of snippets whose score passes the threshold, for each class that is likely in the video (Sec. 3.3)."""
         assert activations.background is not None
         pooled = self.pooled(activations.cas, activations.background, activations.mask)[0].double().cpu().numpy()
         s, b, p = (

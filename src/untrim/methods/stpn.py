@@ -1,19 +1,27 @@
 """STPN: Weakly Supervised Action Localization by Sparse Temporal Pooling Network.
 
-P. Nguyen, T. Liu, G. Prasad, B. Han. CVPR 2018. Features pooled with sparse attention are classified; where they are is
-read off the attention-weighted class activations. Symbols and parts are those of `untrim.methods.wsbm`, which builds on
-it: this is that network without the background, guidance and clustering losses, with the sparsity loss in their place.
-What both share is in `untrim.methods.streams`.
+P. Nguyen, T. Liu, G. Prasad, B. Han. CVPR 2018. Features are pooled with a sparse attention, and the pooled features
+are classified. Class activations weighted by the attention say where an action is. `untrim.methods.wsbm` builds on STPN
+and has the table of symbols. STPN is that network with the sparsity loss, and without the background, guidance and
+clustering losses. What both share is in `untrim.methods.streams`.
 
-Equations: x_fg = 1/T sum_t lambda_t x_t. p_fg = sigmoid(w_c x_fg + b_c). L = L_class + beta L_sparse, L_class the
-binary cross-entropy, mean over classes, L_sparse the L1 norm of lambda. Weighted T-CAM, in each stream: psi_t =
-lambda_t sigmoid(w_c x_t). Proposals: runs of psi > 0.05, of both streams. An instance's score is Eq. 12 of WSBM.
+Equations:
+
+    x_fg = 1/T sum_t lambda_t x_t
+    p_fg = sigmoid(w_c x_fg + b_c)
+    L = L_class + beta L_sparse
+    L_class = binary cross-entropy of p_fg, mean over classes
+    L_sparse = L1 norm of lambda
+    psi_t = lambda_t sigmoid(w_c x_t), the weighted T-CAM of each stream
+
+Proposals are the runs of psi > 0.05, of both streams. An instance's score is Eq. 12 of WSBM.
 
 Deviations and typos: what the paper leaves open is taken from the reproduction whose detections score as the paper
-says: beta is 1e-4 with 400 snippets, 0.04 for the mean of lambda that is minimised here, so that it does not depend
-on a video's length; batches of 6; 23,100 iterations, a checkpoint chosen by hand (localization gets worse when
-training goes on). All snippets of a video are taken, not 400, and psi is not interpolated between them. That
-reproduction weighs the class scores of both streams by the attention of the proposal's own.
+says. Its beta is 1e-4 with 400 snippets. Here the mean of lambda is minimised, so that the loss does not depend on a
+video's length; beta is thus 0.04. Batches have 6 videos. Training takes 23,100 iterations; that reproduction chose the
+checkpoint by hand, since longer training makes localization worse. All snippets of a video are taken, not 400, and psi
+is not interpolated between them. That reproduction weighs the class scores of both streams by the attention of the
+proposal's own stream.
 """
 
 from __future__ import annotations
@@ -37,7 +45,7 @@ class STPNConfig(StreamsConfig):
     """Values of STPN; defaults are the paper's."""
 
     batch_size: int = Field(default=6, ge=1)
-    """Videos a step."""
+    """Videos per training step."""
     iterations: int = Field(default=23100, ge=0)
     """Training steps; 0 leaves the network untrained, a baseline."""
     sparsity_weight: float = Field(default=0.04, ge=0)
@@ -56,9 +64,10 @@ class STPN(StreamsMethod[STPNConfig]):
 
     @classmethod
     def defaults(cls, data: DataSummary) -> dict[str, object]:
-        """How long and how fast to train by the rules for every method; features centred; the paper's sparsity a label.
+        """Length and speed of training by the rules for every method, centred features, sparsity weight per label.
 
-        Each of a video's labels draws attention with a cross-entropy of its own, and sparsity weighs against them all.
+        Each label of a video draws attention with a cross-entropy of its own. One sparsity loss stands against all of
+        them, so its weight is the paper's times the mean number of labels per video.
         """
         sparsity_weight = round(STPNConfig().sparsity_weight * data.labels_per_video, 4)
         return {**data.training_defaults(), "input_scaling": "standard", "sparsity_weight": sparsity_weight}

@@ -37,9 +37,9 @@ class StreamsConfig(MethodConfig):
     """Values of both methods."""
 
     stream: str | None = None
-    """The only stream to look at, by its name in features.json; null: all of them."""
+    """Name in features.json of the only stream to use; null: all streams."""
     hidden: int = Field(default=256, ge=1)
-    """Width of the attention module's layer between."""
+    """Width of the hidden layer of the attention module."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Share of each snippet's features dropped in training."""
     pooling: Literal["mean", "normalized"] = "mean"
@@ -53,16 +53,16 @@ class StreamsConfig(MethodConfig):
     highest_threshold: float = Field(default=0.5, ge=0, lt=1)
     """Last threshold."""
     threshold_step: float = Field(default=0.025, gt=0, le=1)
-    """From one threshold to the next."""
+    """Step from one threshold to the next."""
     theta: float = Field(default=0.5, ge=0, le=1)
-    """Weight of the first of two streams in Eq. 12; one stream or more than two weigh the same."""
+    """Weight of the first of two streams in Eq. 12; any other number of streams have equal weights."""
     nms_threshold: float = Field(default=0.5, gt=0, le=1)
-    """tIoU from which on two detections of a class are one."""
+    """tIoU from which two detections of a class count as one; the better one is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StreamActivations(Activations):
-    """What the networks of all streams say.
+    """What the networks of all streams compute.
 
     Args:
         attention_logits: Logits of lambda, (S, B, T).
@@ -76,7 +76,7 @@ class StreamActivations(Activations):
 
 
 class Stream(nn.Module):
-    """The network of one stream: attention, classes, clusters. A bias is added to pooled class scores alone."""
+    """The network of one stream: attention, classes, clusters. A bias is added to pooled class scores only."""
 
     def __init__(self, dim: int, classes: int, hidden: int, *, bias: bool) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ class StreamsMethod(Method[S, StreamActivations]):
         return self.assemble(mask, attention_logits, scores, clusters)
 
     def assemble(self, mask: Tensor, attention_logits: Tensor, scores: Tensor, clusters: Tensor) -> StreamActivations:
-        """All activations, from what the networks say of each snippet."""
+        """All activations, from what the networks compute for each snippet."""
         foreground, _ = self.classify_pooled(attention_logits, mask, scores)
         fused = torch.einsum("s,sbtc->btc", self.stream_weights(scores), scores)
         return StreamActivations(
@@ -181,7 +181,7 @@ class StreamsMethod(Method[S, StreamActivations]):
         return like.new_tensor([theta, 1 - theta] if count == 2 else [1 / count] * count)
 
     def localize(self, activations: StreamActivations, grid: SnippetGrid) -> list[Detection]:
-        """Runs of snippets above many thresholds, each class that is likely in the video on its own (Sec. 3.2)."""
+        """Runs of snippets above many thresholds, for each class that is likely in the video (Sec. 3.2)."""
         config = self.config
         p_fg = activations.video_scores[0].double().cpu().numpy()
         classes = np.flatnonzero(likely_classes(p_fg, config.class_threshold))
@@ -196,7 +196,7 @@ class StreamsMethod(Method[S, StreamActivations]):
 
     @abstractmethod
     def sequences(self, activations: StreamActivations, classes: npt.NDArray[np.intp]) -> tuple[Float64, Float64]:
-        """What is compared with the thresholds, (R N, T), and what is scored in a run, (N, T), of N `classes`."""
+        """Sequences to compare with the thresholds, (R N, T), and sequences to score, (N, T), of N `classes`."""
 
     def instance_scores(self, scored: Float64, runs: Runs) -> Float64:
         """The score of each run, (K,), from the (N, T) sequences that are scored."""

@@ -1,17 +1,21 @@
 """The supervised upper bound: a classifier of single snippets, trained on segments.
 
-Not a weakly-supervised method: it is told when each action happens, so that a table of methods that are not told has a
-ceiling. Everything else is as theirs: the same features, the same grid, runs of snippets above a threshold.
+This is not a weakly-supervised method: it learns from the times of each action. It gives a table of weakly-supervised
+methods an upper bound. Everything else is as in those methods: features, grid, runs of snippets above a threshold.
 
     symbol      variable            shape
     x           features            (B, T, D)
     s           cas                 (B, T, C)
     y           snippet_labels      (B, T, C)
 
-Equations: (1) s = the convolution of x over `context` snippets, or of a hidden layer relu(V x + v). (2) L = mean of
-log(1 + exp(-s)) over snippets and classes where y = 1, plus mean of log(1 + exp(s)) where y = 0, halved: the balance of
-WSAD's Eq. 5-6, snippet by snippet, since most snippets show nothing. Localization: snippets with s > 0; score max s +
-0.7 times the mean of the eighth of the class's scores that is largest, W-TALC's rule.
+Equations:
+
+    (1) s = convolution of x over `context` snippets, or of a hidden layer relu(V x + v)
+    (2) L = 1/2 (mean of log(1 + exp(-s)) where y = 1 + mean of log(1 + exp(s)) where y = 0)
+
+The means of Eq. 2 are over snippets and classes. Most snippets show nothing, so both halves weigh the same, as in
+WSAD's Eq. 5-6. Localization takes the snippets with s > 0. An instance's score is W-TALC's: max s + 0.7 times the mean
+of the largest eighth of the class's scores.
 """
 
 from __future__ import annotations
@@ -37,17 +41,17 @@ class SupervisedConfig(MethodConfig):
     """Values of the supervised upper bound."""
 
     batch_size: int = Field(default=10, ge=1)
-    """Videos a step."""
+    """Videos per training step."""
     max_snippets: int | None = Field(default=320, ge=1)
     """Longer videos are cropped to this many snippets in training; null: never."""
     crop: Crop = "contiguous"
-    """How: `random` snippets in order, a `contiguous` stretch, or `uniform`ly spread ones."""
+    """How videos are cropped: `random` snippets in order, a `contiguous` stretch, or `uniform`ly spread snippets."""
     hidden: int | None = Field(default=None, ge=1)
     """Width of a hidden layer; null: none, a linear classifier."""
     context: int = Field(default=3, ge=1)
-    """Snippets that a snippet's scores are made of, itself in the middle; odd."""
+    """Number of snippets that a snippet's scores depend on, with itself in the middle; odd."""
     dropout: float = Field(default=0.5, ge=0, lt=1)
-    """Share of what the classifier sees that is dropped in training."""
+    """Share of the classifier's input dropped in training."""
     min_snippets: int = Field(default=1, ge=1)
     """Shortest instance in snippets."""
     gamma: float = Field(default=0.7, ge=0)
@@ -77,7 +81,7 @@ class Supervised(Method[SupervisedConfig, Activations]):
 
     @classmethod
     def defaults(cls, data: DataSummary) -> dict[str, object]:
-        """A step size and a length of training that fit the data, on centred features; neighbours stay together."""
+        """Step size and length of training that fit the data; centred features; contiguous crops."""
         return {**data.training_defaults(), "crop": "contiguous", "input_scaling": "standard"}
 
     def forward(self, features: Tensor, mask: Tensor) -> Activations:

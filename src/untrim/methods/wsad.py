@@ -1,7 +1,7 @@
 """WSAD: Weakly Supervised Temporal Action Localization Using Deep Metric Learning.
 
-A. Islam, R. J. Radke. WACV 2020. Block-wise multiple-instance classification plus a metric loss between videos
-that share a class.
+A. Islam, R. J. Radke. WACV 2020. Multiple-instance classification in blocks of snippets, plus a metric loss between
+videos that have a class in common.
 
     symbol      variable        shape
     x           features        (B, T, D)
@@ -13,16 +13,23 @@ that share a class.
     z, z-not    z, z_not        (B, C', H), C' = classes that a whole group has in common
     d+, d-      d_pos, d_neg    (G, C')
 
-Equations: (1) s = phi_kappa(W_f u + b). (3) P(c|V) = 1 - prod_i (1 - P(c|B_i)). (4) P(c|B_i) = sigmoid(mean of the k
-largest s in the block). (5-6) BBCE: mean log-loss over present plus mean over absent classes. (10) D_c(u, v) =
-||W_f^c (u - v)||. (12) L = L_BBCE + lambda L_metric, L_metric the triplet [d+ - d- + alpha]_+ or the contrastive
-d+ + [alpha - d-]_+ of each group and common class, averaged over those.
+Equations:
 
-Deviations and typos: Eq. 1 writes W x, but W acts on the embedded u (Fig. 1; Eq. 10 needs it). Eq. 5-6 lack the
-minus sign. The pairs' normaliser n_k (n_k - 1) is N (N - 1), N videos in the group. The authors' code (preset
-`official`) halves both the BBCE and the total, crops a contiguous stretch, lets the last block take the remainder, and
-thresholds each class at the middle of its range. `classification="softmax"` is W-TALC's loss on the log-odds of
-P(c|V), which for a single block are the mean of the k largest scores. The cosine distance of Fig. 3 is 1 - cos.
+    (1) s = phi_kappa(W_f u + b)
+    (3) P(c|V) = 1 - prod_i (1 - P(c|B_i))
+    (4) P(c|B_i) = sigmoid(mean of the k largest s in the block)
+    (5-6) L_BBCE = mean of -log P(c|V) over present classes + mean of -log(1 - P(c|V)) over absent classes
+    (10) D_c(u, v) = ||W_f^c (u - v)||
+    (12) L = L_BBCE + lambda L_metric
+
+L_metric is the triplet loss [d+ - d- + alpha]_+ or the contrastive loss d+ + [alpha - d-]_+. It is averaged over the
+groups and the classes that all videos of a group have.
+
+Deviations and typos: Eq. 1 writes W x, but W acts on the embedded u (Fig. 1; Eq. 10 needs it). Eq. 5-6 lack the minus
+sign. The pairs' normaliser n_k (n_k - 1) is N (N - 1), N videos in the group. The authors' code (preset `official`)
+halves both the BBCE and the total. It crops a contiguous stretch, the last block takes the remainder, and the threshold
+of each class is the middle of its range. `classification="softmax"` is W-TALC's loss on the log-odds of P(c|V); for a
+single block these are the mean of the k largest scores. The cosine distance of Fig. 3 is 1 - cos.
 """
 
 from __future__ import annotations
@@ -54,13 +61,13 @@ class WSADConfig(MethodConfig):
     """Values of WSAD; defaults are the paper's (Sec. 4.2)."""
 
     groups: int = Field(default=4, ge=0)
-    """Groups of videos with a class in common, in each batch."""
+    """Groups of videos with a class in common, per batch."""
     group_videos: int = Field(default=5, ge=2)
-    """Videos a group."""
+    """Videos per group."""
     max_snippets: int | None = Field(default=300, ge=1)
     """Longer videos are cropped to this many snippets in training; null: never."""
     crop: Crop = "random"
-    """How: `random` snippets in order, a `contiguous` stretch, or `uniform`ly spread ones."""
+    """How videos are cropped: `random` snippets in order, a `contiguous` stretch, or `uniform`ly spread snippets."""
     hidden: int | None = Field(default=None, ge=1)
     """Width of the embedded features; null: that of the input."""
     dropout: float = Field(default=0.7, ge=0, lt=1)
@@ -68,13 +75,13 @@ class WSADConfig(MethodConfig):
     kappa: float | None = Field(default=4.0, gt=0)
     """Clipping of the class scores, Eq. 1; null: none (Table 5)."""
     block_size: int | None = Field(default=60, ge=1)
-    """Snippets a block, l_w; null: one block a video (Table 4)."""
+    """Snippets per block, l_w; null: one block per video (Table 4)."""
     remainder_in_last: bool = False
-    """Whether the last block takes the snippets left over; else no block has them."""
+    """Whether the last block takes the snippets that are left over; otherwise they are in no block."""
     k: int = Field(default=10, ge=1)
     """Largest scores averaged in each block, Eq. 4."""
     classification: Classification = "bbce"
-    """Classification loss (Fig. 2): balanced or plain binary cross-entropy, or W-TALC's softmax."""
+    """Classification loss (Fig. 2): balanced (`bbce`) or plain (`bce`) binary cross-entropy, or W-TALC's `softmax`."""
     classification_weight: float = Field(default=1.0, ge=0)
     """Weight of the classification loss."""
     metric: MetricLoss = "triplet"
@@ -135,8 +142,8 @@ class WSAD(Method[WSADConfig, Activations]):
     def defaults(cls, data: DataSummary) -> dict[str, object]:
         """The official localization, with a step size and a length of training that fit the data.
 
-        The metric loss weighs a fiftieth: once the classification loss is small, a larger weight leads the training,
-        and classes of a few videos are told apart by shrinking what they have in common to a few snippets.
+        The metric loss has a fiftieth of the paper's weight. With a larger weight it dominates the training once the
+        classification loss is small. It then shrinks what the few videos of a class have in common to a few snippets.
         """
         return {
             **data.training_defaults(),
@@ -176,7 +183,7 @@ class WSAD(Method[WSADConfig, Activations]):
     def block_logits(self, s: Tensor, mask: Tensor, spread: float = 0.0) -> tuple[Tensor, Tensor]:
         """Mean of the k largest scores of each block, (B, N, C), and which blocks a video has, (B, N).
 
-        With `spread`, k lies that far, from 0 to 1, between its value and all snippets of the block.
+        `spread` moves k from its value (0) to all snippets of the block (1).
         """
         size = self.config.block_size or s.shape[1]
         scores, real = split_blocks(s, mask, size, self.config.remainder_in_last)  # (B, N, L, C)
@@ -192,7 +199,7 @@ class WSAD(Method[WSADConfig, Activations]):
         return log_noisy_or(logits, exists.unsqueeze(-1).expand_as(logits), dim=1)  # Eq. 3
 
     def classification_loss(self, activations: Activations, labels: Tensor, spread: float = 0.0) -> Tensor:
-        """Eq. 5-6 with its minus sign, or one of the two losses of Fig. 2 in its place; mean over videos."""
+        """Eq. 5-6 with their minus sign, or one of the other two losses of Fig. 2; mean over videos."""
         log_present, log_absent = self.video_log_probabilities(activations.cas, activations.mask, spread)
         if self.config.classification == "softmax":
             return normalized_cross_entropy(log_present - log_absent, labels)
@@ -203,7 +210,7 @@ class WSAD(Method[WSADConfig, Activations]):
         return (present.sum(dim=1) / counts[0] + absent.sum(dim=1) / counts[1]).mean()  # Eq. 5-6
 
     def metric_loss(self, activations: Activations, labels: Tensor, groups: Tensor) -> Tensor:
-        """The triplet or contrastive loss, mean over groups and the classes that all of a group have (Sec. 3.4)."""
+        """Triplet or contrastive loss, mean over groups and the classes that all videos of a group have (Sec. 3.4)."""
         assert activations.embedded is not None
         assert self.config.metric != "none"
         return metric_loss(
@@ -228,7 +235,7 @@ class WSAD(Method[WSADConfig, Activations]):
         return (a.unsqueeze(1) - b.unsqueeze(0)).square().sum(dim=-1)
 
     def localize(self, activations: Activations, grid: SnippetGrid) -> list[Detection]:
-        """Runs of snippets above the threshold, each class on its own (Sec. 3.5)."""
+        """Runs of snippets above the threshold, for each class (Sec. 3.5)."""
         config = self.config
         s = activations.cas[0].double().cpu().numpy().T  # (C, T)
         above = s > 0 if config.threshold == "probability" else above_midrange(s)

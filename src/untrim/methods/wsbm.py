@@ -11,22 +11,34 @@ classifier, which knows the background as a class, must recognise both, and in t
     u_fg x, u_bg x      clusters                    (S, B, T, 2)
     y                   labels                      (B, C)
 
-Equations: (1) x_fg = 1/T sum_t lambda_t x_t. (2) p_fg = softmax_c(w_c x_fg). (3) L_fg = -log p_fg[y]. (4) x_bg = 1/T
-sum_t (1 - lambda_t) x_t. (5) p_bg = softmax_c(w_c x_bg); L_bg = -log p_bg[0]. (6) target_fg = G(sigma) * softmax(w
-x_t)[y]. (7) target_bg = G(sigma) * (1 - softmax(w x_t)[0]); L_guide = 1/T sum_t |lambda_t - target_fg| + |lambda_t -
-target_bg|. (8-9) z_fg = softmax(u x_fg)[fg], z_bg = softmax(u x_bg)[bg]. (10) L_cluster = -log z_fg - log z_bg.
-(11) L = L_fg + alpha L_bg + beta L_guide + gamma L_cluster. (12) An instance's score is the mean of theta lambda_t w_c
-x_t in one stream plus (1 - theta) lambda_t w_c x_t in the other. Each stream has a network and losses of its own; their
-sum is minimised, which trains each as if it were alone. Footnote 1: of several classes, the largest target_fg counts.
+Equations:
 
-Table 1's rows: L_fg alone; with the sparsity loss of STPN (`sparsity_weight`); and the six with `background_weight`,
+    (1) x_fg = 1/T sum_t lambda_t x_t
+    (2) p_fg = softmax_c(w_c x_fg)
+    (3) L_fg = -log p_fg[y]
+    (4) x_bg = 1/T sum_t (1 - lambda_t) x_t
+    (5) p_bg = softmax_c(w_c x_bg)
+        L_bg = -log p_bg[0]
+    (6) target_fg = G(sigma) * softmax(w x_t)[y]; of several classes, the largest counts (footnote 1)
+    (7) target_bg = G(sigma) * (1 - softmax(w x_t)[0])
+        L_guide = 1/T sum_t |lambda_t - target_fg| + |lambda_t - target_bg|
+    (8) z_fg = softmax(u x_fg)[fg]
+    (9) z_bg = softmax(u x_bg)[bg]
+    (10) L_cluster = -log z_fg - log z_bg
+    (11) L = L_fg + alpha L_bg + beta L_guide + gamma L_cluster
+    (12) score of an instance = mean of theta lambda_t w_c x_t in one stream + (1 - theta) lambda_t w_c x_t in the other
+
+Each stream has a network and losses of its own. Their sum is minimised, which trains each stream as if it were alone.
+
+Table 1's rows: L_fg alone; L_fg with the sparsity loss of STPN (`sparsity_weight`); six rows with `background_weight`,
 `guide_weight` and `cluster_weight` 0.1 or 0.
 
-Deviations and typos: the score of an instance is (1) in the text, after (11). With several labels L_fg is the
-cross-entropy against L1-normalised ones. Targets are constants for the gradient. sigma is not given; the Gaussian's
-weights are normalised over the snippets that there are. Eq. 1 and 4 divide by T, so that what they give shrinks with
-the share of the video that is foreground (background), and more attention is always more evidence; `pooling:
-normalized` divides by the sum of the weights. p_fg of both streams is averaged. How many iterations is not given.
+Deviations and typos: the score of an instance has the number (1) in the text, after (11). With several labels L_fg is
+the cross-entropy against L1-normalised labels. Targets are constants for the gradient. The paper does not give sigma.
+The weights of the Gaussian are normalised over the snippets inside the video. Eq. 1 and 4 divide by T: their values
+shrink with the share of the video that is foreground (background), so that more attention is always more evidence.
+`pooling: normalized` divides by the sum of the weights instead. p_fg of both streams is averaged. The paper does not
+give the number of iterations.
 """
 
 from __future__ import annotations
@@ -55,7 +67,7 @@ class WSBMConfig(StreamsConfig):
     """Values of WSBM; defaults are the paper's (Sec. 4.2)."""
 
     batch_size: int = Field(default=1, ge=1)
-    """Videos a step."""
+    """Videos per training step."""
     bias: bool = False
     """Whether class scores have a bias; Eq. 2 has none."""
     classification: Literal["softmax", "sigmoid"] = "softmax"
@@ -69,11 +81,13 @@ class WSBMConfig(StreamsConfig):
     sigma: float = Field(default=1.0, ge=0, le=1000)
     """Standard deviation of the Gaussian that smooths the attention's targets, in snippets; 0: none."""
     proposals: Literal["attention", "tcam", "combined"] = "attention"
-    """What is above a threshold in a proposal: `attention`: lambda, averaged over streams; `tcam`: STPN's lambda
-    sigmoid(w_c x) of each stream; `combined`: the mean of lambda and softmax(w x)[c], averaged over streams."""
+    """The sequence whose runs above a threshold are proposals: `attention`: lambda, averaged over streams; `tcam`:
+    STPN's lambda sigmoid(w_c x) of each stream; `combined`: the mean of lambda and softmax(w x)[c], averaged over
+    streams."""
     score: Literal["mean", "contrast"] = "mean"
     """An instance's score: `mean`: Eq. 12; `contrast`: mean of lambda and softmax(w x)[c], averaged over streams,
-    inside less outside, so that neither a part of an instance nor an instance and more scores best."""
+    inside the instance less outside of it. With `contrast`, the whole instance scores better than a part or a longer
+    stretch."""
     outer: float = Field(default=0.25, gt=0)
     """For `score: contrast`: width of each side of the surroundings, as a share of an instance's length."""
 
@@ -85,12 +99,13 @@ class WSBM(StreamsMethod[WSBMConfig]):
 
     @classmethod
     def defaults(cls, data: DataSummary) -> dict[str, object]:
-        """Normalised pooling, regularised; proposals and scores from both what is attended to and what is recognised.
+        """Normalised pooling, regularised; proposals and scores from attention and class scores together.
 
-        Pooled features are learned by heart within an epoch or two, after which attention shrinks to what tells the
-        training videos apart. Dropout of each snippet's features makes an average over many snippets worth more than
-        the best few, and weights that decay keep the classifier from becoming sure of single snippets. Both slow it
-        down: it takes twice the fewest steps of the others. The paper's class threshold is for one label a video.
+        The network learns pooled features by heart within one or two epochs. The attention then shrinks to what tells
+        the training videos apart. Two things prevent that. Dropout of each snippet's features makes an average over
+        many snippets worth more than the best few. Weight decay keeps the classifier from becoming sure of single
+        snippets. Both slow the training down, so its least number of steps is twice that of the other methods. The
+        paper's class threshold is for one label per video.
         """
         return {
             **data.training_defaults(least_iterations=2000),
@@ -142,7 +157,7 @@ class WSBM(StreamsMethod[WSBMConfig]):
         return normalized_cross_entropy(logits.flatten(0, 1), targets.flatten(0, 1))
 
     def sequences(self, activations: StreamActivations, classes: npt.NDArray[np.intp]) -> tuple[Float64, Float64]:
-        """What is compared with the thresholds, (R N, T), and what is averaged in a run, (N, T), of N `classes`."""
+        """Sequences to compare with the thresholds, (R N, T), and sequences to score, (N, T), of N `classes`."""
         attention, w = self.class_activations(activations, classes)
         chosen = torch.from_numpy(classes).to(w.device)
         p = self.class_probabilities(activations.scores[:, 0].double())[..., chosen].transpose(1, 2)  # (S, N, T)

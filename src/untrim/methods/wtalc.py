@@ -10,17 +10,25 @@ loss that makes two videos of the same class look alike where the class is, and 
     s           pooled          (B, C)
     H, L        high, low       (B, C', H), C' = classes that two videos of a group share
 
-Equations: (1) s = mean of the k = max(1, T / 8) largest A of each class. (2) p = softmax of s over classes.
-(3) L_MIL = -mean_b sum_c y_bc log p_bc, y L1-normalised. (4) H = sum_t softmax_t(A) u, L = sum_t (1 - softmax_t(A))
-/ (T - 1) u. (5) L_CAS = 1/2 [d(H_i, H_j) - d(H_i, L_j) + 0.5]_+ + 1/2 [d(H_i, H_j) - d(L_i, H_j) + 0.5]_+, d the cosine
-distance. (6) L = lambda L_MIL + (1 - lambda) L_CAS. Localization: classes with s > 0; snippets above the middle of the
-class's range in the video; score max A + 0.7 s.
+Equations:
 
-Deviations and typos: T / 8 is rounded down, in the authors' code (preset `official`) up, in training. (5) is averaged
-over all pairs of videos and classes that they share, as that code does; the paper averages over classes, then over
-pairs. Pairs come from the batch's groups, and a video is never paired with itself (in that code it may be). How many
-iterations is not given; the authors' published log ends at 23,000. The factor 0.7 and the middle of the range are the
-code's; the paper says only that there is a threshold. The code's second hidden layer is never used: it is not here.
+    (1) s = mean of the k = max(1, T / 8) largest A of each class
+    (2) p = softmax of s over classes
+    (3) L_MIL = -mean_b sum_c y_bc log p_bc, y L1-normalised
+    (4) H = sum_t softmax_t(A) u
+        L = sum_t (1 - softmax_t(A)) / (T - 1) u
+    (5) L_CAS = 1/2 [d(H_i, H_j) - d(H_i, L_j) + 0.5]_+ + 1/2 [d(H_i, H_j) - d(L_i, H_j) + 0.5]_+, d the cosine distance
+    (6) L = lambda L_MIL + (1 - lambda) L_CAS
+
+Localization takes the classes with s > 0 and the snippets above the middle of the class's range in the video. An
+instance's score is max A + 0.7 s.
+
+Deviations and typos: T / 8 is rounded down; in training, the authors' code (preset `official`) rounds it up. As in that
+code, Eq. 5 is averaged over all pairs of videos and the classes that they share. The paper averages over classes, then
+over pairs. Pairs come from the batch's groups. A video is never paired with itself; in that code it may be. The paper
+does not give the number of iterations; the authors' published log ends at 23,000. The factor 0.7 and the middle of the
+range are from the code; the paper says only that there is a threshold. The code's second hidden layer is never used: it
+is not here.
 """
 
 from __future__ import annotations
@@ -47,13 +55,13 @@ class WTALCConfig(MethodConfig):
     """Values of W-TALC; defaults are the paper's."""
 
     batch_size: int = Field(default=10, ge=1)
-    """Videos a step."""
+    """Videos per training step."""
     groups: int = Field(default=3, ge=0)
-    """Groups of videos with a class in common, in each batch."""
+    """Groups of videos with a class in common, per batch."""
     max_snippets: int | None = Field(default=320, ge=1)
     """Longer videos are cropped to this many snippets in training; null: never."""
     crop: Crop = "contiguous"
-    """How: `random` snippets in order, a `contiguous` stretch, or `uniform`ly spread ones."""
+    """How videos are cropped: `random` snippets in order, a `contiguous` stretch, or `uniform`ly spread snippets."""
     hidden: int | None = Field(default=None, ge=1)
     """Width of the embedded features; null: that of the input."""
     dropout: float = Field(default=0.7, ge=0, lt=1)
@@ -103,9 +111,9 @@ class WTALC(Method[WTALCConfig, Activations]):
     def defaults(cls, data: DataSummary) -> dict[str, object]:
         """The paper's values, with what training needs on this data.
 
-        The weights decay ten times as fast as in the authors' code: else the classification, once learnt, goes on to
-        narrow the instances to a few telling snippets. lambda rises with the number of labels, from the paper's 0.5 for
-        one: Eq. 3 shares one unit of loss among them, Eq. 5 does not.
+        The weights decay ten times as fast as in the authors' code. Otherwise the classification, once learnt, narrows
+        the instances to a few telling snippets. lambda is the paper's 0.5 for one label per video and rises with the
+        number of labels: Eq. 3 shares one unit of loss among them, Eq. 5 does not.
         """
         return {**data.training_defaults(), "weight_decay": 5e-3, "lambda_mil": data.classification_share}
 

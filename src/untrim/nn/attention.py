@@ -10,16 +10,18 @@ from torch import Tensor, nn
 
 from untrim.nn.pooling import masked_mean
 
-# A Gaussian is cut off here, in standard deviations: 6e-5 of its mass lies beyond.
+# A Gaussian is cut off here, in standard deviations: 6e-5 of its mass is beyond.
 _GAUSSIAN_REACH = 4.0
 
 
 class AttentionModule(nn.Module):
-    """Bottom-up attention ``lambda_t = sigmoid(w_2 relu(W_1 x_t + b_1) + b_2)`` (STPN; WSBM, Sec. 3.1), as its logit.
+    """Bottom-up attention (STPN; WSBM, Sec. 3.1), as its logit.
+
+        lambda_t = sigmoid(w_2 relu(W_1 x_t + b_1) + b_2)
 
     Args:
         dim: Width of the features.
-        hidden: Width of the layer between.
+        hidden: Width of the hidden layer.
     """
 
     def __init__(self, dim: int, hidden: int) -> None:
@@ -39,14 +41,17 @@ class AttentionModule(nn.Module):
 def attention_pooling(logits: Tensor, mask: Tensor, values: Tensor, *, normalized: bool) -> tuple[Tensor, Tensor]:
     """Foreground and background of each video: values pooled with lambda_t and with 1 - lambda_t (WSBM).
 
-    ``1/T sum_t lambda_t v_t`` (Eq. 1) and ``1/T sum_t (1 - lambda_t) v_t`` (Eq. 4), or both divided by the sum of their
-    weights instead of T. Pooling is linear: pooled class scores are the class scores of pooled features.
+        (1) foreground = 1/T sum_t lambda_t v_t
+        (4) background = 1/T sum_t (1 - lambda_t) v_t
+
+    With `normalized`, both are divided by the sum of their weights instead of T. Pooling is linear: pooled class scores
+    are the class scores of pooled features.
 
     Args:
         logits: Of the attention, (..., B, T).
         mask: (B, T), True where there is a snippet.
         values: (..., B, T, C).
-        normalized: Whether to divide by the sum of the weights; else by T.
+        normalized: Whether to divide by the sum of the weights; otherwise by T.
 
     Returns:
         Foreground and background, each (..., B, C).
@@ -62,9 +67,9 @@ def attention_pooling(logits: Tensor, mask: Tensor, values: Tensor, *, normalize
 
 
 def gaussian_smooth(values: Tensor, mask: Tensor, sigma: float) -> Tensor:
-    """Sequences averaged over time with Gaussian weights, which sum to 1 over the snippets that there are.
+    """Sequences averaged over time with Gaussian weights, which sum to 1 over the snippets inside the video.
 
-    So a constant stays the same constant up to the first and the last snippet, and padding takes no part.
+    A constant sequence thus stays constant up to the first and the last snippet, and padding has no influence.
 
     Args:
         values: (..., B, T, C).
@@ -94,7 +99,10 @@ def gaussian_smooth(values: Tensor, mask: Tensor, sigma: float) -> Tensor:
 def guidance_targets(
     cas: Tensor, background: Tensor, labels: Tensor, mask: Tensor, sigma: float
 ) -> tuple[Tensor, Tensor]:
-    """What the classes say of where the foreground is (WSBM, Eq. 6, Eq. 7, footnote 1); constants for the gradient.
+    """Where the foreground is by the classes (WSBM, Eq. 6, Eq. 7, footnote 1); constants for the gradient.
+
+        (6) target_fg = G(sigma) * softmax(w x_t)[y]
+        (7) target_bg = G(sigma) * (1 - softmax(w x_t)[0])
 
     Args:
         cas: Logits of the classes, (..., B, T, C).
@@ -104,8 +112,8 @@ def guidance_targets(
         sigma: Standard deviation of the smoothing Gaussian in snippets.
 
     Returns:
-        The smoothed probability of the video's class (the largest where it has several), and that of anything but the
-        background, each (..., B, T) in [0, 1].
+        target_fg, the smoothed probability of the video's class (the largest where it has several), and target_bg, that
+        of anything but the background; each (..., B, T) in [0, 1].
     """
     with torch.no_grad():
         p = torch.cat([background.unsqueeze(-1), cas], dim=-1).softmax(dim=-1)
@@ -118,7 +126,9 @@ def guidance_loss(
 ) -> Tensor:
     """WSBM's self-guided attention loss: the attention should agree with the classes.
 
-    ``1/T sum_t |lambda_t - target_fg| + |lambda_t - target_bg|``, mean over videos, with both `guidance_targets`.
+        L_guide = 1/T sum_t |lambda_t - target_fg| + |lambda_t - target_bg|
+
+    The mean over videos, with both `guidance_targets`.
 
     Args:
         attention: lambda in [0, 1], (..., B, T).

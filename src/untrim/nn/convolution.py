@@ -9,13 +9,13 @@ from torch import Tensor, nn
 class TemporalConv(nn.Conv1d):
     """A temporal convolution that leaves the number of snippets as it is, with zeros beyond both ends.
 
-    Each snippet's neighbourhood is laid out in a row, and all rows are one matrix product: on a processor faster than
-    `torch.nn.Conv1d`, whose weights these are, and several times so on short sequences.
+    The neighbourhood of each snippet becomes a row, and all rows are one matrix product. On a processor this is faster
+    than `torch.nn.Conv1d`, on short sequences several times. The weights are those of `torch.nn.Conv1d`.
 
     Args:
         dim: Width of the features.
         width: Width of the result.
-        kernel: Snippets that each one sees, odd.
+        kernel: Number of snippets that each snippet sees, odd.
     """
 
     def __init__(self, dim: int, width: int, kernel: int) -> None:

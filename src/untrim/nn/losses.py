@@ -24,7 +24,9 @@ def log_softplus(z: Tensor) -> Tensor:
 
 
 def log_noisy_or(z: Tensor, mask: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """log P and log(1 - P) of ``P = 1 - prod_i (1 - sigmoid(z_i))`` (WSAD, Eq. 3), without log(0).
+    """log P and log(1 - P) of a noisy or (WSAD, Eq. 3), without log(0).
+
+        P = 1 - prod_i (1 - sigmoid(z_i))
 
     Args:
         z: Logits of the parts.
@@ -44,7 +46,9 @@ def log_noisy_or(z: Tensor, mask: Tensor, dim: int) -> tuple[Tensor, Tensor]:
 def normalized_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Softmax cross-entropy against L1-normalised multi-hot labels, mean over videos.
 
-    ``-1/B sum_b sum_c y_bc / |y_b|_1 log softmax(logits_b)_c`` (W-TALC's multiple-instance loss; ECM; WSBM).
+        L = -1/B sum_b sum_c y_bc / |y_b|_1 log softmax(logits_b)_c
+
+    It is W-TALC's multiple-instance loss; ECM and WSBM use it too.
 
     Args:
         logits: (B, C).
@@ -59,9 +63,10 @@ def coactivity_loss(
 ) -> Tensor:
     """W-TALC's co-activity similarity loss: where two videos do the same, they look alike.
 
-    ``1/2 [d(H_i, H_j) - d(H_i, L_j) + margin]_+ + 1/2 [d(H_i, H_j) - d(L_i, H_j) + margin]_+``, d the cosine
-    distance, H and L the features of where a class is and is not; mean over pairs of videos i, j of a group and the
-    classes that both have.
+        L = 1/2 [d(H_i, H_j) - d(H_i, L_j) + margin]_+ + 1/2 [d(H_i, H_j) - d(L_i, H_j) + margin]_+
+
+    d is the cosine distance. H and L are the features of where a class is and where it is not. The loss is the mean
+    over pairs of videos i, j of a group and the classes that both have.
 
     Args:
         embedded: (B, T, E).
@@ -69,10 +74,10 @@ def coactivity_loss(
         mask: (B, T), True where there is a snippet.
         labels: (B, C) in {0, 1}.
         groups: (B,) group of each video, -1 for none.
-        margin: How much nearer the same class should be.
+        margin: How much nearer the features of the same class should be.
 
     Returns:
-        A number; 0 where no two videos share a class.
+        A scalar; 0 if no two videos have a class in common.
     """
     pairs = (groups.unsqueeze(1) == groups) & (groups >= 0)
     pairs = pairs & ~torch.eye(len(groups), dtype=torch.bool, device=groups.device)
@@ -97,6 +102,9 @@ def metric_loss(
 ) -> Tensor:
     """WSAD's metric loss (Sec. 3.4), mean over groups and the classes that all videos of a group have.
 
+        triplet = [d+ - d- + alpha]_+
+        contrastive = d+ + [alpha - d-]_+
+
     Args:
         embedded: u, (B, T, E).
         scores: Clipped class scores, (B, T, C).
@@ -104,11 +112,11 @@ def metric_loss(
         labels: (B, C) in {0, 1}.
         groups: (B,) group of each video, -1 for none.
         squared_distances: D_c^2 between all pairs of two (B, C', E) features, for `classes` (C',); (B, B, C').
-        kind: ``triplet``, ``[d+ - d- + alpha]_+``, or ``contrastive``, ``d+ + [alpha - d-]_+``.
+        kind: ``triplet`` or ``contrastive``.
         alpha: Margin.
 
     Returns:
-        A number; 0 where no group has a class in common.
+        A scalar; 0 if no group has a class in common.
     """
     member = F.one_hot(groups + 1)[:, 1:].T.to(labels.dtype)  # (G, B)
     size = member.sum(dim=1, keepdim=True)  # (G, 1)
@@ -124,7 +132,9 @@ def metric_loss(
 
 
 def projected_distances(a: Tensor, b: Tensor, factor: Tensor) -> Tensor:
-    """Squared Mahalanobis distances ``(a - b)' F_c' F_c (a - b)`` between all pairs (WSAD, Eq. 10-11).
+    """Squared Mahalanobis distances between all pairs (WSAD, Eq. 10-11).
+
+        D_c^2 = (a - b)' F_c' F_c (a - b)
 
     Args:
         a: (B, C, E).

@@ -13,7 +13,7 @@ def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean over the snippets that there are: (..., B, T) `values` with their (B, T) `mask` become (..., B)."""
+    """Mean over the snippets inside each video, (..., B), of (..., B, T) `values` with their (B, T) `mask`."""
     return values.masked_fill(~mask, 0.0).sum(dim=-1) / mask.sum(dim=-1)
 
 
@@ -23,7 +23,7 @@ def topk_mean(scores: Tensor, mask: Tensor, k: Tensor) -> Tensor:
     Args:
         scores: (B, T, C).
         mask: (B, T), True where there is a snippet.
-        k: (B,) whole numbers from 1; where a video has fewer snippets, all of them are averaged.
+        k: (B,) whole numbers, at least 1; if a video has fewer snippets, all of them are averaged.
 
     Returns:
         (B, C).
@@ -37,7 +37,9 @@ def topk_mean(scores: Tensor, mask: Tensor, k: Tensor) -> Tensor:
 def class_features(embedded: Tensor, scores: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Unit-length features of where each class is and where it is not (W-TALC; WSAD, Sec. 3.4).
 
-    ``z = sum_t pi_t u_t`` and ``z_not = sum_t (1 - pi_t) / (n - 1) u_t``, pi the softmax of the scores over time.
+        pi = softmax of the scores over time
+        z = sum_t pi_t u_t
+        z_not = sum_t (1 - pi_t) / (n - 1) u_t
 
     Args:
         embedded: u, (B, T, E).
@@ -58,13 +60,14 @@ def split_blocks(scores: Tensor, mask: Tensor, size: int, remainder_in_last: boo
     """Cut videos into ``max(1, floor(n / size))`` blocks of consecutive snippets (WSAD, Sec. 3.3).
 
     Args:
-        scores: (B, T, C); the n snippets of a video stand first.
+        scores: (B, T, C); the n snippets of a video come first.
         mask: (B, T).
-        size: Snippets a block; a shorter video is one block.
-        remainder_in_last: Whether the last block takes the ``n % size`` left over; else they are in no block.
+        size: Snippets per block; a shorter video is one block.
+        remainder_in_last: Whether the last block takes the ``n % size`` snippets left over; otherwise no block has
+            them.
 
     Returns:
-        Scores (B, N, L, C) and which of them are real, (B, N, L); blocks that a video does not have are all False.
+        Scores (B, N, L, C) and which of them are real, (B, N, L). Blocks that a video does not have are all False.
     """
     n = mask.sum(dim=1)  # (B,)
     blocks = (n // size).clamp(min=1)  # (B,)
