@@ -128,3 +128,17 @@ def test_paths_do_as_well_as_objects(tmp_path: Path) -> None:
         evaluate_detections(3, truth, THRESHOLDS)
     with pytest.raises(UntrimError, match=r"^tIoU: not thresholds"):
         evaluate_detections(found, truth, "high")
+
+
+@pytest.mark.parametrize(("videos", "claims"), [(2, False), (5, False), (12, True)])
+def test_what_few_videos_agree_in_can_be_chance(videos: int, claims: bool) -> None:
+    """Draws of videos that are all alike do not differ, whatever the number: the sign test sees how few they are."""
+    names = [f"v{i}" for i in range(videos)]
+    truth = Annotations([Video(name, "test", 50.0, (), (Instance("a", Segment(0, 10)),)) for name in names])
+    good = {name: [Detection("a", Segment(0, 10), 1.0)] for name in names}
+    bad = {name: [Detection("a", Segment(20, 30), 1.0)] for name in names}
+    result = compare_paired(good, bad, truth, [0.5])
+    assert result.average_p >= 2 ** (1 - videos)
+    assert ("is better" in result.sentence()) == claims
+    same = compare_paired(good, dict(good), truth, [0.5])
+    assert same.average_p == 1.0

@@ -20,6 +20,7 @@ from untrim.evaluation.boundaries import Boundaries, Fragments, boundary_errors,
 from untrim.evaluation.comparison import Comparison, compare
 from untrim.evaluation.detection import by_class, checked_thresholds, score
 from untrim.evaluation.matching import Pairs, overlapping
+from untrim.evaluation.uncertainty import draw_videos, interval_of, resampled
 from untrim.support.array_types import Float64, Indices
 from untrim.timeline import Detection
 
@@ -29,6 +30,7 @@ overlaps one too little, of its own class (localization) or of another (confusio
 TRUE, DOUBLE, WRONG_LABEL, LOCALIZATION, CONFUSION, BACKGROUND = range(6)
 BANDS = 10
 _NUMBERS, _COVERAGES = np.array([1.0, 4, 8, 16]), np.array([2.0, 5, 10, 20, 40, 60, 80])
+_DRAWS = 400
 TOUCH = 0.1
 """tIoU from which on a detection counts as meaning an instance."""
 
@@ -71,8 +73,11 @@ class Diagnosis:
         normalized: Normalized mAP there, beside which the bins stand.
         videos, instances, detections: What was compared.
         missed: Share of the instances that nothing found.
+        best: Detections in the first of the bands.
         bands: Shares of each of `KINDS` among the best G detections, the next G, and so on.
         fixes: Kind of error -> mAP without it.
+        lead: By how much more mAP the fix that gives most gives than the next: a 95% interval by bootstrap over videos;
+            None where a single video leaves nothing to draw.
         properties: ``coverage`` (of the video, where durations are known), ``length``, ``number`` (of the class in the
             video) -> bins.
         boundaries: Signed errors at both ends.
@@ -89,12 +94,18 @@ class Diagnosis:
     instances: int
     detections: int
     missed: float
+    best: int
     bands: tuple[Mapping[str, float], ...]
     fixes: Mapping[str, Fix]
+    lead: tuple[float, float] | None
     properties: Mapping[str, tuple[Bin, ...]]
     boundaries: Boundaries
     fragments: Fragments
     notes: tuple[str, ...]
+
+    def gains(self) -> dict[str, float]:
+        """Kind of error -> mAP that the better of its fixes gives, the most first."""
+        return _gains(self.fixes, self.mean)
 
     def to_json(self) -> dict[str, object]:
         """All of it; `untrim.evaluation.findings.findings` says it in sentences."""
@@ -133,19 +144,22 @@ def diagnose(
     own = compared.label[pairs.detection] == compared.truth_label[pairs.instance]
     best = own & (band[pairs.detection] == 0)
     meant = np.flatnonzero((band == 0) & ((kind == TRUE) | (kind == DOUBLE) | (kind == LOCALIZATION)))
-    found = np.unique(matched[matched >= 0])
+    found, mean = np.unique(matched[matched >= 0]), _mean(compared, thresholds)
+    fixes = {name: _fix(compared, kind, touched, code, thresholds) for code, name in enumerate(KINDS) if code != TRUE}
     return Diagnosis(
         compared.protocol.name,
         compared.subset,
         float(thresholds[0]),
-        _mean(compared, thresholds),
+        mean,
         _normalized(compared, matched, np.ones(len(compared.truth_label), dtype=bool)),
         len(compared.videos),
         len(compared.truth_label),
         len(compared.label),
         1 - len(found) / len(compared.truth_label),
+        int((band == 0).sum()),
         tuple(_shares(kind[band == b]) for b in range(BANDS) if (band == b).any()),
-        {name: _fix(compared, kind, touched, code, thresholds) for code, name in enumerate(KINDS) if code != TRUE},
+        fixes,
+        _lead(compared, kind, touched, fixes, mean, thresholds),
         _properties(compared, matched),
         boundary_errors(compared, meant, touched[meant], kind[meant] == LOCALIZATION),
         fragments(compared, Pairs(pairs.detection[best], pairs.instance[best], pairs.overlap[best]), matched),
@@ -193,25 +207,59 @@ def _mean(compared: Comparison, thresholds: Float64) -> float:
 
 def _fix(compared: Comparison, kind: Indices, touched: Indices, code: int, thresholds: Float64) -> Fix:
     """mAP without the errors of one kind."""
-    rows = np.flatnonzero(kind != code)
-    removed = _mean(
-        replace(
-            compared,
-            video=compared.video[rows],
-            label=compared.label[rows],
-            segments=compared.segments[rows],
-            scores=compared.scores[rows],
-        ),
-        thresholds,
-    )
+    removed = _mean(_removed(compared, kind, code), thresholds)
     if code in (DOUBLE, BACKGROUND):
         return Fix(removed, removed)
+    return Fix(removed, _mean(_mended(compared, kind, touched, code), thresholds))
+
+
+def _removed(compared: Comparison, kind: Indices, code: int) -> Comparison:
+    """The same without the detections of one kind of error."""
+    rows = np.flatnonzero(kind != code)
+    return replace(
+        compared,
+        video=compared.video[rows],
+        label=compared.label[rows],
+        segments=compared.segments[rows],
+        scores=compared.scores[rows],
+    )
+
+
+def _mended(compared: Comparison, kind: Indices, touched: Indices, code: int) -> Comparison:
+    """The same with the detections of one kind of error as the instance that they touch is."""
     wrong = np.flatnonzero(kind == code)
     label, segments = compared.label.copy(), compared.segments.copy()
     label[wrong] = compared.truth_label[touched[wrong]]
     if code != WRONG_LABEL:
         segments[wrong] = compared.truth_segments[touched[wrong]]
-    return Fix(removed, _mean(replace(compared, label=label, segments=segments), thresholds))
+    return replace(compared, label=label, segments=segments)
+
+
+def _gains(fixes: Mapping[str, Fix], mean: float) -> dict[str, float]:
+    gains = {kind: max(fix.mended, fix.removed) - mean for kind, fix in fixes.items()}
+    return {kind: gains[kind] for kind in sorted(gains, key=lambda kind: -gains[kind])}
+
+
+def _lead(
+    compared: Comparison,
+    kind: Indices,
+    touched: Indices,
+    fixes: Mapping[str, Fix],
+    mean: float,
+    thresholds: Float64,
+) -> tuple[float, float] | None:
+    """How much more the best fix gives than the next, on the same draws of videos."""
+    if len(compared.videos) < 2:
+        return None
+    weights, draws = draw_videos(len(compared.videos), _DRAWS, 0), []
+    first, second, *_ = (gains := _gains(fixes, mean))
+    for name in (first, second):
+        code = KINDS.index(name)
+        mended = fixes[name].mended > fixes[name].removed
+        fixed = _mended(compared, kind, touched, code) if mended else _removed(compared, kind, code)
+        draws.append(resampled(fixed, fixed.match(thresholds) >= 0, weights)[:, 0])
+    interval = interval_of(gains[first] - gains[second], draws[0] - draws[1])
+    return interval.low, interval.high
 
 
 def _properties(compared: Comparison, matched: Indices) -> dict[str, tuple[Bin, ...]]:

@@ -169,8 +169,8 @@ def bootstrap(
     hits = compared.match(thresholds) >= 0
     result = score(compared, hits, thresholds)
     draws = resampled(compared, hits, _draws(len(compared.videos), samples, seed, annotations))  # (B, K)
-    mean = [_interval(value, own) for value, own in zip(result.mean, draws.T, strict=True)]
-    return Uncertainty(result, tuple(mean), _interval(result.average, draws.mean(axis=1)), samples)
+    mean = [interval_of(value, own) for value, own in zip(result.mean, draws.T, strict=True)]
+    return Uncertainty(result, tuple(mean), interval_of(result.average, draws.mean(axis=1)), samples)
 
 
 def compare_paired(
@@ -188,7 +188,8 @@ def compare_paired(
     """Compare two sets of detections on the same draws of videos.
 
     The p-value is the share of draws whose difference lies as far from their mean as the observed one lies from 0
-    (bootstrap test with the draws moved to the null hypothesis); its least value is 1 / (samples + 1).
+    (bootstrap test with the draws moved to the null hypothesis). Its least value is 1 / (samples + 1), and that of an
+    exact sign test over the V videos in which the two differ, 2^(1-V): what few videos agree in can be chance.
 
     Args:
         first: Detections by video, or their file.
@@ -206,7 +207,8 @@ def compare_paired(
     """
     thresholds = checked_thresholds(iou, "tIoU")
     annotations, results, draws = annotations_of(annotations), [], []
-    for detections in (detections_of(first), detections_of(second)):
+    first, second = detections_of(first), detections_of(second)
+    for detections in (first, second):
         compared = compare(detections, annotations, protocol, subset=subset, strict=strict)
         hits = compared.match(thresholds) >= 0
         results.append(score(compared, hits, thresholds))
@@ -215,8 +217,10 @@ def compare_paired(
     difference = draws[0] - draws[1]
     difference = np.concatenate([difference, difference.mean(axis=1, keepdims=True)], axis=1)  # (B, K + 1)
     extreme = np.abs(difference - difference.mean(axis=0)) >= np.abs(observed)
-    p_values = ((1 + extreme.sum(axis=0)) / (samples + 1)).tolist()
-    intervals = [_interval(value, own) for value, own in zip(observed.tolist(), difference.T, strict=True)]
+    differing = sum(list(first.get(name, ())) != list(second.get(name, ())) for name in compared.videos)
+    least = min(1.0, 2.0 ** (1 - differing))
+    p_values = np.maximum((1 + extreme.sum(axis=0)) / (samples + 1), least).tolist()
+    intervals = [interval_of(value, own) for value, own in zip(observed.tolist(), difference.T, strict=True)]
     return PairedComparison(
         results[0], results[1], tuple(intervals[:-1]), intervals[-1], tuple(p_values[:-1]), p_values[-1], samples
     )
@@ -258,14 +262,20 @@ def _weighted_sums(hits: Flags, weights: Float64, interpolated: bool) -> Float64
 
 
 def _draws(videos: int, samples: int, seed: int, annotations: Annotations) -> Float64:
-    """How often each video is drawn, (B, V)."""
+    """As `draw_videos`, of enough videos and draws for an interval."""
     if videos < 2 or samples < 100:
         raise UntrimError(
             f"an interval needs at least 2 videos and 100 draws, not {videos} and {samples}", where=annotations.source
         )
+    return draw_videos(videos, samples, seed)
+
+
+def draw_videos(videos: int, samples: int, seed: int) -> Float64:
+    """How often each video is drawn, (B, V), in each of B `samples`."""
     return np.random.default_rng(seed).multinomial(videos, np.full(videos, 1 / videos), size=samples).astype(float)
 
 
-def _interval(value: float, draws: Float64) -> Interval:
+def interval_of(value: float, draws: Float64) -> Interval:
+    """The 95% interval of a figure from its (B,) draws."""
     low, high = np.percentile(draws - draws.mean() + value, (2.5, 97.5)).tolist()
     return Interval(value, low, high)

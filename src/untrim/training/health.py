@@ -34,7 +34,7 @@ class Health:
         loss: Mean loss of the first and the last tenth of the iterations; None where there are too few.
         attention: Mean attention, and its standard deviation over time in the median video; None where there is none.
         classification: mAP of telling training videos apart by class, and the most that chance gives 19 times of 20;
-            None where the labels leave nothing to tell.
+            None where the labels leave nothing to tell, or the videos are so few that chance tells them apart, too.
         warnings: What is wrong, each with what to try; empty if all is well.
     """
 
@@ -98,8 +98,9 @@ def examine(
         )
     if classification is not None and classification[0] <= classification[1]:
         warnings.append(
-            f"class scores do not tell the training videos apart (mAP {100 * classification[0]:.1f}, by chance up to "
-            f"{100 * classification[1]:.1f}); try {faster}, and check that labels and features belong together"
+            "class scores tell the training videos apart no better than chance may "
+            f"(mAP {100 * classification[0]:.1f}, by chance up to {100 * classification[1]:.1f}); "
+            f"try {faster}, and check that labels and features belong together"
         )
     return Health(loss, attention, classification, tuple(warnings))
 
@@ -132,13 +133,17 @@ def _attention_spread(attentions: Sequence[Floating]) -> tuple[float, float] | N
 
 
 def _classification(scores: Floating, labels: Floating) -> tuple[float, float] | None:
-    """mAP of the scores, and the 95th percentile of it when labels are dealt to the videos at random."""
+    """mAP of the scores, and the 95th percentile of it when labels are dealt to the videos at random.
+
+    None where that is 1: of so few videos, the best scores would look like chance.
+    """
     found = mean_average_precision(scores, labels)
     if np.isnan(found):
         return None
     rng = np.random.default_rng(0)
     chance = [mean_average_precision(scores, rng.permutation(labels)) for _ in range(_SHUFFLES)]
-    return found, float(np.quantile(chance, 0.95))
+    limit = float(np.quantile(chance, 0.95))
+    return None if limit >= 1 else (found, limit)
 
 
 def _sparser(config: MethodConfig) -> str:
