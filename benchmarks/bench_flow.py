@@ -53,7 +53,7 @@ def main() -> None:
     paths = sorted(path for path in arguments.folder.iterdir() if path.suffix in VIDEO_SUFFIXES)[:: arguments.every]
     clips = [frames_of(path) for path in paths]
     print(f"{len(clips)} videos\n")
-    print(f"| algorithm | ms a pair | {' | '.join(MOTIONS)} | warping error |\n|---|{'---:|' * (len(MOTIONS) + 2)}")
+    print(f"| algorithm | ms per pair | {' | '.join(MOTIONS)} | warping error |\n|---|{'---:|' * (len(MOTIONS) + 2)}")
     for algorithm in get_args(FlowAlgorithm):
         print(row(algorithm, clips), flush=True)
 

@@ -4,7 +4,7 @@
 
 The clip is encoded once as 1280x720 H.264 and repeated, by copying its packets, until the video is as long as asked.
 `untrim extract` then makes its features, with one worker. Memory is what `/proc` says is resident in all its processes
-together (shared pages count in each), looked at five times a second.
+together (shared pages count in each), looked at five times per second.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def encode(clip: Path, target: Path) -> None:
 
 
 def repeat(clip: Path, target: Path, seconds: float) -> None:
-    """The packets of a clip, over and over, each time later by its length."""
+    """The packets of a clip, again and again, each time later by the length of the clip."""
     start = Fraction(0)
     with av.open(str(target), "w") as container:
         stream = None

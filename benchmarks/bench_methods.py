@@ -1,9 +1,10 @@
 """A training step and the localization of a video, for each method, against the same written as plain loops.
 
-Plain loops (`plain_loops.py`): one video at a time; the group losses a pair of videos and a class at a time; ECM's
-aggregated features, the largest scores, and all between activations and segments a class, a threshold and a snippet at
-a time. 2,048 feature columns, the papers' widths, 20 classes, each of them localized; one thread, CPU time, medians.
-Both ways give the same losses and the same segments, or it stops.
+The plain loops (`plain_loops.py`) take one video at a time. They take the group losses for each pair of videos and each
+class. They take ECM's aggregated features, the largest scores, and the way from activations to segments for each class,
+threshold and snippet. Features have 2,048 columns, networks the papers' widths; there are 20 classes, and each is
+localized. Figures are medians of CPU time on one thread. The benchmark stops unless both ways give the same losses and
+segments.
 
     python benchmarks/bench_methods.py          # all
     python benchmarks/bench_methods.py ecm
@@ -29,8 +30,8 @@ from untrim.timeline import SnippetGrid
 
 DIM, CLASSES = 2048, 20
 GRID = SnippetGrid.regular(16, 16, 25)
-# Method, videos a step, snippets, steps, and how many of the videos the loops take (their time is that of all, by
-# proportion). Batches are the papers', but WSBM's, which is one video: the project's.
+# Method, videos per step, snippets, steps, and how many of the videos the loops take (their time is scaled up to all).
+# Batches are those of the papers. Only WSBM, whose paper has one video per batch, has the project's batch.
 STEPS = [
     ("wsad", 20, 300, 2, 20),
     ("wtalc", 10, 320, 3, 10),

@@ -1,10 +1,10 @@
-"""How far a checkpoint chosen by video-level labels lies from the one that the test videos would choose.
+"""How far a checkpoint chosen by video-level labels is from the one that the test videos would choose.
 
     python benchmarks/bench_selection.py wsad lpat ... [--features F] [--annotations A] [--seeds 3] [--set key=value]
 
-Trains each method with `--select weak`, evaluates every candidate on the validation videos, and prints mAP at 0.5 and
-averaged over 0.1..0.7 of the chosen one (with the thresholds chosen too), of the last and of the best of them by test
-mAP, which nobody could know. Runs are kept in `--output`; the same command goes on.
+Trains each method with `--select weak` and evaluates every candidate on the validation videos. Prints mAP at 0.5 and
+averaged over 0.1..0.7 for three candidates: the chosen one (with the thresholds chosen too), the last one, and the best
+one by test mAP, which nobody could know. Runs are kept in `--output`; the same command resumes.
 """
 
 from __future__ import annotations

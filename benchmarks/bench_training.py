@@ -2,9 +2,9 @@
 
     python benchmarks/bench_training.py [--videos 200] [--steps 10]
 
-Prints what making a batch takes, first from a cold page cache as far as this process can empty it, then from a warm
-one; what a step takes with the batch at hand; and what it takes in a training, where a thread makes the next batch
-meanwhile.
+Prints the time to make a batch, first from a cold page cache (as far as this process can empty it), then from a warm
+one. Then prints the time of a step on a batch in memory, and of a step in a real training, where a thread makes the
+next batch meanwhile.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Do features mean something? How often the nearest snippet is one of the same video.
+"""Do features mean something? How often the nearest snippet is from the same video.
 
     python benchmarks/check_features.py FEATURES [--gap 2]
 
-For every snippet of a feature folder, the nearest other one by cosine is looked for among all snippets but those of its
-own video that are fewer than GAP snippets away, which see the same frames or their neighbours. Given beside it: the
-share that chance would give, and the mean cosine within videos and between them. Means over videos, so that a long one
-counts no more than a short one; videos with no snippet far enough are left out.
+For every snippet of a feature folder, this finds the nearest other snippet by cosine. Snippets of the same video fewer
+than GAP snippets away do not count, since they see the same frames or their neighbours. It also prints the share that
+chance would give, and the mean cosine within and between videos. Figures are means over videos, so that a long video
+counts no more than a short one. Videos with no snippet far enough away are left out.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Agreement:
 def agreement(features: dict[str, npt.NDArray[np.float32]], gap: int) -> Agreement:
     """Nearest-neighbour agreement of the features (T, D) of two or more videos."""
     mean = np.concatenate(list(features.values())).mean(axis=0)
-    unit = {name: unit_rows(rows - mean) for name, rows in features.items()}  # Else all that ReLU gives looks alike.
+    unit = {name: unit_rows(rows - mean) for name, rows in features.items()}  # Otherwise all ReLU outputs look alike.
     every = np.concatenate(list(unit.values()))
     owner = np.concatenate([np.full(len(rows), index) for index, rows in enumerate(unit.values())])
     place = np.concatenate([np.arange(len(rows)) for rows in unit.values()])

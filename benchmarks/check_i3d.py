@@ -1,8 +1,8 @@
-"""Does the network see what is there? The best Kinetics classes of whole videos, each looked at in one window.
+"""Does the network recognise what a video shows? The best Kinetics classes of whole videos, each as one window.
 
     python benchmarks/check_i3d.py LABELS VIDEO…
 
-LABELS has the names of the 400 classes, one a line, in the order of the network's outputs.
+LABELS has the names of the 400 classes, one per line, in the order of the network's outputs.
 """
 
 from __future__ import annotations

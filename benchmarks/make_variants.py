@@ -4,12 +4,12 @@
 
 Each is a folder in OUT with `features/`, `annotations.json` (training videos with labels alone) and `segments.json`:
 
-    few      40 training videos; features turned at random into 384 columns, ten times as large
-    dense    actions fill 90% of a video: background was cut out, and instances that then touch are one
-    sparse   actions fill at most 6% of a video: one instance a class is left, and background of other videos follows
-    crowded  five videos in one: 40 training videos, long, with several labels each
-    mixed    five videos in one, each video in five: 200 training videos, as long and with as many labels
-    shifted  every column moved by a number of its own, about five times the features' root mean square
+    few      40 training videos; features rotated at random into 384 columns, ten times as large
+    dense    actions fill 90% of a video: background is cut out, and instances that then touch become one
+    sparse   actions fill at most 6% of a video: one instance per class is left, and background of other videos is added
+    crowded  five videos joined into one: 40 long training videos with several labels each
+    mixed    five videos joined into one, each video used five times: 200 training videos, as long, with as many labels
+    shifted  every column shifted by a number of its own, about five times the features' root mean square
 
 `untrim reproduce project:methods -f OUT/few/features -a OUT/few/annotations.json -o tables` measures all on one.
 """
@@ -103,7 +103,7 @@ def dense(strips: Strips) -> Iterator[tuple[str, Strip]]:
 
 
 def joined(strip: Strip) -> Strip:
-    """The same, where instances of one class without anything between them are one."""
+    """The same, but neighbouring instances of one class with nothing between them become one."""
     owner = strip.owner.copy()
     for here in range(1, len(owner)):
         before, now = owner[here - 1], owner[here]
@@ -158,7 +158,7 @@ def in_one(strips: Strips, names: Sequence[str]) -> Strip:
 
 
 def write(strips: Iterator[tuple[str, Strip]], like: FeatureFolder, output: Path) -> str:
-    """Write a corpus; says how large it is."""
+    """Write a corpus; returns a text that says how large it is."""
     make_folder(output / "features")
     grid, videos, shares = like.info.grid(), [], []
     for name, strip in strips:

@@ -1,4 +1,4 @@
-"""What the benchmarks compare with: parts of the methods as plain loops over videos, pairs, classes and snippets."""
+"""The reference of the benchmarks: parts of the methods as plain loops over videos, pairs, classes and snippets."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def nms(segments: np.ndarray, scores: np.ndarray, threshold: float, classes: np.
 
 @contextmanager
 def plain_loops() -> Iterator[None]:
-    """Puts the functions above in the place of their namesakes in the modules of all methods."""
+    """Replaces functions of the same name in the modules of all methods by those above."""
     ours = (topk_mean, metric_loss, coactivity_loss, connected_components, sweep, run_max, run_mean)
     with ExitStack() as stack:
         for name, module in list(sys.modules.items()):

@@ -1,4 +1,4 @@
-"""The one exception family: a single line that says what, where, and how to mend it."""
+"""The one exception family: a single line that says what, where, and how to fix it."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_bands_are_as_long_as_each_class_has_instances() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "kind", "mended", "removed"),
+    ("rows", "kind", "fixed", "removed"),
     [
         ([("a", 0, 2), ("a", 40, 50)], "localization", 1.0, 0.5),
         ([("a", 90, 100), ("a", 0, 10), ("a", 40, 50)], "wrong label", 1.0, 1.0),
@@ -52,14 +52,14 @@ def test_bands_are_as_long_as_each_class_has_instances() -> None:
         ([("a", 70, 80), ("a", 0, 10), ("a", 40, 50)], "background", 1.0, 1.0),
     ],
 )
-def test_what_a_fix_gives(rows: list, kind: str, mended: float, removed: float) -> None:
+def test_what_a_fix_gives(rows: list, kind: str, fixed: float, removed: float) -> None:
     annotations = Annotations([video(("a", 0, 10), ("a", 40, 50), ("b", 90, 100))])
     detections = found(*rows, ("b", 90, 100))
     result = diagnose(detections, annotations)
     only = Annotations([video(("a", 0, 10), ("a", 40, 50), ("b", 90, 100))])
     assert result.mean == evaluate_detections(detections, only, [0.5]).mean[0] < 1
     fix = result.fixes[kind]
-    assert (fix.mended, fix.removed) == pytest.approx(((mended + 1) / 2, (removed + 1) / 2))
+    assert (fix.fixed, fix.removed) == pytest.approx(((fixed + 1) / 2, (removed + 1) / 2))
     assert result.bands[0][kind] + sum(band[kind] for band in result.bands[1:]) > 0
 
 
@@ -149,7 +149,7 @@ def test_findings_say_what_is_wrong(shared_data: Path) -> None:
         sentence.startswith("Instances of up to 1.5 s are missed more often, 92%, than") for sentence in sentences
     )
     written = json.loads(json.dumps(result.to_json()))
-    assert written["fixes"]["localization"]["mended"] == result.fixes["localization"].mended > result.mean
+    assert written["fixes"]["localization"]["fixed"] == result.fixes["localization"].fixed > result.mean
 
 
 def test_nothing_found_and_everything_right() -> None:

@@ -74,7 +74,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="/proc has a file that even root cannot read")
 def test_every_kind_of_bad_video(videos: Path, tmp_path: Path) -> None:
-    """What can be done is done; the next run, when the rest is mended, leaves what an undisturbed one leaves."""
+    """What can be done is done; the next run, when the rest is fixed, leaves what an undisturbed one leaves."""
     mixed = tmp_path / "mixed"
     mixed.mkdir()
     good = (videos / "video2.mp4").read_bytes()

@@ -239,7 +239,7 @@ def test_facts_and_config_of_the_run_are_there(inputs):
         "Protocol activitynet, subset validation: 16 instances in 8 videos, 32 detections counted",
         "learning_rate 0.0001 Adam's step size.",
         "torch 2.13.0",
-        "block_size 60 Snippets a block",
+        "block_size 60 Snippets per block",
     ):
         assert fact in text
 
@@ -266,7 +266,7 @@ def test_videos_are_drawn_evenly_from_best_to_worst(inputs):
     page = report(inputs, max_videos=3)
     drawn = [node.attributes["data-video"] for node in page.root.all("article")]
     assert drawn == [everything[0], everything[4], everything[7]]
-    assert "3 of 8 videos, evenly from the best to the worst" in " ".join(page.root.whole_text().split())
+    assert "3 of 8 videos, evenly chosen from the best to the worst" in " ".join(page.root.whole_text().split())
     assert report(inputs, max_videos=0).root.all("article") == []
 
 

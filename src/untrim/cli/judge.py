@@ -65,7 +65,7 @@ def diagnose(
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML page to write.")] = Path("diagnosis.html"),
     json_: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")] = None,
 ) -> None:
-    """Say what is wrong with detections, and what mending each kind of error would give."""
+    """Say what is wrong with detections, and what mAP would be without each kind of error."""
     from untrim.annotations import read_annotations, read_detections
     from untrim.evaluation.diagnosis import diagnose
     from untrim.evaluation.findings import findings

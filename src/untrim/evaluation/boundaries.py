@@ -1,4 +1,4 @@
-"""What learning from labels alone does: context taken in, parts left out, neighbours merged, actions split."""
+"""Errors typical of learning from labels only: context included, parts left out, neighbours merged, actions split."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from untrim.evaluation.matching import Pairs
 from untrim.support.array_types import Float64, Indices
 
 HALF = 0.5
-"""Share of an instance, or of a detection, from which on it counts as covered by the other."""
+"""Share of an instance, or of a detection, from which it counts as covered by the other."""
 _EDGES = np.linspace(-1.05, 1.05, 22)
 
 
@@ -20,18 +20,18 @@ class Boundaries:
     """Signed errors at both ends, of detections that touch an instance of their class; positive is later.
 
     Args:
-        detections: Detections looked at: of the right class, overlapping an instance enough to mean it.
-        near_misses: Those of them that overlap it too little to count.
-        too_long: Share of the near misses that contain their instance: context taken in at both ends.
-        too_short: Share that lie inside it: parts left out at both ends.
-        shifted: Share that begin early and end early, or begin late and end late.
-        past_start: Share that begin before it.
-        past_end: Share that end after it.
-        start_seconds: Median error of the start, of all detections looked at.
-        end_seconds: Median error of the end.
-        edges: Histogram edges, in lengths of the instance; the outer bins hold all beyond.
-        starts: Share of the detections in each bin, error of the start.
-        ends: The same of the end.
+        detections: Number of detections of the right class that touch an instance.
+        near_misses: Number of those that overlap it too little to count.
+        too_long: Share of the near misses that contain their instance: context included at both ends.
+        too_short: Share of the near misses that are inside their instance: parts left out at both ends.
+        shifted: Share of the near misses that begin and end early, or begin and end late.
+        past_start: Share of the near misses that begin before their instance.
+        past_end: Share of the near misses that end after their instance.
+        start_seconds: Median error of the start, over all `detections`.
+        end_seconds: Median error of the end, over all `detections`.
+        edges: Histogram edges, in lengths of the instance; the outer bins hold everything beyond.
+        starts: Share of the detections in each bin, by the error of the start.
+        ends: Share of the detections in each bin, by the error of the end.
     """
 
     detections: int
@@ -50,14 +50,14 @@ class Boundaries:
 
 @dataclass(frozen=True)
 class Fragments:
-    """Instances taken together, and instances taken apart, by the best detections (as many as instances, by class).
+    """Instances merged and split by the best detections: for each class, as many as it has instances.
 
     Args:
-        merged_instances: Share of the instances that share one detection with a neighbour of their class, each at
-            least half covered.
+        merged_instances: Share of the instances that one detection covers together with a neighbour of their class;
+            it covers at least half of each.
         merging_detections: Share of the detections that do so.
-        split_instances: Share of the instances that no detection finds while two or more, which do not overlap each
-            other, lie at least half inside.
+        split_instances: Share of the instances that no detection finds, but that two or more detections cut into
+            pieces: these do not overlap each other and are at least half inside the instance.
     """
 
     merged_instances: float
@@ -66,7 +66,7 @@ class Fragments:
 
 
 def boundary_errors(compared: Comparison, rows: Indices, instances: Indices, near: Float64) -> Boundaries:
-    """Errors of the detections `rows` (R,) against the `instances` they mean (R,); `near` is 1 for a near miss."""
+    """Errors of the detections `rows` (R,) against the `instances` that they touch (R,); `near`: is a near miss."""
     found, truth = compared.segments[rows], compared.truth_segments[instances]
     error = found - truth  # (R, 2)
     length = truth[:, 1] - truth[:, 0]
@@ -122,7 +122,7 @@ def fragments(compared: Comparison, pairs: Pairs, matched: Indices) -> Fragments
 
 
 def _disjoint(segments: Float64) -> int:
-    """The most of the segments, ordered by their ends, that do not overlap each other."""
+    """The largest number of the segments, ordered by their ends, that do not overlap each other."""
     count, end = 0, -np.inf
     for start, stop in segments.tolist():
         if start >= end:

@@ -1,4 +1,4 @@
-"""Video-level classification: which actions a video holds, whatever the times."""
+"""Video-level classification: which actions a video holds, without times."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def classify_videos(
 ) -> ClassificationResult:
     """Video-level classification by the best score of each class among the detections of a video.
 
-    A class without a detection in a video ranks below all that have one. Needs labels only, no times.
+    A class without a detection in a video ranks below all classes that have one. Only labels are needed, no times.
 
     Raises:
         UntrimError: No labels, or no video in common.

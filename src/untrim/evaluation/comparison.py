@@ -1,4 +1,4 @@
-"""Detections laid beside ground truth under one protocol, as columns: what every measure starts from."""
+"""Detections and ground truth under one protocol, as columns: the input of every measure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from untrim.timeline import Detection, Instance
 
 @dataclass(frozen=True)
 class Comparison:
-    """N detections, best first (equal scores in the order given), beside M instances, in the protocol's unit of time.
+    """N detections, best first (equal scores in the order given), and M instances, in the protocol's unit of time.
 
     Args:
         protocol: How they are compared.
@@ -69,20 +69,20 @@ def compare(
     strict: bool = False,
     classless: bool = False,
 ) -> Comparison:
-    """Lay detections beside ground truth.
+    """Bring detections and ground truth together for evaluation.
 
     Args:
         detections: By video.
         annotations: Ground truth; with `subset` given, of other subsets too.
         protocol: Name of the protocol.
         subset: The subset to evaluate; None for all of `annotations`.
-        strict: Refuse detections in videos, or of classes, that stand nowhere in `annotations`; else they are left
-            out and noted.
+        strict: Refuse detections in videos, or of classes, that are not in `annotations`; otherwise they are left out
+            and noted.
         classless: Labels do not matter: all detections and instances are of one class, ``any``.
 
     Raises:
-        UntrimError: Nothing to compare: no instance, no video or no class in common; the videos are not those that
-            the protocol is named after; or what `strict` refuses. Shows examples of both sides.
+        UntrimError: There is nothing to compare (no instance, no video or no class in common), the videos are not
+            those of the protocol, or `strict` refuses a detection. The error shows examples of both sides.
     """
     rules, found = find_protocol(protocol), Detections.of(detections)
     chosen = annotations if subset is None else annotations.subset(subset)
@@ -126,7 +126,7 @@ def compare(
 
 
 def _videos(annotations: Annotations, rules: Protocol) -> tuple[list[Video], list[str]]:
-    """The videos that count. Labels without times say nothing about time, so such a video does not."""
+    """The videos that count. A video with labels without times does not count."""
     own = [video for name, video in annotations.items() if name not in rules.left_out]
     timed = [video for video in own if set(video.labels) == {instance.label for instance in video.instances}]
     notes = [f"{len(own) - len(timed)} videos have labels without times and do not count."] if own != timed else []
@@ -148,7 +148,7 @@ def _videos(annotations: Annotations, rules: Protocol) -> tuple[list[Video], lis
 
 
 def _instances(video: Video, rules: Protocol) -> list[Instance]:
-    """Instances that count: all, or under a `distinct` protocol those that are not a more specific one again."""
+    """Instances that count: all. A `distinct` protocol leaves out those that repeat a more specific one."""
     if not rules.distinct:
         return list(video.instances)
     specific = set(video.instances)
@@ -197,7 +197,7 @@ def _check_labels(found: Sequence[str], labels: Sequence[str], annotations: Anno
 
 
 def _renamed(column: Indices, names: Sequence[str], wanted: Sequence[str]) -> Indices:
-    """Indices into `names` as indices into `wanted`, -1 for a name that is not there."""
+    """Indices into `names` as indices into `wanted`, -1 for a name that `wanted` does not have."""
     index = {name: i for i, name in enumerate(wanted)}
     return np.array([index.get(name, -1) for name in names], dtype=np.intp)[column]
 

@@ -113,19 +113,19 @@ def evaluate_detections(
 ) -> DetectionResult:
     """Mean average precision of detections.
 
-    A zero-length detection overlaps nothing, so it is false; so does a zero-length instance, so it is missed.
+    A segment without length overlaps nothing: such a detection is false, such an instance is missed.
 
     Args:
-        detections: Detections by video, or their file; what `read_detections` returns is the quickest.
+        detections: Detections by video, or their file; the result of `read_detections` is fastest.
         annotations: Ground truth, or its file.
         iou: (K,) tIoU thresholds in (0, 1].
         protocol: Name of the protocol (`untrim.evaluation.protocols`).
         subset: The subset to evaluate; None for all of `annotations`.
-        strict: Refuse detections in videos, or of classes, that stand nowhere in `annotations`; else they are left
-            out and noted.
+        strict: Refuse detections in videos, or of classes, that are not in `annotations`; otherwise they are left out
+            and noted.
 
     Raises:
-        UntrimError: See `untrim.evaluation.comparison.compare`; or wrong thresholds.
+        UntrimError: See `untrim.evaluation.comparison.compare`; or the thresholds are wrong.
     """
     thresholds = checked_thresholds(iou, "tIoU")
     detections, annotations = detections_of(detections), annotations_of(annotations)
@@ -134,7 +134,7 @@ def evaluate_detections(
 
 
 def score(compared: Comparison, hits: Flags, thresholds: Float64) -> DetectionResult:
-    """The result of (K, N) `hits`: which detections of `compared` are true at each of the thresholds."""
+    """The result for (K, N) `hits`, which say which detections of `compared` are true at each threshold."""
     instances = np.bincount(compared.truth_label, minlength=len(compared.labels))
     rows = by_class(compared)
     return DetectionResult(
@@ -160,7 +160,7 @@ def evaluate_videos(
     *,
     subset: str | None = None,
 ) -> dict[str, float]:
-    """mAP of each video on its own, averaged over its own classes and the thresholds; of videos with instances.
+    """mAP of each video with instances, averaged over its own classes and the thresholds.
 
     Args and errors as of `evaluate_detections`.
     """
@@ -189,8 +189,8 @@ def by_class(compared: Comparison) -> list[Indices]:
 def average_precision(hits: Flags, instances: int, interpolated: bool = True) -> Float64:
     """Average precision of (K, N) `hits`, best detection first, given the number of instances; (K,).
 
-    Interpolated over all points: precision at a recall is the best at that or any higher recall. Recall only grows at
-    hits, so nothing else is looked at.
+    Interpolated over all points: the precision at a recall is the best precision at that or any higher recall. Recall
+    grows only at hits, so only hits are looked at.
     """
     result = np.zeros(len(hits))
     for k, own in enumerate(hits):
@@ -207,7 +207,7 @@ def average_precision(hits: Flags, instances: int, interpolated: bool = True) ->
 
 
 def table(results: Mapping[str, DetectionResult]) -> str:
-    """Plain text for a terminal: one row a result with mAP in percent at each threshold, and what was compared."""
+    """Plain text for a terminal: one row per result with mAP in percent at each threshold, and what was compared."""
     first = next(iter(results.values()))
     width = max(map(len, results))
     lines = [

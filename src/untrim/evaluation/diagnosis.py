@@ -1,8 +1,9 @@
-"""What is wrong with detections, and what mending it would give.
+"""What is wrong with detections, and what mAP would be without each kind of error.
 
-After Alwassel et al., "Diagnosing Error in Temporal Action Detectors", ECCV 2018: kinds of false positives among the
-best 1G to 10G detections (G: as many as there are instances, class by class), misses and sensitivity by properties of
-the instances. Fixes as Bolya et al., "TIDE", ECCV 2020, apply them. `boundaries` adds what weak supervision brings.
+Kinds of false positives, misses, and sensitivity by properties of the instances follow Alwassel et al., "Diagnosing
+Error in Temporal Action Detectors", ECCV 2018. G is the number of instances of a class; the best 1G to 10G detections
+of each class are looked at. Fixes follow Bolya et al., "TIDE", ECCV 2020. `boundaries` adds errors typical of weak
+supervision.
 """
 
 from __future__ import annotations
@@ -25,23 +26,35 @@ from untrim.support.array_types import Float64, Indices
 from untrim.timeline import Detection
 
 KINDS = ("true positive", "double", "wrong label", "localization", "confusion", "background")
-"""True positive; overlaps an instance enough, but that is found already (double) or of another class (wrong label);
-overlaps one too little, of its own class (localization) or of another (confusion); overlaps none (background)."""
+"""What a detection can be.
+
+- true positive: it finds an instance.
+- double: it overlaps an instance of its class enough, but a better detection has found that one already.
+- wrong label: it overlaps an instance of another class enough.
+- localization: it overlaps an instance of its class too little.
+- confusion: it overlaps an instance of another class too little.
+- background: it touches no instance.
+"""
 TRUE, DOUBLE, WRONG_LABEL, LOCALIZATION, CONFUSION, BACKGROUND = range(6)
 BANDS = 10
 _NUMBERS, _COVERAGES = np.array([1.0, 4, 8, 16]), np.array([2.0, 5, 10, 20, 40, 60, 80])
 _DRAWS = 400
 TOUCH = 0.1
-"""tIoU from which on a detection counts as meaning an instance."""
+"""tIoU from which a detection touches an instance."""
 
 
 @dataclass(frozen=True)
 class Fix:
-    """mAP if there were no errors of one kind: if they were `removed`, and if they were `mended` (boundaries, label or
-    both set to those of the instance that they touch); doubles and background can only be removed."""
+    """mAP without the errors of one kind.
+
+    Args:
+        removed: mAP if these detections were removed.
+        fixed: mAP if these detections had the boundaries and the label of the instance that they touch. Doubles and
+            background detections can only be removed.
+    """
 
     removed: float
-    mended: float
+    fixed: float
 
 
 @dataclass(frozen=True)
@@ -50,10 +63,10 @@ class Bin:
 
     Args:
         name: The range, in words.
-        instances: How many.
-        missed: Share of them that nothing found.
-        average_precision: Normalized mAP on them: as if every class had the mean number of instances, so that bins of
-            different size compare.
+        instances: Number of instances.
+        missed: Share of them that no detection finds.
+        average_precision: Normalized mAP on them: as if every class had the mean number of instances. It makes bins of
+            different size comparable.
     """
 
     name: str
@@ -67,17 +80,17 @@ class Diagnosis:
     """What is wrong with a set of detections; shares and mAP are fractions.
 
     Args:
-        protocol, subset: As of the evaluation.
+        protocol, subset: As in an evaluation.
         iou: tIoU threshold.
-        mean: mAP there.
-        normalized: Normalized mAP there, beside which the bins stand.
-        videos, instances, detections: What was compared.
-        missed: Share of the instances that nothing found.
-        best: Detections in the first of the bands.
+        mean: mAP at `iou`.
+        normalized: Normalized mAP at `iou` on all instances, to compare with that of the bins.
+        videos, instances, detections: Numbers of what was compared.
+        missed: Share of the instances that no detection finds.
+        best: Number of detections in the first of the bands.
         bands: Shares of each of `KINDS` among the best G detections, the next G, and so on.
         fixes: Kind of error -> mAP without it.
-        lead: By how much more mAP the fix that gives most gives than the next: a 95% interval by bootstrap over videos;
-            None where a single video leaves nothing to draw.
+        lead: 95% interval, by bootstrap over videos, of mAP with the best fix less mAP with the next best fix; None for
+            a single video, which cannot be resampled.
         properties: ``coverage`` (of the video, where durations are known), ``length``, ``number`` (of the class in the
             video) -> bins.
         boundaries: Signed errors at both ends.
@@ -108,8 +121,8 @@ class Diagnosis:
         return _gains(self.fixes, self.mean)
 
     def to_json(self) -> dict[str, object]:
-        """All of it; `untrim.evaluation.findings.findings` says it in sentences."""
-        return {"schema": 1, **asdict(self)}
+        """All figures; `untrim.evaluation.findings.findings` puts them into sentences."""
+        return {"schema": 2, **asdict(self)}
 
 
 def diagnose(
@@ -132,7 +145,7 @@ def diagnose(
         strict: As of `untrim.evaluation.comparison.compare`.
 
     Raises:
-        UntrimError: See `untrim.evaluation.comparison.compare`; or a wrong threshold.
+        UntrimError: See `untrim.evaluation.comparison.compare`; or the threshold is wrong.
     """
     thresholds = checked_thresholds(iou, "tIoU")
     detections, annotations = detections_of(detections), annotations_of(annotations)
@@ -168,9 +181,10 @@ def diagnose(
 
 
 def _kinds(compared: Comparison, pairs: Pairs, matched: Indices, iou: float) -> tuple[Indices, Indices]:
-    """Kind of each detection, and the instance that it is matched to or else overlaps most, -1 for none; (N,) each.
+    """Kind of each detection, (N,), and its instance, (N,), -1 for none.
 
-    Of instances that it overlaps equally, one of its own class.
+    The instance is the one that it is matched to, or else the one that it overlaps most. Of several with equal overlap,
+    an instance of its own class is taken.
     """
     same = compared.label[pairs.detection] == compared.truth_label[pairs.instance]
     order = np.lexsort((same, pairs.overlap, pairs.detection))
@@ -188,7 +202,7 @@ def _kinds(compared: Comparison, pairs: Pairs, matched: Indices, iou: float) -> 
 
 
 def _bands(compared: Comparison) -> Indices:
-    """Which G each detection belongs to, from 0, within its class, (N,)."""
+    """Index from 0 of the G that each detection is in, within its class, (N,)."""
     band = np.empty(len(compared.label), dtype=np.intp)
     instances = np.bincount(compared.truth_label, minlength=len(compared.labels))
     for c, rows in enumerate(by_class(compared)):
@@ -210,7 +224,7 @@ def _fix(compared: Comparison, kind: Indices, touched: Indices, code: int, thres
     removed = _mean(_removed(compared, kind, code), thresholds)
     if code in (DOUBLE, BACKGROUND):
         return Fix(removed, removed)
-    return Fix(removed, _mean(_mended(compared, kind, touched, code), thresholds))
+    return Fix(removed, _mean(_fixed(compared, kind, touched, code), thresholds))
 
 
 def _removed(compared: Comparison, kind: Indices, code: int) -> Comparison:
@@ -225,8 +239,8 @@ def _removed(compared: Comparison, kind: Indices, code: int) -> Comparison:
     )
 
 
-def _mended(compared: Comparison, kind: Indices, touched: Indices, code: int) -> Comparison:
-    """The same with the detections of one kind of error as the instance that they touch is."""
+def _fixed(compared: Comparison, kind: Indices, touched: Indices, code: int) -> Comparison:
+    """The same, but detections of one kind of error get label and times of the instance that they touch."""
     wrong = np.flatnonzero(kind == code)
     label, segments = compared.label.copy(), compared.segments.copy()
     label[wrong] = compared.truth_label[touched[wrong]]
@@ -236,7 +250,7 @@ def _mended(compared: Comparison, kind: Indices, touched: Indices, code: int) ->
 
 
 def _gains(fixes: Mapping[str, Fix], mean: float) -> dict[str, float]:
-    gains = {kind: max(fix.mended, fix.removed) - mean for kind, fix in fixes.items()}
+    gains = {kind: max(fix.fixed, fix.removed) - mean for kind, fix in fixes.items()}
     return {kind: gains[kind] for kind in sorted(gains, key=lambda kind: -gains[kind])}
 
 
@@ -255,8 +269,8 @@ def _lead(
     first, second, *_ = (gains := _gains(fixes, mean))
     for name in (first, second):
         code = KINDS.index(name)
-        mended = fixes[name].mended > fixes[name].removed
-        fixed = _mended(compared, kind, touched, code) if mended else _removed(compared, kind, code)
+        better = fixes[name].fixed > fixes[name].removed
+        fixed = _fixed(compared, kind, touched, code) if better else _removed(compared, kind, code)
         draws.append(resampled(fixed, fixed.match(thresholds) >= 0, weights)[:, 0])
     interval = interval_of(gains[first] - gains[second], draws[0] - draws[1])
     return interval.low, interval.high
@@ -302,7 +316,7 @@ def _binned(
 
 
 def _normalized(compared: Comparison, matched: Indices, inside: npt.NDArray[np.bool_]) -> float:
-    """Normalized mAP (Alwassel et al., Eq. 1 and 2) on the instances `inside`; hits on others are taken out."""
+    """Normalized mAP (Alwassel et al., Eq. 1 and 2) on the instances `inside`; hits on others are removed."""
     typical = len(compared.truth_label) / len(compared.labels)
     instances = np.bincount(compared.truth_label[inside], minlength=len(compared.labels))
     counts = (matched < 0) | inside[matched]

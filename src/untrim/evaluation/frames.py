@@ -43,10 +43,10 @@ def frame_accuracy(
     subset: str | None = None,
     strict: bool = False,
 ) -> float:
-    """Share of the time in instances whose label is right; background does not count (ECM, Table 6).
+    """Share of the time inside instances where the label is right; background does not count (ECM, Table 6).
 
-    Where instances of several classes happen at once, each of their labels is right. ECM measures activations
-    without background: pass what `activation_detections` makes of them.
+    Where instances of several classes happen at once, each of their labels is right. ECM measures activations without
+    background: pass the result of `activation_detections`.
 
     Raises:
         UntrimError: See `untrim.evaluation.comparison.compare`.
@@ -76,12 +76,13 @@ def segmental_scores(
 ) -> SegmentalResult:
     """Segmental F1 and edit score (Lea et al., CVPR 2017) of the sequence of segments that the detections make.
 
-    F1: each segment, in order of time, is true if the instance of its class that it overlaps most is overlapped
-    enough and not found yet. Edit: one minus the Levenshtein distance between the two sequences of labels, over the
-    length of the longer.
+    F1: segments are taken in order of time. A segment is true if it overlaps the instance of its class that it overlaps
+    most by at least the threshold, and no earlier segment has found that instance.
+
+        edit = 1 - Levenshtein distance of the two sequences of labels / length of the longer one
 
     Args:
-        detections: By video. All count, so set `least` where a method gives many of low score.
+        detections: By video. All count, so set `least` if a method gives many of low score.
         annotations: Ground truth.
         iou: tIoU thresholds.
         protocol: Name of the protocol.
@@ -119,14 +120,15 @@ def activation_detections(
     grid: SnippetGrid,
     least: float = 0.25,
 ) -> list[Detection]:
-    """One detection a snippet: the class of the strongest response, among classes with a video-level score of at
-    least `least` (the best one if there is none), as ECM's frame accuracy takes it.
+    """One detection per snippet, as ECM's frame accuracy takes it: the class with the strongest response.
+
+    Only classes with a video-level score of at least `least` count; if there is none, the best one does.
 
     Args:
         cas: Class activation sequence, (T, C).
         video_scores: How much each class is in the video, (C,).
         labels: Names of the C classes.
-        grid: Where the snippets lie.
+        grid: Where the snippets are in time.
         least: ECM's tau.
     """
     kept = np.flatnonzero(video_scores >= min(least, float(video_scores.max())))
@@ -145,7 +147,7 @@ def _by_video(compared: Comparison) -> Iterator[tuple[Indices, Indices]]:
 
 
 def _best_label(compared: Comparison, found: Indices, cuts: Float64) -> Indices:
-    """Label of the best of the detections `found` that covers each span between `cuts`; -1 for none."""
+    """For each span between `cuts`, the label of the best of the detections `found` that cover it; -1 for none."""
     label = np.full(max(len(cuts) - 1, 0), -1, dtype=np.intp)
     spans = np.searchsorted(cuts, compared.segments[found])
     for row, (first, stop) in zip(found[::-1].tolist(), spans[::-1].tolist(), strict=True):
@@ -170,7 +172,7 @@ def _sequences(compared: Comparison, kept: npt.NDArray[np.bool_]) -> tuple[Indic
 
 
 def _levenshtein(one: Indices, other: Indices) -> int:
-    """Insertions, deletions and substitutions that turn one sequence into the other."""
+    """Least number of insertions, deletions and substitutions that turn one sequence into the other."""
     place = np.arange(len(other) + 1)
     row = place.copy()
     for count, item in enumerate(one, start=1):

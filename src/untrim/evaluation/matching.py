@@ -10,10 +10,10 @@ import numpy as np
 from untrim.support.array_types import Float64, Indices
 
 Preference = Literal["overlap", "order"]
-"""Which free instance a detection takes: that of the largest `overlap`, or the first in `order`."""
+"""Which free instance a detection takes: the one with the largest `overlap`, or the first in `order`."""
 
 _BLOCK = 1 << 20
-"""Pairs looked at together: bounds the memory, whatever the number of detections."""
+"""Pairs computed at once: bounds the memory for any number of detections."""
 
 
 def tiou(start: Float64, end: Float64, other_start: Float64, other_end: Float64) -> Float64:
@@ -88,9 +88,9 @@ def match(
     thresholds: Float64,
     prefer: Preference = "overlap",
 ) -> Indices:
-    """Greedy matching within groups, best detection first; where its instance is taken, it falls through to the next.
+    """Greedy matching within groups, best detection first. If its best instance is taken, a detection takes the next.
 
-    Of equal overlaps the later instance is preferred, as the official ActivityNet evaluator does.
+    Of instances with equal overlap the later one is preferred, as in the official ActivityNet evaluator.
 
     Args:
         group: (N,) group (such as video and class) of each detection, best detection first.
@@ -116,7 +116,7 @@ def match(
 
 
 def _assign(detection: Indices, instance: Indices, instances: int, matched: Indices) -> None:
-    """Fill `matched` with what serving detections one after the other would give.
+    """Fill `matched` with the same result as matching the detections one after the other.
 
     All detections ask for their first choice at once; each instance keeps the best that ever asked; the others ask
     for their next choice. This ends in the one stable matching, which is that of greedy service, since all instances

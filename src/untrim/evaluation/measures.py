@@ -1,4 +1,4 @@
-"""The measures beside detection mAP, by name."""
+"""The measures besides detection mAP, by name."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def measure_detections(
     *,
     subset: str | None = None,
 ) -> dict[str, dict[str, object]]:
-    """Several measures at once, each as the object that `untrim evaluate --json` holds under ``measures``.
+    """Several measures at once, each as the object under ``measures`` in `untrim evaluate --json`.
 
     Raises:
-        UntrimError: An unknown measure; or see `untrim.evaluation.comparison.compare`.
+        UntrimError: A measure is unknown; or see `untrim.evaluation.comparison.compare`.
     """
     for name in names:
         if name not in MEASURES:
@@ -48,7 +48,7 @@ def measure_detections(
 
 
 def measures_table(measured: Mapping[str, Mapping[str, object]]) -> str:
-    """Plain text for a terminal: a line a measure, its figures in percent."""
+    """Plain text for a terminal: one line per measure, its figures in percent."""
     width = max(map(len, measured))
     rows = [
         (name, ", ".join(f"{key} {100 * value:.1f}" for key, value in figures.items() if isinstance(value, float)))

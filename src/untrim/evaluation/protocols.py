@@ -1,4 +1,4 @@
-"""Evaluation protocols by name: what the numbers in papers were counted by, and where they differ."""
+"""Evaluation protocols by name: how papers count, and where they differ."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Protocol:
         name: Its name, which every result carries.
         summary: What it does and who uses it.
         left_out: Names of videos that do not count.
-        videos: Videos that must remain for the name to be true; None for any number.
+        videos: Number of videos that must remain; None for any number.
         drop_ambiguous: Detections that touch an Ambiguous span are dropped.
-        distinct: Instances that repeat a more specific one of the same time are dropped (`BROADER`).
+        distinct: Instances that repeat a more specific one at the same time are dropped (`BROADER`).
         only_with_instances: Videos without an instance do not count.
         quantized: Times are rounded to snippets of 16 frames at 25 frames per second.
         prefer: Which free instance a detection takes.
@@ -52,21 +52,22 @@ BROADER = {"Diving": "CliffDiving"}
 _V270, _V1292, _V1496 = "video_test_0000270", "video_test_0001292", "video_test_0001496"
 _ACTIVITYNET = Protocol(
     "activitynet",
-    "The ActivityNet challenge's: seconds, greedy by score, a taken instance falls through to the next best, all-point "
-    "interpolated AP; classes without ground truth are ignored, classes without detections count as 0.",
+    "As the ActivityNet challenge: times in seconds; detections are matched by score, each to its best free instance; "
+    "all-point interpolated AP. Classes without ground truth are ignored; classes without detections count "
+    "as 0.",
 )
 _THUMOS14 = Protocol(
     "thumos14",
     "210 test videos with 3,311 instances, as most papers count: without 270 and 1496 (wrongly annotated) and 1292 "
-    "(nothing but Ambiguous spans). CliffDiving counts as Diving, too. All else as activitynet.",
+    "(only Ambiguous spans). CliffDiving counts as Diving, too. Everything else as activitynet.",
     left_out=frozenset({_V270, _V1292, _V1496}),
     videos=210,
 )
 _LEGACY = Protocol(
     "legacy",
-    "The WSAD authors' code: times rounded to 16-frame snippets at 25 frames per second (on videos of 30, too), "
-    "detections that touch an Ambiguous span dropped, every test video with an instance (212). One class without "
-    "detections counts as 0 for that class.",
+    "As the WSAD authors' code: times are rounded to 16-frame snippets at 25 frames per second, also in videos with "
+    "30; detections that touch an Ambiguous span are dropped; every test video with an instance counts (212). A class "
+    "without detections counts as 0.",
     drop_ambiguous=True,
     only_with_instances=True,
     quantized=True,
@@ -80,7 +81,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         replace(
             _THUMOS14,
             name="thumos14-211",
-            summary="As thumos14 with 211 videos (SSN, BSN): 1292 stays, where every detection is false.",
+            summary="As thumos14 with 211 videos (SSN, BSN): 1292 counts, where every detection is false.",
             left_out=frozenset({_V270, _V1496}),
             videos=211,
         ),
@@ -94,8 +95,8 @@ PROTOCOLS: Mapping[str, Protocol] = {
         replace(
             _THUMOS14,
             name="thumos14-213",
-            summary="As thumos14 with all 213 annotated test videos (3,358 instances); 1292 needs the official text "
-            "files, since conversions lose it.",
+            summary="As thumos14 with all 213 annotated test videos (3,358 instances). Needs the official text files, "
+            "since conversions lose video 1292.",
             left_out=frozenset(),
             videos=213,
         ),
@@ -108,17 +109,17 @@ PROTOCOLS: Mapping[str, Protocol] = {
         replace(
             _THUMOS14,
             name="thumos14-ambiguous",
-            summary="As thumos14, but detections that touch an Ambiguous span are dropped first, as W-TALC and WSAD "
-            "do; needs the official text files.",
+            summary="As thumos14, but detections that touch an Ambiguous span are dropped first, as in W-TALC and "
+            "WSAD. Needs the official text files.",
             drop_ambiguous=True,
         ),
         _LEGACY,
         replace(
             _LEGACY,
             name="legacy-wtalc",
-            summary="The W-TALC authors' code: as legacy, but a detection takes the first free instance that overlaps "
-            "enough, not the best, and AP is not interpolated. (Theirs is 0 for all once one class has no detections; "
-            "here only for that class.)",
+            summary="As the W-TALC authors' code: as legacy, but a detection takes the first free instance that "
+            "overlaps enough, not the best, and AP is not interpolated. (In that code all classes count as 0 if one "
+            "class has no detections; here only that class does.)",
             prefer="order",
             interpolated=False,
         ),

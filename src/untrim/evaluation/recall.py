@@ -19,11 +19,11 @@ TIOU = np.linspace(0.5, 0.95, 10)
 
 @dataclass(frozen=True)
 class RecallResult:
-    """Recall of instances whatever their class, averaged over tIoU thresholds.
+    """Recall of instances of any class, averaged over tIoU thresholds.
 
     Args:
-        proposals: Average number of proposals a video, (J,), growing.
-        recall: Average recall with so many, as fractions, (J,).
+        proposals: Average number of proposals per video, (J,), growing.
+        recall: Average recall with that many proposals, as fractions, (J,).
     """
 
     proposals: tuple[float, ...]
@@ -56,8 +56,9 @@ def average_recall(
 ) -> RecallResult:
     """Average recall against the average number of proposals (ActivityNet challenge, proposal task).
 
-    The budget is shared out as the official evaluator does: at j percent of it, each video spends j percent of its
-    own proposals, the best scored first, cut so that videos have `most` on average. Proposals may share an instance.
+    The budget is shared as in the official evaluator. Proposals are first cut so that videos have `most` on average. At
+    j percent of the budget, each video uses the best j percent of its own proposals. Several proposals may find the
+    same instance.
 
     Args:
         detections: By video; their labels do not matter.
@@ -66,7 +67,7 @@ def average_recall(
         protocol: Name of the protocol.
         subset: The subset to evaluate; None for all of `annotations`.
         strict: As of `untrim.evaluation.comparison.compare`.
-        most: Average number of proposals a video at the end of the curve.
+        most: Average number of proposals per video at the end of the curve.
 
     Raises:
         UntrimError: See `untrim.evaluation.comparison.compare`.

@@ -1,12 +1,12 @@
-"""How sure an mAP is: bootstrap over videos, and a paired comparison of two sets of detections.
+"""How certain an mAP is: bootstrap over videos, and a paired comparison of two sets of detections.
 
-Videos are drawn with replacement, as often as there are (Efron and Tibshirani 1993). Detections of a video are matched
-with its instances only, so matching is done once; a draw only weighs videos.
+Each draw takes as many videos as there are, with replacement (Efron and Tibshirani 1993). Detections are matched only
+with instances of their own video. So matching is done once, and a draw only weighs videos.
 
-A video that is drawn twice gives its detections twice side by side in the ranking, which raises interpolated average
-precision: draws lie above the figure itself, the more the fewer videos a class has. So draws are moved to have the
-figure as their mean before their percentiles are taken. In simulations, intervals at the nominal 95% held the true
-value 90 to 97 times of 100 so, and 75 to 88 times without.
+A video that is drawn twice has each detection twice in a row in the ranking. This raises interpolated average
+precision: draws are above the figure itself, more so for classes with few videos. So the draws are shifted to have the
+figure as their mean, and then their percentiles are taken. In simulations, nominal 95% intervals held the true value 90
+to 97 times in 100 with the shift, and 75 to 88 times without it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from untrim.support.array_types import Flags, Float64
 from untrim.timeline import Detection
 
 _CELLS = 1 << 22
-"""Weights held at once."""
+"""Weights held in memory at once."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure with its 95% interval (2.5th to 97.5th percentile of the draws, moved to have it as their mean)."""
+    """A figure with its 95% interval: 2.5th to 97.5th percentile of the draws, shifted to have it as their mean."""
 
     value: float
     low: float
@@ -50,7 +50,7 @@ class Uncertainty:
         result: The evaluation itself.
         mean: mAP at each threshold.
         average: Mean of mAP over the thresholds.
-        samples: Draws.
+        samples: Number of draws.
     """
 
     result: DetectionResult
@@ -74,16 +74,16 @@ class Uncertainty:
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """By how much the first of two sets of detections is better, on the same videos.
+    """How much better the first of two sets of detections is than the second, on the same videos.
 
     Args:
         first: Evaluation of the first.
         second: Evaluation of the second.
         mean: Difference of mAP, first minus second, at each threshold.
         average: Difference of the mean over the thresholds.
-        p_values: Two-sided, at each threshold: how often chance alone would give a difference as large.
+        p_values: Two-sided, at each threshold: how often chance alone would give at least as large a difference.
         average_p: The same for the mean over the thresholds.
-        samples: Draws.
+        samples: Number of draws.
     """
 
     first: DetectionResult
@@ -148,7 +148,7 @@ def bootstrap(
 ) -> Uncertainty:
     """mAP with 95% intervals from a bootstrap over videos.
 
-    A class that a draw leaves without instances is left out of that draw's mean, as it is from an evaluation.
+    If a draw has no instance of a class, the class is left out of that draw's mean, as in an evaluation.
 
     Args:
         detections: By video, or their file.
@@ -157,11 +157,11 @@ def bootstrap(
         protocol: Name of the protocol.
         subset: The subset to evaluate; None for all of `annotations`.
         strict: As of `untrim.evaluation.comparison.compare`.
-        samples: Draws, at least 100.
-        seed: Of the draws.
+        samples: Number of draws, at least 100.
+        seed: Seed of the draws.
 
     Raises:
-        UntrimError: See `untrim.evaluation.comparison.compare`; or too few videos or draws.
+        UntrimError: See `untrim.evaluation.comparison.compare`; or there are too few videos or draws.
     """
     thresholds = checked_thresholds(iou, "tIoU")
     detections, annotations = detections_of(detections), annotations_of(annotations)
@@ -187,9 +187,10 @@ def compare_paired(
 ) -> PairedComparison:
     """Compare two sets of detections on the same draws of videos.
 
-    The p-value is the share of draws whose difference lies as far from their mean as the observed one lies from 0
-    (bootstrap test with the draws moved to the null hypothesis). Its least value is 1 / (samples + 1), and that of an
-    exact sign test over the V videos in which the two differ, 2^(1-V): what few videos agree in can be chance.
+    The p-value is the share of draws whose difference is at least as far from the mean of all draws as the observed
+    difference is from 0. This is a bootstrap test with the draws shifted to the null hypothesis. The p-value has two
+    lower bounds: 1 / (samples + 1), and 2^(1-V), the least p-value of an exact sign test over the V videos in which the
+    two differ. Few videos that agree can be chance.
 
     Args:
         first: Detections by video, or their file.
@@ -199,7 +200,7 @@ def compare_paired(
         protocol: Name of the protocol.
         subset: The subset to evaluate; None for all of `annotations`.
         strict: Refuse detections in videos, or of classes, that are not in `annotations`.
-        samples: Draws.
+        samples: Number of draws.
         seed: Seed of the draws.
 
     Raises:
@@ -246,8 +247,8 @@ def resampled(compared: Comparison, hits: Flags, weights: Float64) -> Float64:
 def _weighted_sums(hits: Flags, weights: Float64, interpolated: bool) -> Float64:
     """Average precision times the number of instances, for (K, N) `hits`, best first, with (B, N) `weights`; (B, K).
 
-    Equal copies of a detection stand together in the ranking, so those of weight w count as one step w high: exact
-    where precision is interpolated, since it is best at the last copy.
+    Copies of a detection are next to each other in the ranking, so a detection of weight w counts as one step of height
+    w. This is exact if precision is interpolated, since precision is best at the last copy.
     """
     seen = np.cumsum(weights, axis=1)
     sums = np.zeros((len(weights), len(hits)))

@@ -1,1 +1,1 @@
-"""Values of each paper on each dataset: flat YAML, one file a method and dataset, each value with its source."""
+"""Values of each paper on each dataset: flat YAML, one file per method and dataset, with the source of each value."""

@@ -1,1 +1,1 @@
-"""Pages for people: one self-contained HTML file a run."""
+"""Pages for people: one self-contained HTML file per run."""

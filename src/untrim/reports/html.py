@@ -1,4 +1,4 @@
-"""The report: one self-contained page on a run, what it reaches, and what it finds in the test videos."""
+"""The report: one self-contained page about a run, with its mAP and its detections in the test videos."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Found = Mapping[str, Sequence[Detection]]
 
 @dataclass(frozen=True)
 class ClassResult:
-    """Average precision of one class along the thresholds, in fractions; None where it is not defined."""
+    """Average precision of one class at each threshold, as fractions; None if it is not defined."""
 
     label: str
     color: str
@@ -59,7 +59,7 @@ def write_report(
     comparisons: Mapping[str, Path | str] | None = None,
     max_videos: int = 12,
 ) -> Path:
-    """Write the report on a run: one HTML file that loads nothing else, and is the same for the same input.
+    """Write the report on a run: one HTML file that loads nothing else. Equal input gives equal bytes.
 
     Args:
         run: The run, or its folder.
@@ -70,7 +70,7 @@ def write_report(
         output: The file to write.
         subset: Subset of the annotations.
         comparisons: Name -> evaluation of something else, shown beside the run's.
-        max_videos: Timelines to draw, at least 0: evenly from the best to the worst video.
+        max_videos: Number of timelines to draw, at least 0: evenly chosen from the best to the worst video.
 
     Returns:
         `output`.
@@ -150,7 +150,7 @@ def _results(
 
 
 def _palette(run: Run, truth: Annotations, found: Found, results: Sequence[tuple[str, Evaluation]]) -> dict[str, str]:
-    """A colour for every class: those of the run in its order, then whatever else occurs."""
+    """A colour for every class: the classes of the run in its order, then all others that occur."""
     strangers = {detection.label for own in found.values() for detection in own}
     strangers |= {*truth.labels, *(label for _, result in results for label in result.per_class)}
     labels = list(dict.fromkeys([*run.labels, *sorted(strangers)]))
@@ -158,7 +158,7 @@ def _palette(run: Run, truth: Annotations, found: Found, results: Sequence[tuple
 
 
 def _headline(result: Evaluation) -> tuple[float, float]:
-    """tIoU and mAP to put first: at 0.5, the field's habit, or at the threshold nearest to it."""
+    """tIoU and mAP to put first: at 0.5, as is usual in the field, or at the nearest threshold."""
     nearest = min(range(len(result.iou)), key=lambda i: abs(result.iou[i] - 0.5))
     return result.iou[nearest], result.mean[nearest]
 
@@ -182,7 +182,7 @@ def _map_chart(results: Sequence[tuple[str, Evaluation]]) -> Chart | None:
 
 
 def _loss_chart(metrics: Mapping[str, Float64]) -> Chart | None:
-    """The loss and, where there are several, its terms; None where nothing was recorded."""
+    """The loss and, if there are several, its terms; None if nothing was recorded."""
     if not metrics:
         return None
     terms = [key for key in metrics if key not in ("iteration", "seconds", "loss")]
@@ -192,7 +192,7 @@ def _loss_chart(metrics: Mapping[str, Float64]) -> Chart | None:
 
 
 def _environment(path: Path) -> dict[str, object]:
-    """Facts of ``environment.json``, lists of packages laid flat; nothing where there is no such file."""
+    """Facts from ``environment.json``, with lists of packages flattened; empty if there is no such file."""
     facts = read_object(path) if path.is_file() else {}
     packages = facts.pop("packages", {})
     return {**facts, **(packages if isinstance(packages, dict) else {})}
@@ -226,7 +226,7 @@ def _timelines(
     activations: ActivationFolder,
     videos: Path | None,
 ) -> list[timelines.Timeline]:
-    """Timelines of the chosen videos, with what there is of files; names only choose among files that are there."""
+    """Timelines of the chosen videos, with the files that exist. Names only select among existing files."""
     drawable = {*activations.names()}
     films = {file.stem: file for file in find_videos([videos])} if videos is not None and chosen else {}
     return [

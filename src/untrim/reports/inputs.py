@@ -1,4 +1,4 @@
-"""What a report is made of, read from files and checked."""
+"""The inputs of a report, read from files and checked."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def read_evaluations(paths: Mapping[str, Path], subset: str) -> dict[str, Evalua
     """Evaluations by name, all of `subset` and made in the same way, so that they compare.
 
     Raises:
-        UntrimError: One is missing, or not of the form that `untrim evaluate --json` writes, or of something else.
+        UntrimError: A file is missing, was not written by `untrim evaluate --json`, or evaluates something else.
     """
     evaluations: dict[str, Evaluation] = {}
     for name, path in paths.items():

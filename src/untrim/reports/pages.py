@@ -1,4 +1,4 @@
-"""HTML pages from the templates beside this file: one environment, with the filters that all of them know."""
+"""HTML pages from the templates in this folder: one environment, with the filters that all of them use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def write_page(output: Path, template: str, **values: object) -> Path:
     Args:
         output: The file to write.
         template: Name of the template.
-        values: What it names.
+        values: Values of the names in the template.
 
     Returns:
         `output`.

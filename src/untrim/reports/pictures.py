@@ -15,7 +15,7 @@ from untrim.timeline import Detection
 from untrim.video.decode import thumbnails
 
 MOST_PICTURES = 5
-"""At most this many pictures stand over a timeline."""
+"""Largest number of pictures above a timeline."""
 
 _WIDTH = 100 / MOST_PICTURES  # In percent of the time axis, margins included.
 _HEIGHT = 144  # In pixels; a fifth of the page is about 190 wide.
@@ -50,7 +50,7 @@ class Thumbnail:
 def detection_thumbnails(
     file: Path, ordered: Sequence[Detection], rows: Sequence[str], colors: Mapping[str, str], duration: float
 ) -> tuple[Thumbnail, ...]:
-    """Frames at the middle of the best detections, in the order of time; none where a better detection is.
+    """Frames at the middle of the best detections, in the order of time; none inside a better detection.
 
     Args:
         file: The video.

@@ -26,7 +26,7 @@ _MOST_BLACK, _MOST_WHITE = 0.7, 0.5  # Further, they would vanish as well.
 
 @dataclass(frozen=True)
 class Tick:
-    """A mark on an axis: where, in percent of its length, and what it says."""
+    """A mark on an axis: its position in percent of the length, and its text."""
 
     position: float
     text: str
@@ -51,12 +51,12 @@ class Chart:
 
 
 def colors(count: int) -> list[str]:
-    """`count` different colours: those of Okabe and Ito, which colour-blind people tell apart, then shades of them."""
+    """`count` different colours: those of Okabe and Ito, which suit colour-blind people, then shades of them."""
     return [_shade(_HUES[i % len(_HUES)], i // len(_HUES)) for i in range(count)]
 
 
 def _shade(color: str, ring: int) -> str:
-    """`color` itself in ring 0, then mixed with black and with white in turn, in every ring by another amount."""
+    """`color` itself in ring 0; in every other ring a mixture with black or white, in turn, by another amount."""
     target, most = (0, _MOST_BLACK) if ring % 2 else (255, _MOST_WHITE)
     amount = most * _van_der_corput((ring + 1) // 2)
     parts = (int(color[i : i + 2], 16) for i in (1, 3, 5))
@@ -64,7 +64,7 @@ def _shade(color: str, ring: int) -> str:
 
 
 def _van_der_corput(index: int) -> float:
-    """The index-th of 0, 1/2, 1/4, 3/4, 1/8, …, which never repeat and always fill the widest gap."""
+    """The index-th number of 0, 1/2, 1/4, 3/4, 1/8, …: none repeats, each fills a widest gap."""
     return sum(int(bit) * 0.5**place for place, bit in enumerate(reversed(f"{index:b}"), start=1))
 
 
@@ -109,11 +109,11 @@ def line_chart(x: Float64, series: Mapping[str, Float64], low: float, high: floa
 
 
 def spread(wanted: Sequence[float], width: float) -> list[float]:
-    """Centres of things of equal `width` in 0..100, as near to the ascending `wanted` ones as they go without overlap.
+    """Centres of items of equal `width` in 0..100, without overlap and as near as possible to the `wanted` centres.
 
     Args:
         wanted: Ascending centres; at most ``100 / width`` of them.
-        width: Of each thing.
+        width: Width of each item.
     """
     centers: list[float] = []
     for center in wanted:

@@ -19,11 +19,11 @@ from untrim.support.array_types import Float64, Indices
 from untrim.timeline import Detection, Instance, Segment, SnippetGrid
 
 TOP = MOST_PICTURES
-"""The classes of this many best detections of a video get a row, and at most as many detections a picture."""
+"""The classes of this many best detections per video get a row; at most this many detections get a picture."""
 MOST_BARS = 30
-"""At most this many detections of a class are drawn in a video: the best."""
+"""The number of detections, the best, that are drawn per class and video."""
 HIT_IOU = 0.5
-"""tIoU from which a detection is right."""
+"""tIoU from which a detection counts as right."""
 
 _SCORE_RANGE = (0.25, 0.98)
 _CURVE_LOW = 0.1
@@ -36,8 +36,8 @@ class Canvas:
     Args:
         labels: Classes of the run, in its order.
         colors: Class -> colour, for every class that occurs.
-        grid: Where the snippets lie of a video whose sequences do not say it.
-        scores: Scores that are drawn with the least and with the full height.
+        grid: Where the snippets are in time, for a video whose sequences do not say it.
+        scores: The score that is drawn with the least height, and the one with the full height.
     """
 
     labels: Sequence[str]
@@ -48,15 +48,15 @@ class Canvas:
 
 @dataclass(frozen=True)
 class Bar:
-    """A segment as drawn: place in percent of the time axis, and what it says when pointed at.
+    """A segment as drawn: its place in percent of the time axis, and its text under the mouse pointer.
 
     Args:
         segment: In seconds.
-        x: Where it starts.
-        width: How long it is.
-        title: What it says.
-        height: Of a detection, by its score, in [0, 1].
-        hit: Of a detection, whether it is right; None where there is no ground truth.
+        x: Its start in percent.
+        width: Its length in percent.
+        title: Its text.
+        height: Height of a detection by its score, in [0, 1].
+        hit: Whether a detection is right; None if there is no ground truth.
     """
 
     segment: Segment
@@ -69,7 +69,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class in one video: bars, and the path of its activation sequence, None where there is none."""
+    """One class in one video: bars, and the path of its activation sequence, None if there is none."""
 
     label: str
     color: str
@@ -85,14 +85,14 @@ class Timeline:
     Args:
         name: Its name.
         duration: Length of the time axis in seconds.
-        own_map: Its mAP on its own; None without ground truth.
-        ticks: Of the time axis.
-        rows: Its classes: those that are there, then those that were only found.
-        ambiguous: Spans of which nobody can say what they show.
+        own_map: mAP of this video alone; None without ground truth.
+        ticks: Ticks of the time axis.
+        rows: Its classes: those of the ground truth, then those that were only detected.
+        ambiguous: Ambiguous spans.
         overall: Paths of the sequences that have no class (attention, background), by name.
         thumbnails: Frames, in the order of time.
         notes: What is missing.
-        left_out: Detections that are not drawn.
+        left_out: Number of detections that are not drawn.
     """
 
     name: str
@@ -108,7 +108,7 @@ class Timeline:
 
 
 def score_range(detections: Mapping[str, Sequence[Detection]]) -> tuple[float, float]:
-    """Scores to draw with the least and with the full height: quantiles, so that a few outliers flatten nothing."""
+    """Scores to draw with the least and with the full height: quantiles, so that outliers do not flatten the rest."""
     scores = [found.score for own in detections.values() for found in own]
     low, high = np.quantile(scores, _SCORE_RANGE) if scores else (0.0, 1.0)
     return float(low), float(high)
@@ -117,7 +117,7 @@ def score_range(detections: Mapping[str, Sequence[Detection]]) -> tuple[float, f
 def own_maps(
     detections: Mapping[str, Sequence[Detection]], annotations: Annotations, iou: Sequence[float]
 ) -> dict[str, float]:
-    """mAP of each video on its own, over its own classes and `iou`; of the videos that have ground truth for them."""
+    """mAP of each video with ground truth, over its own classes and `iou`."""
     maps = {}
     for name, video in annotations.items():
         if video.instances and set(video.labels) == {instance.label for instance in video.instances}:
@@ -127,7 +127,7 @@ def own_maps(
 
 
 def pick_videos(annotations: Annotations, quality: Mapping[str, float], limit: int) -> list[str]:
-    """At most `limit` videos, evenly from the best to the worst; where there is no ground truth, in order of name."""
+    """At most `limit` videos, evenly from the best to the worst; without ground truth, in the order of their names."""
     ranked = sorted(quality, key=lambda name: (-quality[name], name)) or sorted(annotations)
     picks = np.linspace(0, len(ranked) - 1, min(limit, len(ranked)))
     return [ranked[i] for i in picks.round().astype(int)]
@@ -148,8 +148,8 @@ def timeline(
         video: Its ground truth.
         detections: What was found in it.
         sequences: Its activations; None if there are none.
-        own_map: Its mAP on its own.
-        file: The video itself; None if it is not there.
+        own_map: mAP of this video alone.
+        file: The video file; None if there is none.
     """
     ordered = sorted(detections, key=lambda found: -found.score)
     duration = _duration(canvas.grid, video, ordered, sequences)
@@ -190,7 +190,7 @@ def timeline(
 
 
 def _duration(grid: SnippetGrid, video: Video, detections: Sequence[Detection], sequences: Sequences | None) -> float:
-    """Seconds that the axis spans: the video's, or as far as anything is known; nothing drawn lies beyond."""
+    """Length of the time axis in seconds: that of the video, or as far as anything is known. All bars fit in it."""
     known = 0.0
     if sequences:  # Up to the end of the last cell, whose half width is that of the one before.
         centers = _centers(grid, sequences)
@@ -216,7 +216,7 @@ def _found_bars(canvas: Canvas, video: Video, ordered: Sequence[Detection], dura
 
 
 def _hits(video: Video, ordered: Sequence[Detection]) -> list[bool | None]:
-    """Whether each detection, best first, is the one that an instance of its class is matched to."""
+    """Whether each detection, best first, is matched to an instance of its class."""
     if not video.instances:
         return [None] * len(ordered)
     labels = sorted({*video.labels, *(found.label for found in ordered)})
@@ -234,7 +234,7 @@ def _arrays(entries: Sequence[Instance | Detection], labels: Sequence[str]) -> t
 def _paths(
     canvas: Canvas, labels: Sequence[str], sequences: Sequences | None, duration: float
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Paths of the classes, all on one scale, and of the sequences without a class, each on its own."""
+    """Paths of the classes, all on one scale, and of the sequences without a class, each on its own scale."""
     if sequences is None:
         return {}, {}
     x = _centers(canvas.grid, sequences) / duration
@@ -247,7 +247,7 @@ def _paths(
 
 
 def _centers(grid: SnippetGrid, sequences: Sequences) -> Float64:
-    """Seconds that the snippets of `sequences` lie at, (T,)."""
+    """Times of the snippets of `sequences` in seconds, (T,)."""
     if sequences.centers is not None:
         return sequences.centers
     return np.array([grid.center(index) for index in range(len(sequences.cas))])

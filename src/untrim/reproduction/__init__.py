@@ -1,1 +1,1 @@
-"""Run the rows of a table, several seeds each, and set what is measured beside what was published."""
+"""Run the rows of a table with several seeds each, and compare the measured figures with the published ones."""

@@ -29,11 +29,11 @@ class TableData:
 
     Args:
         features: Feature folders to train on.
-        annotations: Annotations, one file a feature folder; the first pair is evaluated on too.
-        segments: Annotations with the training segments, for methods that need them, in place of the first.
+        annotations: Annotations, one file per feature folder; the first pair is evaluated on too.
+        segments: Annotations with the training segments. Methods that need segments use them instead of the first.
         training: Subset to train on.
         validation: Subset to localize and evaluate.
-        protocol: Of the evaluation.
+        protocol: Protocol of the evaluation.
     """
 
     features: tuple[Path, ...]
@@ -46,16 +46,16 @@ class TableData:
 
 @dataclass(frozen=True)
 class Result:
-    """What one job gave; mAP as fractions.
+    """The result of one job; mAP as fractions.
 
     Args:
-        seed: Of the job.
+        seed: Seed of the job.
         mean: mAP at each threshold.
-        average: Mean of it over the thresholds.
+        average: Mean of mAP over the thresholds.
         interval: 95% interval of `average` over the videos.
-        peak_memory_mb: Most memory of the process that trained and localized; None where the system does not say.
-        train_seconds: Wall time of the training; None where nothing is trained.
-        frame_accuracy: Of the activations (ECM, Table 6), as a fraction; None where there are none.
+        peak_memory_mb: Peak memory of the process that trained and localized; None if the system does not report it.
+        train_seconds: Wall time of the training; None if nothing is trained.
+        frame_accuracy: Frame accuracy of the activations (ECM, Table 6), as a fraction; None if there are none.
     """
 
     seed: int
@@ -69,14 +69,14 @@ class Result:
 
 @dataclass(frozen=True)
 class Job:
-    """A row with a seed.
+    """A row of a table with one seed.
 
     Args:
         row: Name of the row.
         method: Name of the method; None for random proposals.
         recipe: Preset, recipe or None for the project's defaults.
-        settings: Values laid over them, as JSON, so that a job is hashable.
-        seed: Of everything random.
+        settings: Values that override them, as JSON, so that a job is hashable.
+        seed: Seed of everything random.
         iou: tIoU thresholds.
         folder: Where to keep run and result.
         data: What it is measured on.
@@ -98,14 +98,14 @@ class Job:
 
     @property
     def key(self) -> str:
-        """Changes with everything that the result depends on but the code."""
+        """A hash of everything that the result depends on, except the code."""
         what = asdict(self) | {"folder": None, "schema": RESULT_SCHEMA}
         files = [_stamp(path) for path in (*self.data.annotations, self.data.segments) if path is not None]
         stamps = [_stamp(path / "features.json") for path in self.data.features]
         return hashlib.sha256(json.dumps([what, files, stamps], sort_keys=True, default=str).encode()).hexdigest()
 
     def measured(self) -> Result | None:
-        """The result, if it is there and was made of the same."""
+        """The result, if it exists and was made from the same inputs."""
         found: Any = read_object(self.result) if self.result.exists() else {}
         if found.get("key") != self.key:
             return None
@@ -128,7 +128,7 @@ def _stamp(path: Path) -> str:
 
 
 def measure(job: Job) -> str | None:
-    """Make the result of a job and write it; gives why it could not be made, or None."""
+    """Make the result of a job and write it. Returns None, or the reason why it could not be made."""
     import torch
 
     torch.set_num_threads(1)  # So that figures depend on the seed alone, not on how many jobs run at a time.
@@ -208,7 +208,7 @@ def _frame_accuracy(
 
 
 def _with_segments(job: Job, annotations: list[Annotations]) -> list[Annotations]:
-    """The annotations to train on: for a method that needs segments, those that have them."""
+    """The annotations to train on. A method that needs segments gets those that have segments."""
     from untrim.methods import load_method
 
     assert job.method is not None

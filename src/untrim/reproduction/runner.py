@@ -1,4 +1,4 @@
-"""Run the rows of a table with several seeds, as many at a time as there are cores; what is there is not run again."""
+"""Run the rows of a table with several seeds, one at a time per core. Results that exist are not measured again."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _TRIAL_STEPS = 5
 
 @dataclass(frozen=True)
 class Measured:
-    """What the seeds of one row gave, in %.
+    """The results of one row over all seeds, in %.
 
     Args:
         row: The row.
-        results: One a seed.
+        results: One result per seed.
     """
 
     row: Row
@@ -45,25 +45,25 @@ class Measured:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95% interval over the videos of that mean: mean of the seeds' ends."""
+        """95% interval of that mean over the videos; each end is the mean over the seeds."""
         low, high = zip(*(result.interval for result in self.results), strict=True)
         return 100 * mean(low), 100 * mean(high)
 
     @property
     def train_seconds(self) -> float | None:
-        """Mean over the seeds; None where nothing is trained."""
+        """Mean over the seeds; None if nothing is trained."""
         values = [result.train_seconds for result in self.results if result.train_seconds is not None]
         return mean(values) if values else None
 
     @property
     def frame_accuracy(self) -> tuple[float, float] | None:
-        """Mean and standard deviation over the seeds; None where there are no activations."""
+        """Mean and standard deviation over the seeds; None if there are no activations."""
         values = [result.frame_accuracy for result in self.results if result.frame_accuracy is not None]
         return _spread(values) if values else None
 
     @property
     def peak_memory_mb(self) -> float | None:
-        """Largest of the seeds; None where the system does not say."""
+        """Maximum over the seeds; None if the system does not report it."""
         return max((r.peak_memory_mb for r in self.results if r.peak_memory_mb is not None), default=None)
 
 
@@ -89,11 +89,11 @@ def jobs_of(
         data: What to measure on.
         output: Folder of the results; each row has a folder of its own in it.
         seeds: Seeds 0, 1, ….
-        recipe: Preset or recipe that rows are laid over which name none; None for the project's defaults.
-        settings: Values laid over the recipe's; a row's own values stand, for they are what makes it that row.
+        recipe: Preset or recipe of rows that name none; None for the project's defaults.
+        settings: Values that override the recipe's. They never override the row's own values, which define the row.
 
     Raises:
-        UntrimError: A row's method knows no such value.
+        UntrimError: The method of a row has no such option.
     """
     from untrim.methods import load_method
 
@@ -117,7 +117,7 @@ def jobs_of(
 
 
 def chosen_rows(table: Table, names: Sequence[str], data: TableData) -> list[Row]:
-    """The rows of those names, or all that can be run on the data.
+    """The rows of those names; without names, all rows that can be run on the data.
 
     Raises:
         UntrimError: No such row.
@@ -145,7 +145,7 @@ def run_jobs(
     Raises:
         UntrimError: The first job that cannot be done: its input is wrong.
         WorkFailed: The first job whose process died.
-        Stopped: `should_stop`, which is asked in threads of their own, said so; finished jobs are kept.
+        Stopped: `should_stop` said so. It is asked in threads of their own. Finished jobs are kept.
     """
     for job in jobs:
         make_folder(job.folder)
@@ -158,7 +158,7 @@ def run_jobs(
             for future in as_completed(futures):
                 future.result()
                 advance(f"{futures[future].row}, seed {futures[future].seed}")
-        finally:  # A row that cannot be done ends the table: those that wait are not begun.
+        finally:  # A row that cannot be done ends the table: waiting jobs are not started.
             pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -173,7 +173,7 @@ def _in_own_process(job: Job, should_stop: ShouldStop | None) -> None:
 
 
 def collect(rows: Sequence[Row], jobs: Sequence[Job]) -> list[Measured]:
-    """What the jobs of each row gave."""
+    """The results of the jobs of each row."""
     found = []
     for row in rows:
         results = [job.measured() for job in jobs if job.row == row.name]
@@ -184,7 +184,7 @@ def collect(rows: Sequence[Row], jobs: Sequence[Job]) -> list[Measured]:
 def estimate(
     jobs: Sequence[Job], progress: Progress | None = None, should_stop: ShouldStop | None = None
 ) -> dict[str, float]:
-    """Seconds that each row will take to train, all seeds together, from a few steps of each; nothing is kept."""
+    """Seconds to train each row with all seeds, estimated from a few steps of each. Nothing is kept."""
     seconds: dict[str, float] = {}
     for job in {job.row: job for job in jobs if job.method is not None}.values():
         seeds = sum(other.row == job.row and other.measured() is None for other in jobs)

@@ -1,4 +1,4 @@
-"""A table of a paper from its name to what is written: the same call for the command line and for Python."""
+"""Measures a table of a paper by its name and writes it. The command line and Python make the same call."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from untrim.support.progress import Progress, ShouldStop
 
 @dataclass(frozen=True)
 class Reproduced:
-    """A table as it was measured.
+    """A measured table.
 
     Args:
         rows: Each row that was run, with the results of its seeds.
-        markdown: The table as Markdown, with the published figures where they apply.
-        files: What was written: Markdown, CSV and a figure.
+        markdown: The table as Markdown, with the published figures if they apply.
+        files: The written files: Markdown, CSV and a figure.
     """
 
     rows: tuple[Measured, ...]
@@ -42,10 +42,9 @@ def reproduce(
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Reproduced:
-    """Measure a table of a paper, beside its published figures; what is in `output` already is not run again.
+    """Measure a table of a paper and compare it with its published figures. Results in `output` are not measured again.
 
-    Works in processes that start afresh, so that a script which calls this needs the usual
-    ``if __name__ == "__main__":``.
+    Each job runs in a new process, so a script that calls this needs the usual ``if __name__ == "__main__":``.
 
     Args:
         table: ``paper:table``, such as ``wsbm:table1``.
@@ -53,9 +52,9 @@ def reproduce(
         output: Folder to write.
         rows: Names of the rows to run; empty for all that can be run on the data.
         seeds: Seeds 0, 1, … of each row.
-        recipe: Preset or recipe that rows are laid over which name none; None for the project's defaults.
-        settings: Values laid over the recipe's; a row's own values stand.
-        dataset: ``thumos14``, ``activitynet12`` or ``activitynet13``: shows its published figures.
+        recipe: Preset or recipe of rows that name none; None for the project's defaults.
+        settings: Values that override the recipe's, but never a row's own values.
+        dataset: ``thumos14``, ``activitynet12`` or ``activitynet13``, to show the published figures of that dataset.
         at_a_time: Rows and seeds at a time, each in a process of its own; None for one per core.
         progress: Told of each seed of a row; None for silence.
         should_stop: Asked about once a second, from threads of the work, whether to stop.
@@ -85,7 +84,7 @@ def estimate_seconds(
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> dict[str, float]:
-    """Seconds that each row of `reproduce` will take to train on one core, from a few steps of it; nothing is kept.
+    """Seconds to train each row of `reproduce` on one core, estimated from a few steps. Nothing is kept.
 
     Arguments and errors are those of `reproduce`.
     """

@@ -1,4 +1,4 @@
-"""A measured table beside the published one: Markdown, CSV and a figure."""
+"""Writes a measured table and the published one: Markdown, CSV and a figure."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from untrim.support.tables import write_rows
 
 
 def markdown(name: str, table: Table, measured: Sequence[Measured], dataset: str | None) -> str:
-    """The table as Markdown: measured mean ± standard deviation over seeds; where the dataset is that of the paper,
-    published figures stand below."""
+    """The table as Markdown: measured mean ± standard deviation over seeds.
+
+    If the dataset is that of the paper, the published figures follow below.
+    """
     frames = any(row.frame_accuracy is not None for row in table.rows)
     figures = [*(f"{iou:g}" for iou in table.iou), "average", *(["frame accuracy"] if frames else [])]
     lines = [f"{name}: {table.title}. mAP in % at each tIoU: mean ± standard deviation over seeds.", ""]
@@ -41,7 +43,7 @@ def markdown(name: str, table: Table, measured: Sequence[Measured], dataset: str
 
 
 def write_table(name: str, table: Table, measured: Sequence[Measured], dataset: str | None, output: Path) -> list[Path]:
-    """Write ``<table>.md``, ``.csv`` and ``.svg`` into `output`; gives their paths."""
+    """Write ``<table>.md``, ``.csv`` and ``.svg`` into `output`; returns their paths."""
     stem = name.replace(":", "-")
     paths = [output / f"{stem}{suffix}" for suffix in (".md", ".csv", ".svg")]
     write_text(paths[0], markdown(name, table, measured, dataset))
@@ -61,7 +63,7 @@ def _rows(table: Table, measured: Sequence[Measured]) -> Iterator[Sequence[objec
 
 
 def _figure(table: Table, measured: Sequence[Measured]) -> Figure:
-    """mAP over tIoU, or over rows where there is one threshold; bars are the standard deviation."""
+    """mAP over tIoU, or over rows if there is only one threshold; bars are the standard deviation."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     if len(table.iou) > 1:

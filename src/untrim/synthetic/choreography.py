@@ -1,7 +1,7 @@
 """How the sprites of a rendered corpus move: the action classes, and the motions that belong to none.
 
-A sprite that is idle holds still at some moment of some action, and an acting sprite runs through the moments of
-its own, so that one frame never tells which sprite acts, nor how.
+An idle sprite holds still at some moment of some action. An acting sprite runs through the moments of its own action.
+So a single frame never shows which sprite acts, nor how.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _RAMP_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Where a sprite is against its home over n frames; each array has shape (n,).
+    """Where a sprite is relative to its home over n frames; each array has shape (n,).
 
     Args:
         x: Units (1/120 of the picture's height) to the right.
@@ -27,7 +27,7 @@ class Pose:
         turn: Radians clockwise.
         width: Horizontal stretch; negative is mirrored, never 0.
         height: Vertical stretch, as `width`.
-        visible: Whether the sprite is there at all.
+        visible: Whether the sprite is visible.
     """
 
     x: Float64
@@ -57,8 +57,8 @@ class Action:
     """One action class.
 
     Args:
-        pose: Pose at each phase (radians, (n,)) for an extent, which is what `extent` says.
-        hertz: Slowest and fastest cycles a second.
+        pose: Pose at each phase (radians, (n,)) and for an extent within `extent`.
+        hertz: Slowest and fastest cycles per second.
         extent: Smallest and largest size of the motion: units, radians or a part of the sprite's size.
     """
 
@@ -113,8 +113,8 @@ ACTIONS: dict[str, Action] = {
 def acting(label: str, spans: Sequence[range], frames: int, fps: int, rng: np.random.Generator) -> Pose:
     """A sprite that performs the action `label` during `spans` and holds still before, between and after.
 
-    The action runs up to its full speed within 0.2 s of a start and runs down within 0.2 s of an end. The sprite
-    has an extent of its own, each span a direction and a tempo that varies a little on the way.
+    The action reaches its full speed within 0.2 s after a start and slows down within 0.2 s before an end. Each sprite
+    has its own extent. Each span has its own direction, and a tempo that varies a little.
     """
     action = ACTIONS[label]
     speed = np.zeros(frames)

@@ -1,8 +1,9 @@
 """Rendered corpora: untrimmed H.264 videos of a small animated world, with exact ground truth.
 
-A video is a row of scenes with a cut between them. In most scenes one sprite, the lead, performs one action class once
-or more often; the others idle or distract. Every class has a scenery of its own that accompanies most of its instances
-from well before until well after, and turns up without it too. The instances of a video never overlap.
+A video is a sequence of scenes with cuts between them. In most scenes one sprite, the lead, performs one action class
+once or several times; the other sprites idle or distract. Every class has a scenery of its own. It accompanies most
+instances of the class, from well before until well after, but also appears without the class. The instances of a video
+never overlap.
 """
 
 from __future__ import annotations
@@ -42,10 +43,10 @@ def render_corpus(
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Annotations:
-    """Render the videos of a corpus that are not there yet to ``folder/videos/<name>.mp4``.
+    """Render the videos of a corpus to ``folder/videos/<name>.mp4``; those already present are left as they are.
 
-    The result does not depend on `workers`. Works in processes that start afresh, so that a script which calls this
-    needs the usual ``if __name__ == "__main__":``.
+    The result does not depend on `workers`. It uses new processes, so a script that calls this needs the usual
+    ``if __name__ == "__main__":``.
 
     Args:
         folder: Where to write; ``corpus.json`` in it records the specification.
@@ -55,11 +56,11 @@ def render_corpus(
         should_stop: Asked about once a second, from the thread that calls, whether to stop.
 
     Returns:
-        Subset, duration and all instances of every video, of training videos too.
+        Subset, duration and all instances of every video, including training videos.
 
     Raises:
         UntrimError: `folder` cannot be written or holds another corpus, or `workers` is less than 1.
-        WorkFailed: Processes cannot be started, or end at their work.
+        WorkFailed: Processes cannot be started, or die.
         Stopped: `should_stop` said so. What is done is kept, and the same call resumes.
     """
     workers = cores() if workers is None else workers
@@ -101,7 +102,7 @@ def render_frames(spec: CorpusSpec, index: int) -> Iterator[Image]:
 
 
 def _lighting(frames: int, fps: int, rng: np.random.Generator) -> Image:
-    """Tables, (frames, 256), from a clean value to a lit one: gain and gamma that drift, and lamps that switch."""
+    """Tables, (frames, 256), from a clean value to a lit one: drifting gain and gamma, and lamps that switch."""
     switches = np.sort(rng.uniform(0, frames, rng.poisson(frames / fps / 20)))
     lamps = rng.uniform(0.78, 1.15, len(switches) + 1)[np.searchsorted(switches, np.arange(frames))]
     gain = lamps * np.exp(wave(rng, frames, fps, (0.02, 0.15), 0.15))
@@ -120,7 +121,7 @@ def _claim(path: Path, spec: CorpusSpec) -> None:
 
 
 class _Renderer:
-    """What a process does with the index of a video; gives its name, or why it cannot be written."""
+    """Renders one video by its index in a process; returns its name, or why it cannot be written."""
 
     def __init__(self, videos: Path, spec: CorpusSpec) -> None:
         self._videos, self._spec = videos, spec

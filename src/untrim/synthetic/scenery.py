@@ -1,4 +1,4 @@
-"""Landscapes behind the sprites of a rendered corpus: painted at random, one painter a kind of scenery."""
+"""Landscapes behind the sprites of a rendered corpus: painted at random, one painter per kind of scenery."""
 
 from __future__ import annotations
 

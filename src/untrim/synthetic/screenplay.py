@@ -39,14 +39,14 @@ class CorpusSpec:
 
     Args:
         training: Number of training videos.
-        validation: Number of validation videos. A subset of at least as many videos as there are classes has all.
+        validation: Number of validation videos. A subset with at least as many videos as classes has every class.
         seed: Seed of everything random, at least 0.
         width: Frame width in pixels, even, at least 64.
         height: Frame height in pixels, even, at least 64.
-        fps: Frames a second, at least 10.
+        fps: Frames per second, at least 10.
         min_seconds: Shortest video, at least 15, to the nearest frame.
         max_seconds: Longest video, to the nearest frame.
-        context: Probability that a scene with an action has the scenery of its class; else it is any scenery.
+        context: Probability that a scene with an action has the scenery of its class; otherwise it has any scenery.
     """
 
     training: int = 70
@@ -86,7 +86,7 @@ class Script:
     Args:
         name: Name of the video.
         subset: ``training`` or ``validation``.
-        fps: Frames a second.
+        fps: Frames per second.
         scenes: Its scenes, one after the other, from frame 0 on.
     """
 

@@ -15,7 +15,7 @@ from untrim.support.array_types import Float64, Image
 Mask = NDArray[np.bool_]
 
 _BODY = 0.8  # Radius of a sticker with its white rim, as a part of half the picture; the rest is its soft shadow.
-_RIM = 0.86  # Radius of the coloured part against the rim's.
+_RIM = 0.86  # Radius of the coloured part, relative to the rim's.
 _SHIFT = 4  # Fractional bits of the coordinates that OpenCV draws at.
 _OPAQUE = (255.0, 255.0, 255.0)
 
@@ -100,7 +100,7 @@ def _draw_face(colour: Float64, size: int) -> Float64:
 
 
 def _fill(outline: NDArray[np.complex128], size: int) -> Float64:
-    """Opacity, (size, size, 1), of the inside of `outline`, whose points lie in the unit square around 0."""
+    """Opacity, (size, size, 1), of the inside of `outline`, whose points are in the unit square around 0."""
     points = np.stack([outline.real, outline.imag], 1) * size / 2 + (size - 1) / 2
     mask = np.zeros((size, size), np.uint8)
     cv2.fillPoly(mask, [np.rint(points * 2**_SHIFT).astype(np.int32)], 255, cv2.LINE_AA, _SHIFT)

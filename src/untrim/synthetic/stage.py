@@ -13,8 +13,8 @@ from untrim.synthetic.choreography import ACTIONS, Pose, acting, blinking, cross
 from untrim.synthetic.scenery import paint_scenery
 from untrim.synthetic.sprites import Sticker, draw_sticker, paste
 
-_LANDSCAPE = 1.5  # Width and height of the painted landscape against the frame's.
-_SHARPNESS = 1.4  # Sticker pixels a frame pixel, so that growing sprites stay sharp.
+_LANDSCAPE = 1.5  # Width and height of the painted landscape, relative to the frame's.
+_SHARPNESS = 1.4  # Sticker pixels per frame pixel, so that growing sprites stay sharp.
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Camera:
 
 
 class Stage:
-    """A scene ready to be drawn: everything random about it is settled when it is built.
+    """A scene ready to be drawn: everything random is drawn when it is built.
 
     Args:
         scene: What happens.
