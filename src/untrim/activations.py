@@ -17,6 +17,7 @@ from untrim.errors import UntrimError, numbered
 from untrim.methods.base import Activations
 from untrim.support.array_types import Float64
 from untrim.support.arrays import read_archive, write_archive
+from untrim.support.named_files import file_of, names_in
 from untrim.support.paths import as_path
 from untrim.support.schema import SCHEMA, check_schema
 from untrim.timeline import SnippetGrid
@@ -58,11 +59,15 @@ class ActivationFolder:
 
     def names(self) -> list[str]:
         """Names of the videos that have a file, sorted."""
-        return sorted(file.stem for file in self.path.glob("*.npz") if not file.name.startswith("."))
+        return names_in(self.path, ".npz")
 
     def file(self, name: str) -> Path:
-        """Where the sequences of a video lie."""
-        return self.path / f"{name}.npz"
+        """Where the sequences of a video lie.
+
+        Raises:
+            UntrimError: The name would lead out of the folder, or is too long for a file.
+        """
+        return file_of(self.path, name, ".npz")
 
     def save(self, name: str, found: Activations, grid: SnippetGrid) -> None:
         """Write what a network said of one video, as float32, whole or not at all.

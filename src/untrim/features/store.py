@@ -1,4 +1,6 @@
-"""The feature folder: one ``<video>.npy`` of shape (T, D) a video and one ``features.json`` for all.
+"""The feature folder: one ``<video>.npy`` of shape (T, D) per video and one ``features.json`` for all.
+
+A video whose name is a path, ``cam1/clip``, has its file in a folder in the folder (see `untrim.video.files`).
 
 Files are written to a temporary name and renamed, so a killed writer leaves no half file. Per-video facts
 (duration, source, an fps of its own) stand under ``videos`` in ``features.json``.
@@ -7,16 +9,16 @@ Files are written to a temporary name and renamed, so a killed writer leaves no 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from untrim.errors import UntrimError, listing, numbered
+from untrim.support.named_files import file_of, names_in
 from untrim.support.arrays import read_array, write_array
 from untrim.support.files import write_json
 from untrim.support.paths import as_path
@@ -26,19 +28,32 @@ from untrim.timeline import SnippetGrid
 
 INFO_NAME = "features.json"
 
-_LONGEST_NAME = 255 - len(".npy")  # bytes, on the file systems of Linux, macOS and Windows
-
 
 class VideoInfo(BaseModel):
-    """What is known of one video: its own fps where it differs, duration in seconds, source file (name and size in
-    bytes), notes."""
+    """What is known of one video.
+
+    Args:
+        fps: Its own frames per second, where they differ.
+        duration: Seconds; what is not positive is unknown, as many tools write it.
+        offset_seconds: What a player shows at the first frame (`untrim.video.frames`); None if unknown.
+        source: Name of the file that the features were made of.
+        source_bytes: Its size.
+        source_changed_ns: When it was last changed, nanoseconds since 1970.
+        source_blake2b: Digest of its content, for a file whose time changed and whose content perhaps did not.
+        notes: Sentences about the file.
+    """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     fps: float | None = Field(default=None, gt=0)
-    duration: float | None = Field(default=None, ge=0)
+    duration: Annotated[float | None, AfterValidator(lambda seconds: seconds if seconds and seconds > 0 else None)] = (
+        None
+    )
+    offset_seconds: float | None = None
     source: str | None = None
     source_bytes: int | None = Field(default=None, ge=0)
+    source_changed_ns: int | None = None
+    source_blake2b: str | None = None
     notes: list[str] = []
 
 
@@ -160,13 +175,13 @@ class FeatureFolder:
         """Write ``features.json``, whole or not at all."""
         content = json.loads(self.info.model_dump_json(by_alias=True))
         content["videos"] = {
-            name: {k: v for k, v in entry.items() if v} for name, entry in sorted(content["videos"].items())
+            name: {k: v for k, v in entry.items() if v not in (None, [])} for name, entry in sorted(content["videos"].items())
         }
         write_json(self.path / INFO_NAME, content)
 
     def names(self) -> list[str]:
         """Names of the videos that have a feature file, sorted."""
-        return sorted(file.stem for file in self.path.glob("*.npy") if not file.name.startswith("."))
+        return names_in(self.path, ".npy")
 
     def file(self, name: str) -> Path:
         """Where the features of a video lie.
@@ -174,13 +189,7 @@ class FeatureFolder:
         Raises:
             UntrimError: The name would lead out of the folder, or is too long for a file.
         """
-        odd = "\\" in name or "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name)
-        if not name or name != Path(name).name or name.startswith(".") or odd:
-            raise UntrimError(f"{name!r} cannot be a video's name", where=self.path, fix="use plain file names")
-        if (size := len(os.fsencode(name))) > _LONGEST_NAME:
-            what = f"'{name[:40]}…' is too long a name: {size} bytes, at most {_LONGEST_NAME}"
-            raise UntrimError(what, where=self.path, fix="rename the video")
-        return self.path / f"{name}.npy"
+        return file_of(self.path, name, ".npy")
 
     def missing(self, names: list[str]) -> list[str]:
         """Those of `names` that have no feature file."""
@@ -190,14 +199,24 @@ class FeatureFolder:
         """Check that every video has features.
 
         Raises:
-            UntrimError: Names three that have none.
+            UntrimError: Names three that have none, or says which videos one of them may be.
         """
-        if missing := self.missing(names):
-            raise UntrimError(
-                f"features missing for {len(missing)} of {len(names)} videos: {listing(missing)}",
-                where=self.path,
-                fix="run `untrim extract` on them, or take them out of the annotations",
-            )
+        if not (missing := self.missing(names)):
+            return
+        known = self.names()
+        for name in missing:
+            alike = [other for other in known if other.endswith(f"/{name}") or name.endswith(f"/{other}")]
+            if alike:
+                raise UntrimError(
+                    f"'{name}' has no features, but {' and '.join(map(repr, alike[:3]))}",
+                    where=self.path,
+                    fix="name the videos in the labels as they are named here",
+                )
+        raise UntrimError(
+            f"features missing for {len(missing)} of {len(names)} videos: {listing(missing)}",
+            where=self.path,
+            fix="run `untrim extract` on them, or take them out of the annotations",
+        )
 
     def stored(self, name: str) -> npt.NDArray[np.floating]:
         """Features of one video as they are stored, (T, D), memory-mapped: a part is read when it is looked at.

@@ -1,46 +1,138 @@
-"""Finding video files in folders."""
+"""Finding video files in folders, and the names that the videos have everywhere: labels, features, detections.
+
+A video is called like its file, without the ending: ``clip``. Where files in several folders share that name, as those
+of cameras do, each of them is called by its path in the folder that was given: ``cam1/clip``, ``cam2/clip``.
+"""
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from untrim.errors import UntrimError
+from untrim.errors import UntrimError, numbered
 
 VIDEO_SUFFIXES = frozenset(
-    {".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"}
-    | {".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv"}
+    {".264", ".265", ".3g2", ".3gp", ".asf", ".av1", ".avc", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".h264"}
+    | {".h265", ".hevc", ".ivf", ".m1v", ".m2t", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mod", ".mov"}
+    | {".mp4", ".mpe", ".mpeg", ".mpg", ".mpv", ".mts", ".mxf", ".nut", ".obu", ".ogm", ".ogv", ".qt", ".rm", ".rmvb"}
+    | {".tod", ".trp", ".ts", ".vob", ".webm", ".wmv", ".wtv", ".xvid", ".y4m"}
 )
 
+_MOST_KINDS = 5
+_PLURALS = {
+    "dangling link": "dangling links",
+    "device or pipe": "devices or pipes",
+    "file that cannot be read": "files that cannot be read",
+    "folder that cannot be read": "folders that cannot be read",
+    "without ending": "without ending",
+}
 
-def find_videos(paths: Sequence[Path]) -> list[Path]:
+
+@dataclass(frozen=True)
+class FoundVideos:
+    """Video files, and what else was where they were looked for.
+
+    Args:
+        files: The files by the names of the videos, in a stable order.
+        passed_over: How much of each kind was in the folders and was not taken.
+    """
+
+    files: dict[str, Path]
+    passed_over: Counter[str] = field(default_factory=Counter)
+
+    def notes(self) -> tuple[str, ...]:
+        """A line on what was passed over, ``passed over 3 files: 2 .txt, 1 dangling link``; none if that is nothing."""
+        if not self.passed_over:
+            return ()
+        ordered = sorted(self.passed_over.items(), key=lambda kind: (-kind[1], kind[0]))
+        kinds = [f"{count:,} {_PLURALS.get(kind, kind) if count > 1 else kind}" for kind, count in ordered]
+        more = [f"{len(kinds) - _MOST_KINDS} more kinds"] if len(kinds) > _MOST_KINDS else []
+        total = numbered(self.passed_over.total(), "file", "files")
+        return (f"passed over {total}: {', '.join([*kinds[:_MOST_KINDS], *more])}",)
+
+
+def find_videos(paths: Sequence[Path]) -> FoundVideos:
     """Video files: those named, as they are, and those in folders, by their ending, in a stable order.
 
-    Hidden files and folders are passed over, and a file that is reached twice counts once.
+    Links are followed, and each folder is entered once. Hidden files and folders are left out, and a file that is
+    reached twice counts once.
 
     Raises:
-        UntrimError: A path is missing, a folder holds none, or two have the same stem, which names the features.
+        UntrimError: A path is missing, a folder holds no video, or two files would have the same name.
     """
-    found: dict[Path, Path] = {}
+    found: dict[Path, tuple[Path, Path]] = {}  # real path -> path, and what was given to find it
+    passed_over: Counter[str] = Counter()
     for path in paths:
         if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if _is_video(file, path))
+            inside = [file for file in _files(path, passed_over) if _is_video(file, passed_over)]
             if not inside:
-                endings = " ".join(sorted(VIDEO_SUFFIXES))
-                raise UntrimError("holds no video files", where=path, fix=f"known endings: {endings}")
+                known = f"known endings: {' '.join(sorted(VIDEO_SUFFIXES))}"
+                what = "; ".join(["holds no video files", *FoundVideos({}, passed_over).notes()])
+                raise UntrimError(what, where=path, fix=known)
         elif path.exists():
             inside = [path]
         else:
             raise UntrimError("no such file or folder", where=path)
         for file in inside:
-            found.setdefault(file.resolve(), file)
-    by_stem: dict[str, Path] = {}
-    for path in found.values():
-        if by_stem.setdefault(path.stem, path) is not path:
-            raise UntrimError(f"has the same name as {by_stem[path.stem]}", where=path, fix="rename one of the two")
-    return list(found.values())
+            found.setdefault(file.resolve(), (file, path))
+    return FoundVideos(_named(list(found.values())), passed_over)
 
 
-def _is_video(file: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-    return file.suffix.lower() in VIDEO_SUFFIXES and file.is_file() and not hidden
+def _files(folder: Path, passed_over: Counter[str]) -> list[Path]:
+    """What is in a folder and the folders in it, but for folders and what is hidden; sorted by path.
+
+    A folder that links lead to twice, or around in a circle, is entered once.
+    """
+    inside: list[Path] = []
+    entered = {os.path.realpath(folder)}
+
+    def pass_over(error: OSError) -> None:
+        passed_over["folder that cannot be read"] += 1
+
+    for place, folders, names in os.walk(folder, onerror=pass_over, followlinks=True):
+        shown = [name for name in sorted(folders) if not name.startswith(".")]
+        folders.clear()
+        for name in shown:
+            real = os.path.realpath(os.path.join(place, name))
+            if real not in entered:
+                entered.add(real)
+                folders.append(name)
+        inside += [Path(place, name) for name in names if not name.startswith(".")]
+    return sorted(inside)
+
+
+def _is_video(file: Path, passed_over: Counter[str]) -> bool:
+    """Whether a file is taken; if not, it is counted."""
+    if file.suffix.lower() in VIDEO_SUFFIXES and file.is_file():
+        return True
+    if not file.exists():
+        kind = "dangling link" if file.is_symlink() else "file that cannot be read"
+    else:
+        kind = (file.suffix.lower() or "without ending") if file.is_file() else "device or pipe"
+    passed_over[kind] += 1
+    return False
+
+
+def _named(found: Sequence[tuple[Path, Path]]) -> dict[str, Path]:
+    """The files by the names of their videos."""
+    forms = [_forms(file, given) for file, given in found]
+    names = [first for first, *_ in forms]
+    for longer in (1, 2):
+        counts = Counter(names)
+        names = [form[longer] if counts[name] > 1 else name for form, name in zip(forms, names, strict=True)]
+    by_name: dict[str, Path] = {}
+    for (file, _), name in zip(found, names, strict=True):
+        if (other := by_name.setdefault(name, file)) is not file:
+            raise UntrimError(f"has the same name as {other}", where=file, fix="rename one of the two")
+    return by_name
+
+
+def _forms(file: Path, given: Path) -> tuple[str, str, str]:
+    """What a video may be called, from short to long: as the file, by its path in the folder that was given, and by
+    that with the folder's own name before it. Of a file that was given itself, its folder counts as given."""
+    folder = given if file != given else given.parent
+    inside = (file.relative_to(folder).parent / file.stem).as_posix()
+    return file.stem, inside, f"{Path(os.path.abspath(folder)).name}/{inside}"
