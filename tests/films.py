@@ -60,3 +60,9 @@ def noise_film(path: Path, count: int = 100, **settings) -> Path:
     """A film with something in every frame, so that damage hits pictures."""
     random = np.random.default_rng(0)
     return record(path, [random.integers(0, 256, (48, 64, 3), dtype=np.uint8) for _ in range(count)], **settings)
+
+
+def late_film(path: Path, late: int = 3000, count: int = 50) -> Path:
+    """A film whose pictures begin so many milliseconds after the file does, as after a cut without encoding again."""
+    levels = [grey(5 * number) for number in range(count)]
+    return record(path, levels, milliseconds=[late + 40 * number for number in range(count)])

@@ -12,7 +12,7 @@ from untrim.annotations import Annotations, Video, write_annotations
 from untrim.doctor import Finding, check_up, describe
 from untrim.doctor.features import scan_features
 from untrim.doctor.labels import check_features_fit, check_labels
-from untrim.doctor.runs import check_run
+from untrim.doctor.runs import check_run, check_videos
 from untrim.features.store import FeatureFolder, VideoInfo
 from untrim.timeline import Instance, Segment
 from untrim.training.checkpoint import Run
@@ -279,3 +279,42 @@ def test_the_description_sums_up() -> None:
     assert lines[0] == "error   here: lost"
     assert lines[1].strip() == "-> look"
     assert lines[-1] == "1 errors, 0 warnings"
+
+
+def test_a_late_picture_is_named_and_not_a_wrong_stride(corpus: Corpus) -> None:
+    """Times were made in a player, which counts from the start of the file."""
+    folder, annotations = corpus
+    late = [name for name, video in annotations.items() if video.instances]
+    measured = {name: video.duration for name, video in annotations.items()}
+    for name in annotations:
+        folder.info.videos[name] = VideoInfo(
+            duration=measured[name], source=f"{name}.mp4", offset_seconds=3.0 if name in late else 0.0
+        )
+    players = Annotations(
+        [replace(v, duration=(v.duration or 0) + 3.0 * (v.name in late)) for v in annotations.values()]
+    )
+    scan = scan_features(folder)
+    (found,) = [f for f in check_features_fit(folder, scan.snippets, players, None) if f.severity != "note"]
+    assert (found.check, found.videos) == ("offset", tuple(sorted(late)))
+    assert "first picture of 6 videos comes late on a player's clock: video12 3.00 s" in found.what
+    assert "--layout videos" in found.remedy
+    assert examined((folder, annotations)) == {}  # Labels with measured durations count as untrim does.
+
+
+def test_a_container_that_lied_is_said(corpus: Corpus) -> None:
+    folder, annotations = corpus
+    folder.info.videos = {name: VideoInfo(duration=video.duration) for name, video in annotations.items()}
+    wrong = [replace(v, duration=5.0) if v.name == "video03" else v for v in annotations.values()]
+    assert examined((folder, Annotations(wrong)))["claims"] == "warning"
+
+
+def test_videos_in_folders_have_their_features(corpus: Corpus, tmp_path: Path) -> None:
+    folder, _ = corpus
+    videos = tmp_path / "videos"
+    for place in ("cam1/clip.mp4", "cam2/clip.mp4"):
+        (videos / place).parent.mkdir(parents=True)
+        (videos / place).touch()
+    folder.save("cam1/clip", np.ones((9, 48)))
+    folder.save("cam2/clip", np.ones((9, 48)))
+    found = check_videos(videos, dict.fromkeys(folder.names(), 9), None)
+    assert "unextracted" not in {finding.check for finding in found}

@@ -51,6 +51,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         videos.append(Video(f"v{index:02d}", subset, 25.6, (label,), instances, **known))
     features.info.recipe["short_side"] = 120
     features.info.videos["v15"] = VideoInfo(fps=30, duration=25.6, source="v15.mp4", source_bytes=1, notes=["a note"])
+    about = {"offset_seconds": 0.5, "source_changed_ns": 1, "source_blake2b": "0" * 32}
+    features.info.videos["v15"] = features.info.videos["v15"].model_copy(update=about)
     features.save_info()
     write_annotations(Annotations(videos), folder / "annotations.json")
     render_corpus(folder / "corpus", CorpusSpec(1, 0, width=64, height=64, fps=10, min_seconds=15, max_seconds=15))

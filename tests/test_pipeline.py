@@ -1,7 +1,7 @@
 """From a run and video files to detections."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from untrim.errors import Stopped, UntrimError
 from untrim.features.extract import extract
 from untrim.features.store import FeatureFolder, VideoInfo
 from untrim.pipeline import localize, localize_videos
+from untrim.timeline import Detection
 from untrim.training.checkpoint import Run
 from untrim.training.loop import train
 
@@ -143,3 +144,53 @@ def test_features_that_cannot_be_extracted_are_refused_before_work(
     assert not (tmp_path / "features").exists()
     with pytest.raises(UntrimError, match="not trained"):
         localize_videos(replace(run, path=tmp_path), [trained / "videos"], tmp_path / "features")
+
+
+def last_end(found: Mapping[str, Sequence[Detection]], name: str) -> float:
+    return max(detection.segment.end for detection in found[name])
+
+
+def test_detections_are_cut_at_the_measured_duration(trained: Path) -> None:
+    """Whatever labels or their container say."""
+    run, features, notes = trained / "run", trained / "features", list[str]()
+    wanted = localize(run, features)
+    assert last_end(wanted, "video2") > 1
+    labels = Annotations([Video(f"video{i}", "validation", duration=1.0 if i else 2.4) for i in range(4)])
+    assert localize(run, features, labels, tell=notes.append) == wanted
+    assert notes == [
+        "3 videos last longer or shorter by the features than by the labels: video1 2.4 s, not 1 s, "
+        "video2 2.4 s, not 1 s, video3 2.4 s, not 1 s"
+    ]
+
+
+@pytest.mark.parametrize("unknown", [0, -1, None])
+def test_a_duration_that_is_not_positive_is_unknown(trained: Path, unknown: float | None) -> None:
+    run, folder = trained / "run", FeatureFolder.open(trained / "features")
+    folder.info.videos = {}
+    wanted = localize(run, folder, "video2")
+    assert localize(run, folder, Annotations([Video("video2", "validation", duration=unknown)])) == wanted
+    assert last_end(wanted, "video2") > 1
+
+
+def test_a_stated_duration_is_left_aside_where_features_go_beyond_it(trained: Path) -> None:
+    run, folder, notes = trained / "run", FeatureFolder.open(trained / "features"), list[str]()
+    folder.info.videos = {}
+    wanted = localize(run, folder, ["video0", "video2"])
+    assert last_end(wanted, "video0") > 1.5
+    folder.info.videos = {"video0": VideoInfo(duration=0.5)}  # As an import was told.
+    labels = Annotations([Video("video0"), Video("video2", duration=0.5)])
+    assert localize(run, folder, labels, tell=notes.append) == wanted
+    (note,) = notes
+    assert note.startswith("2 videos have features beyond the stated duration, which is not used: video0 0.5 s, ")
+    within = localize(run, folder, Annotations([Video("video2", duration=1.9)]))  # Less by a snippet: they may end so.
+    assert last_end(within, "video2") == 1.9
+
+
+def test_the_command_says_which_durations_it_did_not_believe(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "labels.csv").write_text("video,label,subset,duration\nvideo2,slow,validation,1\n")
+    options = ("-f", trained / "features", "-a", tmp_path / "labels.csv", "-o", tmp_path / "found.json")
+    assert run_untrim("localize", trained / "run", *options) == 0
+    assert "video2 2.4 s, not 1 s" in capsys.readouterr().err
+    assert last_end(read_detections(tmp_path / "found.json"), "video2") > 1

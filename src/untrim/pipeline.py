@@ -9,16 +9,19 @@ from pathlib import Path
 import torch
 
 from untrim.activations import ActivationFolder
-from untrim.annotations import Annotations
-from untrim.errors import UntrimError
+from untrim.annotations import Annotations, Video
+from untrim.errors import UntrimError, listing, numbered
 from untrim.features.backbones import load_backbone
 from untrim.features.extract import extract
-from untrim.features.store import FeatureFolder
+from untrim.features.sources import durations_differ
+from untrim.features.store import FeatureFolder, VideoInfo
 from untrim.support.device import choose_device
 from untrim.support.files import remove_leftovers
-from untrim.support.progress import Progress, ShouldStop, count_steps, stop_if
-from untrim.timeline import Detection
+from untrim.support.progress import Progress, ShouldStop, Tell, count_steps, stop_if, tell_each
+from untrim.timeline import Detection, SnippetGrid
 from untrim.training.checkpoint import FEATURES, Run
+
+_SLACK = 0.03  # of a stated duration, by which features may be longer: rates of frames are rounded
 
 
 def localize(
@@ -30,18 +33,20 @@ def localize(
     device: str = "auto",
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
+    tell: Tell | None = None,
 ) -> dict[str, list[Detection]]:
     """Find the actions of a run in videos.
 
     Args:
         run: A finished run, or its folder.
         features: The folder of features, opened or not, of the kind the run was trained on.
-        videos: The videos to look at, by name, or one of them; None for all in `features`. From annotations, known
-            durations are taken too, and nothing else.
+        videos: The videos to look at, by name, or one of them; None for all in `features`. From annotations, durations
+            are taken where the features know none, and nothing else.
         activations: Folder for the activation sequences (`untrim.activations`); None to write none.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         progress: Told of each video; None for silence.
         should_stop: Asked before each video, from the thread that calls, whether to stop.
+        tell: Told what is worth knowing, a line at a time; None for silence.
 
     Returns:
         Detections by video, best first, inside the video's duration.
@@ -62,6 +67,7 @@ def localize(
     where = choose_device(device)
     model = run.load_model(where)
     detections: dict[str, list[Detection]] = {}
+    durations = _Durations(features, videos if isinstance(videos, Annotations) else {})
     advance = count_steps(progress, "localize", len(names))
     with torch.inference_mode():
         for name in names:
@@ -69,13 +75,12 @@ def localize(
             array = features.load(name)
             batch = torch.from_numpy(array).unsqueeze(0).to(where)  # (1, T, D)
             found = model(batch, torch.ones(batch.shape[:2], dtype=torch.bool, device=where))
-            known = videos[name].duration if isinstance(videos, Annotations) else None
-            duration = features.duration(name, len(array)) if known is None else known
             grid = features.info.grid(name)
-            detections[name] = _tidy(model.localize(found, grid), duration)
+            detections[name] = _tidy(model.localize(found, grid), durations.of(name, len(array)))
             if folder is not None:
                 folder.save(name, found, grid)
             advance("")
+    tell_each(tell, durations.notes())
     return detections
 
 
@@ -90,6 +95,7 @@ def localize_videos(
     workers: int | None = None,
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
+    tell: Tell | None = None,
 ) -> tuple[dict[str, list[Detection]], Mapping[str, str]]:
     """Find the actions of a run in video files, whose features are extracted by the recipe that the run knows.
 
@@ -104,6 +110,7 @@ def localize_videos(
         workers: Processes that extract; None for one a core.
         progress: As in `extract` and `localize`.
         should_stop: As in `extract` and `localize`.
+        tell: As in `localize`; the notes of `extract` too.
 
     Returns:
         Detections by video, as `localize` gives them, and for each video that could not be done the reason.
@@ -121,6 +128,7 @@ def localize_videos(
     report = extract(
         videos, features, run.features.backbone, recipe, workers, progress=progress, should_stop=should_stop
     )
+    tell_each(tell, report.notes)
     names = sorted([*report.done, *report.skipped])
     if not names:
         return {}, report.failed
@@ -132,6 +140,7 @@ def localize_videos(
         device=device,
         progress=progress,
         should_stop=should_stop,
+        tell=tell,
     )
     return found, report.failed
 
@@ -151,6 +160,52 @@ def _check_recipe(run: Run, recipe: Mapping[str, object]) -> None:
             where=run.path / FEATURES,
             fix=remedy,
         )
+
+
+class _Durations:
+    """How long videos last, by who can know best: decoding; then labels; then where the last snippet ends.
+
+    Args:
+        features: What decoding found, or an import was told.
+        labelled: What labels say.
+    """
+
+    def __init__(self, features: FeatureFolder, labelled: Mapping[str, Video]) -> None:
+        self._features, self._labelled = features, labelled
+        self._overruled: list[str] = []
+        self._short: list[str] = []
+
+    def of(self, name: str, snippets: int) -> float:
+        """Seconds of a video of so many snippets."""
+        known = self._features.info.videos.get(name, VideoInfo())
+        said = self._labelled[name].duration if name in self._labelled else None
+        if said and known.duration and durations_differ(said, known):
+            self._overruled.append(f"{name} {known.duration:.4g} s, not {said:.4g} s")
+        stated = known.duration or (said if said and said > 0 else None)
+        grid = self._features.info.grid(name)
+        covered = grid.boundary(snippets)
+        measured = known.duration is not None and known.source is not None
+        if stated is None or (not measured and covered - stated > _slack(grid, stated)):
+            if stated is not None:
+                self._short.append(f"{name} {stated:.4g} s, features of {covered:.4g} s")
+            return covered
+        return stated
+
+    def notes(self) -> list[str]:
+        """Which durations were not believed, a line each."""
+        notes = []
+        if self._overruled:
+            videos = numbered(len(self._overruled), "video lasts", "videos last")
+            notes.append(f"{videos} longer or shorter by the features than by the labels: {listing(self._overruled)}")
+        if self._short:
+            videos = numbered(len(self._short), "video has", "videos have")
+            notes.append(f"{videos} features beyond the stated duration, which is not used: {listing(self._short)}")
+        return notes
+
+
+def _slack(grid: SnippetGrid, duration: float) -> float:
+    """Seconds by which snippets may reach beyond a duration that is right."""
+    return (grid.snippet_frames + grid.stride_frames) / grid.fps + _SLACK * duration
 
 
 def _tidy(detections: Sequence[Detection], duration: float) -> list[Detection]:

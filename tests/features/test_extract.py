@@ -2,6 +2,7 @@ import json
 import multiprocessing
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -12,10 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from films import late_film
 from helpers import WriteVideo
 from untrim.errors import Stopped, UntrimError
 from untrim.features.backbones import load_backbone
 from untrim.features.extract import extract
+from untrim.features.sources import made_of
 from untrim.features.store import FeatureFolder
 from untrim.features.writing import WritingReport
 from untrim.support import files
@@ -277,3 +280,110 @@ def test_real_clips(shared_data: Path, tmp_path: Path) -> None:
         assert abs(len(features) - grid.count(round(duration * 25))) <= 1
         motion = features[:, slice(*folder.info.streams["flow"])]
         assert motion.std(axis=0).max() > 0.05
+
+
+def turned(video: Path) -> None:
+    """Change a video in place, as tools that write a rotation flag do: its size stays."""
+    content = bytearray(video.read_bytes())
+    at = content.find(b"tkhd") + 44
+    content[at : at + 36] = struct.pack(">9i", 0, 0x10000, 0, -0x10000, 0, 0, 64 << 16, 0, 0x40000000)
+    video.write_bytes(content)
+
+
+def test_a_video_that_has_changed_and_kept_its_size_is_done_again(tmp_path: Path, write_video: WriteVideo) -> None:
+    video, output = write_video(tmp_path / "video.mp4", 30), tmp_path / "features"
+    extract([video], output, settings=SMALL)
+    before = FeatureFolder.open(output).load("video")
+    turned(video)
+    assert extract([video], output, settings=SMALL).done == ("video",)
+    assert not np.array_equal(FeatureFolder.open(output).load("video"), before)
+
+
+def test_a_copy_of_a_video_is_not_done_again(tmp_path: Path, write_video: WriteVideo) -> None:
+    """Hours of extraction would be repeated for a folder that was copied to another disk."""
+    video, output = write_video(tmp_path / "video.mp4", 30), tmp_path / "features"
+    extract([video], output, settings=SMALL)
+    os.utime(video, ns=(0, 1_700_000_000_123_456_789))
+    assert extract([video], output, settings=SMALL).skipped == ("video",)
+    known = FeatureFolder.open(output).info.videos["video"]
+    assert known.source_changed_ns == video.stat().st_mtime_ns  # And its digest is not asked for a second time.
+
+
+def test_what_an_older_untrim_extracted_is_kept_and_doubt_is_said(tmp_path: Path, write_video: WriteVideo) -> None:
+    video, output = write_video(tmp_path / "video.mp4", 30), tmp_path / "features"
+    extract([video], output, settings=SMALL)
+    folder = FeatureFolder.open(output)
+    older = {"source_changed_ns": None, "source_blake2b": None, "offset_seconds": None}
+    folder.info.videos["video"] = folder.info.videos["video"].model_copy(update=older)
+    folder.save_info()
+    assert extract([video], output, settings=SMALL) == WritingReport((), ("video",), {})
+    later = (output / "video.npy").stat().st_mtime_ns + 10**9
+    os.utime(video, ns=(later, later))
+    report = extract([video], output, settings=SMALL)
+    assert report.skipped == ("video",)
+    assert "1 video changed after an older untrim made the features" in report.notes[0]
+
+
+def test_a_video_that_changes_while_it_is_read_is_not_done(
+    tmp_path: Path, write_video: WriteVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = write_video(tmp_path / "video.mp4", 30)
+    before = video.stat()
+    os.utime(video, ns=(1, 1))
+    with pytest.raises(UntrimError, match="changed while it was read"):
+        made_of(video, before)
+
+
+def test_videos_of_one_name_are_named_by_their_folders(tmp_path: Path, write_video: WriteVideo) -> None:
+    clips, output = tmp_path / "clips", tmp_path / "features"
+    for number, place in enumerate(("cam1/clip.mp4", "cam2/clip.mp4", "walk.mp4")):
+        (clips / place).parent.mkdir(parents=True, exist_ok=True)
+        write_video(clips / place, 30 + 10 * number, seed=number)
+    (clips / "cam3").mkdir()
+    (clips / "cam3" / "clip.mp4").write_bytes(b"broken")
+    report = extract(clips, output, settings=SMALL, workers=1)
+    assert report.done == ("cam1/clip", "cam2/clip", "walk")
+    assert set(report.failed) == set(failures(output)) == {"cam3/clip"}
+    folder = FeatureFolder.open(output)
+    assert folder.names() == list(folder.info.videos) == ["cam1/clip", "cam2/clip", "walk"]
+    assert folder.info.videos["cam2/clip"].duration == pytest.approx(40 / 25)
+    assert extract(clips, output, settings=SMALL).skipped == ("cam1/clip", "cam2/clip", "walk")
+
+
+def test_features_follow_a_video_whose_name_becomes_a_path(tmp_path: Path, write_video: WriteVideo) -> None:
+    """Another camera's file of the same name has come."""
+    clips, output = tmp_path / "clips", tmp_path / "features"
+    (clips / "cam1").mkdir(parents=True)
+    write_video(clips / "cam1" / "clip.mp4", 30)
+    assert extract(clips, output, settings=SMALL).done == ("clip",)
+    (clips / "cam2").mkdir()
+    write_video(clips / "cam2" / "clip.mp4", 40)
+    report = extract(clips, output, settings=SMALL)
+    assert (report.done, report.skipped, report.notes) == (("cam2/clip",), ("cam1/clip",), ())
+    assert FeatureFolder.open(output).names() == ["cam1/clip", "cam2/clip"]
+
+
+def test_features_of_a_name_that_is_left_behind_are_said(tmp_path: Path, write_video: WriteVideo) -> None:
+    clips, output = tmp_path / "clips", tmp_path / "features"
+    (clips / "cam1").mkdir(parents=True)
+    write_video(clips / "cam1" / "clip.mp4", 30)
+    extract(clips, output, settings=SMALL)
+    write_video(clips / "cam1" / "clip.mp4", 50)
+    (clips / "cam2").mkdir()
+    write_video(clips / "cam2" / "clip.mp4", 40)
+    report = extract(clips, output, settings=SMALL)
+    assert report.done == ("cam1/clip", "cam2/clip")
+    assert "several files are called clip now" in report.notes[0]
+
+
+def test_what_is_passed_over_and_pictures_that_begin_late_are_said(tmp_path: Path) -> None:
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    late_film(clips / "late.mkv")
+    (clips / "notes.txt").touch()
+    report = extract(clips, tmp_path / "features", settings=SMALL)
+    assert report.notes[0] == "passed over 1 file: 1 .txt"
+    assert "first picture of 1 video comes late on a player's clock: late 3.00 s" in report.notes[1]
+    known = FeatureFolder.open(tmp_path / "features").info.videos["late"]
+    assert known.offset_seconds == pytest.approx(3)
+    assert known.duration == pytest.approx(2, abs=0.05)

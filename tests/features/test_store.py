@@ -54,7 +54,25 @@ def test_real_folder(shared_data: Path) -> None:
     assert folder.duration("ucf15_train_0000", len(features)) == pytest.approx(108.16)
 
 
-@pytest.mark.parametrize("name", ["../escape", "a/b", "/etc/passwd", "..", "", ".hidden", "a\\b", "a\0b"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../escape",
+        "a/../../b",
+        "/etc/passwd",
+        "..",
+        "",
+        ".hidden",
+        "a\\b",
+        "a\0b",
+        "a//b",
+        "a/",
+        "a/.b",
+        ".a/b",
+        "a/./b",
+    ]
+    + ["a\\..\\b", "/"],
+)
 def test_names_cannot_leave_the_folder(folder: FeatureFolder, name: str) -> None:
     with pytest.raises(UntrimError, match="cannot be a video's name"):
         folder.load(name)
@@ -142,3 +160,48 @@ def test_infinity_in_the_description_is_refused(folder: FeatureFolder, key: str)
     (folder.path / INFO_NAME).write_text(json.dumps({**content, key: float("inf")}))
     with pytest.raises(UntrimError, match=key):
         FeatureFolder.open(folder.path)
+
+
+def test_a_name_may_be_a_path(folder: FeatureFolder) -> None:
+    for name in ("cam2/clip", "cam1/clip", "walk"):
+        folder.save(name, np.zeros((3, 4)))
+    folder.save("day/cam1/clip.v2", np.zeros((3, 4)))
+    (folder.path / ".hidden").mkdir()
+    np.save(folder.path / ".hidden" / "x.npy", np.zeros(3))
+    assert folder.names() == ["cam1/clip", "cam2/clip", "day/cam1/clip.v2", "walk"]
+    assert folder.file("cam1/clip") == folder.path / "cam1" / "clip.npy"
+    assert len(folder.load("cam2/clip")) == 3
+
+
+def test_a_plain_name_of_several_videos_is_said_to_be_ambiguous(folder: FeatureFolder) -> None:
+    for name in ("cam2/clip", "cam1/clip", "walk"):
+        folder.save(name, np.zeros((3, 4)))
+    with pytest.raises(UntrimError, match=r"'clip' has no features, but 'cam1/clip' and 'cam2/clip' have \("):
+        folder.require(["walk", "clip"])
+    with pytest.raises(UntrimError, match="'cam1/walk' has no features, but 'walk' has"):
+        folder.require(["cam1/walk"])
+
+
+def test_a_name_does_not_lead_through_a_link(folder: FeatureFolder, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (folder.path / "cam1").symlink_to(elsewhere)
+    with pytest.raises(UntrimError, match="behind a link"):
+        folder.save("cam1/clip", np.zeros((3, 4)))
+    assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.parametrize("unknown", [0, -1, None])
+def test_a_duration_that_is_not_positive_is_unknown(folder: FeatureFolder, unknown: object) -> None:
+    content = json.loads((folder.path / INFO_NAME).read_text())
+    write_json(folder.path / INFO_NAME, {**content, "videos": {"a": {"duration": unknown}}})
+    again = FeatureFolder.open(folder.path)
+    assert again.info.videos["a"].duration is None
+    assert again.duration("a", 10) == pytest.approx(6.4)
+
+
+def test_an_offset_of_zero_is_known(folder: FeatureFolder) -> None:
+    folder.info.videos["a"] = VideoInfo(offset_seconds=0.0)
+    folder.info.videos["b"] = VideoInfo(offset_seconds=None)
+    folder.save_info()
+    again = FeatureFolder.open(folder.path).info.videos
+    assert (again["a"].offset_seconds, again["b"].offset_seconds) == (0.0, None)

@@ -85,7 +85,7 @@ def extract(
         raise UntrimError("--address and --gpus are of a Ray cluster", fix="add --engine ray")
     with place as where, terminal_progress() as progress, stop_requests() as should_stop:
         report = extract(videos, output, backbone, values, workers, where, progress=progress, should_stop=should_stop)
-    say(f"{len(report.done)} extracted, {len(report.skipped)} were there: {output}")
+    say("\n".join([*report.notes, f"{len(report.done)} extracted, {len(report.skipped)} were there: {output}"]))
     _complain_of(report.failed, output)
 
 
@@ -166,6 +166,7 @@ def localize(
     from untrim.support.settings import parse_settings
 
     activations = output.parent / "activations" if save_activations else None
+    notes: list[str] = []
     failed: Mapping[str, str] = {}
     if videos:
         if annotations is not None:
@@ -175,7 +176,7 @@ def localize(
         with terminal_progress() as progress, stop_requests() as should_stop:
             found, failed = localize_videos(
                 run, videos, kept, settings=values, activations=activations, device=device, workers=workers,
-                progress=progress, should_stop=should_stop,
+                progress=progress, should_stop=should_stop, tell=notes.append,
             )  # fmt: skip
     elif features is not None:
         if settings:
@@ -187,11 +188,13 @@ def localize(
         with terminal_progress() as progress, stop_requests() as should_stop:
             found = localize(
                 run, features, names, activations=activations, device=device, progress=progress,
-                should_stop=should_stop,
+                should_stop=should_stop, tell=notes.append,
             )  # fmt: skip
     else:
         raise UntrimError("nothing to look at", fix="name video files, or a feature folder with -f")
     write_detections(found, output)
+    for note in notes:
+        complain(note)
     if len(found) == 1:
         for best in next(iter(found.values()))[:_BEST]:
             say(f"{best.segment.start:8.2f} - {best.segment.end:8.2f} s  {best.score:7.3f}  {best.label}")

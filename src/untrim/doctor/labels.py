@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from untrim.annotations import Annotations
+from untrim.annotations import Annotations, Video
 from untrim.annotations.checks import find_oddities
 from untrim.doctor.finding import Finding
 from untrim.errors import listing
+from untrim.features.sources import durations_differ, is_late, late_pictures
 from untrim.features.store import INFO_NAME, FeatureFolder
 
 _SLACK = 0.03  # of a video's duration that features may lack: containers count sound, too
@@ -80,6 +81,8 @@ def check_features_fit(
     if extra := [name for name in snippets if name not in annotations]:
         what = f"{len(extra)} videos have features and no labels: {listing(extra)}"
         yield Finding("note", "unannotated", what, where, videos=tuple(extra))
+    yield from _claims(folder, annotations)
+    yield from _late(folder, annotations)
     yield from _durations(folder, snippets, annotations)
     rates = {
         name: (folder.info.videos[name].fps, v.fps) for name, v in annotations.items() if name in folder.info.videos
@@ -92,13 +95,41 @@ def check_features_fit(
         yield Finding("warning", "fps", what, where, "import the features again with -a", tuple(differing))
 
 
+def _claims(folder: FeatureFolder, annotations: Annotations) -> Iterator[Finding]:
+    """Labels that say another duration than the features' videos were measured to have."""
+    off = {}
+    for name, video in annotations.items():
+        entry = folder.info.videos.get(name)
+        if video.duration and entry and entry.duration and durations_differ(video.duration, entry):
+            off[name] = f"{name} {video.duration:.4g} s against {entry.duration:.4g} s"
+    if off:
+        what = f"durations of {len(off)} videos in the labels differ from those in {INFO_NAME}: {listing(off.values())}"
+        remedy = "containers often say a wrong length; that of the features is used"
+        yield Finding("warning", "claims", what, str(folder.path), remedy, tuple(off))
+
+
+def _late(folder: FeatureFolder, annotations: Annotations) -> Iterator[Finding]:
+    """Times that a player gave for videos whose pictures begin late; labels that say their measured length do not."""
+    timed = {name for name, video in annotations.items() if video.instances and not _measured(video, folder)}
+    if lines := late_pictures(folder.info, dict.fromkeys(sorted(timed))):
+        names = tuple(name for name in sorted(timed) if is_late(folder.info.videos.get(name)))
+        remedy = "import the labels with `untrim import labels --layout videos`, unless their times count so already"
+        yield Finding("warning", "offset", lines[0], str(folder.path), remedy, names)
+
+
+def _measured(video: Video, folder: FeatureFolder) -> bool:
+    """Whether the labels have the duration that decoding the video gave, as labels that untrim made do."""
+    entry = folder.info.videos.get(video.name)
+    return entry is not None and None not in (entry.duration, video.duration) and entry.duration == video.duration
+
+
 def _durations(folder: FeatureFolder, snippets: Mapping[str, int], annotations: Annotations) -> Iterator[Finding]:
     """Whether T snippets of a stride are as long as the video."""
     ratios: dict[str, float] = {}
     off: list[str] = []
     for name, count in snippets.items():
         own, entry = annotations.get(name), folder.info.videos.get(name)
-        duration = (own.duration if own else None) or (entry.duration if entry else None)
+        duration = (entry.duration if entry else None) or (own.duration if own else None)
         if not duration:
             continue
         grid = folder.info.grid(name)

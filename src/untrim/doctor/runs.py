@@ -50,31 +50,38 @@ def check_videos(
 ) -> Iterator[Finding]:
     """Whether video files can be read, and have features and labels."""
     try:
-        files = find_videos([folder])
+        found = find_videos([folder])
     except UntrimError as error:
         yield from_error("videos", error)
         return
     rates: dict[str, float | None] = {}
-    advance = count_steps(progress, "open videos", len(files))
-    for file in files:
+    advance = count_steps(progress, "open videos", len(found.files))
+    for name, file in found.files.items():
         try:
             with VideoFile(file) as video:
-                rates[file.stem] = video.info.fps
+                rates[name] = video.info.fps
         except UntrimError as error:
             yield from_error("video", error)
-        advance(file.stem)
+        advance(name)
     where = str(folder)
-    yield Finding("note", "videos", f"{len(files)} video files", where)
-    if snippets is not None and (missing := [file.stem for file in files if file.stem not in snippets]):
+    yield Finding("note", "videos", "; ".join([f"{len(found.files)} video files", *found.notes()]), where)
+    if snippets is not None and (missing := [name for name in found.files if name not in snippets]):
         what = f"{len(missing)} video files have no features: {listing(missing)}"
         yield Finding(
             "warning", "unextracted", what, where, "run `untrim extract` again; it does what is missing", tuple(missing)
         )
     if annotations is None:
         return
-    if missing := [name for name in annotations if name not in {file.stem for file in files}]:
+    if missing := [name for name in annotations if name not in found.files]:
         what = f"{len(missing)} labelled videos have no file: {listing(missing)}"
-        yield Finding("warning", "fileless", what, where, "names are the files' without ending", tuple(missing))
+        yield Finding(
+            "warning",
+            "fileless",
+            what,
+            where,
+            "names are the files' without ending, with their folders where two are alike",
+            tuple(missing),
+        )
     known = {name: (rates[name], v.fps) for name, v in annotations.items() if rates.get(name) and v.fps}
     if off := [
         name for name, (mine, theirs) in known.items() if abs((mine or 0) - (theirs or 0)) > 0.01 * (theirs or 1)

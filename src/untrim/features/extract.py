@@ -1,7 +1,7 @@
 """``untrim extract``: video files in, a feature folder out; resumes by itself.
 
-A video counts as done when its ``.npy`` is there and ``features.json`` lists it with the name and size of the file it
-was made from. A file that has changed its size since is extracted again.
+A video counts as done when its ``.npy`` is there and ``features.json`` lists it with the file it was made from
+(`untrim.features.sources`). A file that has changed since is extracted again.
 """
 
 from __future__ import annotations
@@ -13,27 +13,38 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 
-from untrim.errors import UntrimError, WorkFailed
+from untrim.errors import UntrimError, WorkFailed, listing, numbered
 from untrim.features.backbones import Backbone, BackboneConfig, load_backbone
+from untrim.features.sources import State, adopt_renamed, late_pictures, made_of, state_of
 from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoInfo
 from untrim.features.writing import WritingReport
 from untrim.support.files import new_folder, remove_leftovers, write_text
 from untrim.support.locks import locked
+from untrim.support.named_files import names_in
 from untrim.support.paths import as_path, as_paths
 from untrim.support.progress import Progress, ShouldStop, count_steps
 from untrim.support.workers import Died, Engine, Local, work_off
 from untrim.video.decode import VideoFile
-from untrim.video.files import find_videos
+from untrim.video.files import FoundVideos, find_videos
 
 FAILURES_NAME = "failures.jsonl"
 
 _SECONDS_BETWEEN_SAVES = 1.0
 _PAUSES = 20  # Times as long as it takes to write features.json it is left alone.
 
-Outcomes = Generator[tuple[Path, VideoInfo | str | WorkFailed | Died] | None]
+
+class Job(NamedTuple):
+    """A video to be done: its name, and its file."""
+
+    name: str
+    path: Path
+
+
+Outcomes = Generator[tuple[Job, VideoInfo | str | WorkFailed | Died] | None]
 
 
 def extract(
@@ -82,7 +93,7 @@ def extract(
 
 def _complete(
     folder: FeatureFolder,
-    found: Sequence[Path],
+    found: FoundVideos,
     task: _Extractor,
     workers: int,
     engine: Engine,
@@ -91,8 +102,9 @@ def _complete(
 ) -> WritingReport:
     """Extract those of the videos `found` whose features are not in `folder`, which no other run works in."""
     remove_leftovers(folder.path)
-    sizes, failed = _looked_at(found, folder)
-    missing = [video for video, size in sizes.items() if not _is_done(video, size, folder)]
+    adopt_renamed(found.files, folder)
+    sizes, states, failed = _looked_at(found.files, folder)
+    missing = [job for job, state in states.items() if state is State.MISSING]
     _forget(missing, folder)
     missing.sort(key=sizes.__getitem__, reverse=True)  # So that no worker is left alone with a long one at the end.
     done: list[str] = []
@@ -100,18 +112,31 @@ def _complete(
     try:
         advance = count_steps(progress, "extract", len(sizes), len(sizes) - len(missing))
         with closing(outcomes):
-            for video, result in _recorded(outcomes, folder):
+            for job, result in _recorded(outcomes, folder):
                 if isinstance(result, VideoInfo):
-                    done.append(video.stem)
+                    done.append(job.name)
                 else:
-                    failed[video.stem] = result
-                advance(video.stem)
+                    failed[job.name] = result
+                advance(job.name)
     finally:
         remove_leftovers(folder.path)
         folder.save_info()
-        _write_failures(folder.path, {video: failed[video.stem] for video in found if video.stem in failed})
-    skipped = sorted({video.stem for video in sizes} - {video.stem for video in missing})
-    return WritingReport(tuple(sorted(done)), tuple(skipped), dict(sorted(failed.items())))
+        _write_failures(folder.path, {Job(*job): failed[job[0]] for job in found.files.items() if job[0] in failed})
+    skipped = sorted(job.name for job in states if job not in set(missing))
+    unsure = [job.name for job, state in states.items() if state is State.PERHAPS_CHANGED]
+    notes = [*found.notes(), *_unsure(unsure, folder), *_left_behind(found, folder)]
+    notes += late_pictures(folder.info, found.files)
+    return WritingReport(
+        tuple(sorted(done)),
+        tuple(skipped),
+        dict(sorted(failed.items())),
+        (
+            *found.notes(),
+            *_unsure(unsure, folder),
+            *_left_behind(found, folder),
+            *late_pictures(folder.info, found.files),
+        ),
+    )
 
 
 class _Extractor:
@@ -128,36 +153,38 @@ class _Extractor:
         except UntrimError as error:  # It could be loaded where the run was started: this machine lacks something.
             raise WorkFailed(f"in a worker: {error.what}", where=error.where, fix=error.fix) from error
 
-    def __call__(self, video: Path) -> VideoInfo | str | WorkFailed:
-        """Write the features of `video`; gives what is known of it, why it cannot be done, or why no video can."""
+    def __call__(self, job: Job) -> VideoInfo | str | WorkFailed:
+        """Write the features of a video; gives what is known of it, why it cannot be done, or why no video can."""
         try:
-            return self._extract(video)
+            return self._extract(job)
         except WorkFailed as error:
             return error
         except UntrimError as error:
             return str(error)
         except Exception as error:  # A file may be broken in a way that no library foresees: it must stop no other.
             place = traceback.extract_tb(error.__traceback__)[-1]
-            what = f"{video}: {type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
+            what = f"{job.path}: {type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
             return " ".join(what.split())
 
-    def _extract(self, video: Path) -> VideoInfo:
+    def _extract(self, job: Job) -> VideoInfo:
         config = self._backbone.config
-        with VideoFile(video) as file:
-            size = video.stat().st_size
+        with VideoFile(job.path) as file:
+            before = job.path.stat()
             features = self._backbone.features(
                 frame.image for frame in file.frames(fps=config.fps, size=config.short_side)
             )
             notes = [f"{file.broken_packets} broken packets"] if file.broken_packets else []
-            info = VideoInfo(duration=file.duration, source=video.name, source_bytes=size, notes=notes)
-        FeatureFolder(self._output, self._backbone.info(self._name)).save(video.stem, features)
+            info = VideoInfo(
+                duration=file.duration, offset_seconds=file.offset, notes=notes, **made_of(job.path, before)
+            )
+        FeatureFolder(self._output, self._backbone.info(self._name)).save(job.name, features)
         return info
 
 
 def _open(path: Path, info: FeatureInfo) -> FeatureFolder:
     """The folder at `path`, an empty one or one of features of the recipe `info`."""
     if not (path / INFO_NAME).exists():
-        if any(path.glob("*.npy")):
+        if names_in(path, ".npy"):
             raise UntrimError(f"holds .npy files without {INFO_NAME}", where=path, fix="name a new or empty folder")
         folder = FeatureFolder(path, info)
         folder.save_info()
@@ -171,51 +198,68 @@ def _open(path: Path, info: FeatureInfo) -> FeatureFolder:
     return folder
 
 
-def _looked_at(videos: Sequence[Path], folder: FeatureFolder) -> tuple[dict[Path, int], dict[str, str]]:
-    """Bytes of each video; without those that are gone or whose names cannot name features, with the reason by name."""
-    sizes, refused = {}, {}
-    for video in videos:
+def _looked_at(
+    files: Mapping[str, Path], folder: FeatureFolder
+) -> tuple[dict[Job, int], dict[Job, State], dict[str, str]]:
+    """Bytes of each video, and whether it is done; without those that are gone or whose names cannot name features,
+    with the reason by name."""
+    sizes, states, refused = {}, {}, {}
+    for name, path in files.items():
         try:
-            folder.file(video.stem)
-            sizes[video] = video.stat().st_size
+            folder.file(name)
+            size, state = path.stat().st_size, state_of(name, path, folder)
         except UntrimError as error:
-            refused[video.stem] = str(error)
+            refused[name] = str(error)
         except OSError as error:
-            refused[video.stem] = f"{video}: {error.strerror}"
-    return sizes, refused
+            refused[name] = f"{path}: {error.strerror}"
+        else:
+            sizes[Job(name, path)], states[Job(name, path)] = size, state
+    return sizes, states, refused
 
 
-def _is_done(video: Path, size: int, folder: FeatureFolder) -> bool:
-    known = folder.info.videos.get(video.stem)
+def _forget(jobs: Sequence[Job], folder: FeatureFolder) -> None:
+    """Drop what the folder has of some videos: features of files that changed, or that nothing is known of."""
+    for job in jobs:
+        folder.info.videos.pop(job.name, None)
+    folder.save_info()
+    for job in jobs:
+        folder.file(job.name).unlink(missing_ok=True)
+
+
+def _unsure(names: Sequence[str], folder: FeatureFolder) -> tuple[str, ...]:
+    """A note on videos that may have changed since an older untrim extracted them."""
+    if not names:
+        return ()
+    videos = numbered(len(names), "video", "videos")
     return (
-        known is not None
-        and folder.file(video.stem).is_file()
-        and known.source in (None, video.name)
-        and known.source_bytes in (None, size)
+        f"{videos} changed after an older untrim made the features, which knew their size alone: {listing(names)}. "
+        f"The size is the same, so the features were kept; to extract again, first remove {folder.file(names[0])}",
     )
 
 
-def _forget(videos: Sequence[Path], folder: FeatureFolder) -> None:
-    """Drop what the folder has of `videos`: features of files that have changed, or that nothing is known of."""
-    for video in videos:
-        folder.info.videos.pop(video.stem, None)
-    folder.save_info()
-    for video in videos:
-        folder.file(video.stem).unlink(missing_ok=True)
+def _left_behind(found: FoundVideos, folder: FeatureFolder) -> tuple[str, ...]:
+    """A note on features of a plain name that several of the files have now."""
+    plain = {file.stem for file in found.files.values()} - found.files.keys()
+    if not (left := [name for name in plain if name in folder.info.videos]):
+        return ()
+    return (
+        f"several files are called {listing(left)} now and go by their paths; remove the features of the plain name "
+        f"if they are of one of those: {folder.file(min(left))}",
+    )
 
 
-def _recorded(outcomes: Outcomes, folder: FeatureFolder) -> Iterator[tuple[Path, VideoInfo | str]]:
+def _recorded(outcomes: Outcomes, folder: FeatureFolder) -> Iterator[tuple[Job, VideoInfo | str]]:
     """Pass outcomes on, and keep ``features.json`` about a second behind them; more where it is long."""
     saved, interval, pending = time.monotonic(), _SECONDS_BETWEEN_SAVES, False
     for outcome in outcomes:
         if outcome is not None:
-            video, result = outcome
+            job, result = outcome
             if isinstance(result, WorkFailed):
                 raise result
             if isinstance(result, VideoInfo):
-                folder.info.videos[video.stem] = result
+                folder.info.videos[job.name] = result
                 pending = True
-            yield video, f"{video}: {result.reason}" if isinstance(result, Died) else result
+            yield job, f"{job.path}: {result.reason}" if isinstance(result, Died) else result
         began = time.monotonic()
         if pending and began - saved >= interval:
             folder.save_info()
@@ -223,11 +267,11 @@ def _recorded(outcomes: Outcomes, folder: FeatureFolder) -> Iterator[tuple[Path,
             interval = max(_SECONDS_BETWEEN_SAVES, _PAUSES * (saved - began))
 
 
-def _write_failures(folder: Path, failed: Mapping[Path, str]) -> None:
+def _write_failures(folder: Path, failed: Mapping[Job, str]) -> None:
     if failed:
         lines = [
-            json.dumps({"schema": 1, "video": video.stem, "source": str(video), "reason": reason})
-            for video, reason in failed.items()
+            json.dumps({"schema": 1, "video": job.name, "source": str(job.path), "reason": reason})
+            for job, reason in failed.items()
         ]
         write_text(folder / FAILURES_NAME, "\n".join(lines) + "\n")
     else:

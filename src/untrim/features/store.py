@@ -18,9 +18,9 @@ import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from untrim.errors import UntrimError, listing, numbered
-from untrim.support.named_files import file_of, names_in
 from untrim.support.arrays import read_array, write_array
 from untrim.support.files import write_json
+from untrim.support.named_files import file_of, names_in
 from untrim.support.paths import as_path
 from untrim.support.schema import read_object
 from untrim.support.validation import validate
@@ -175,7 +175,8 @@ class FeatureFolder:
         """Write ``features.json``, whole or not at all."""
         content = json.loads(self.info.model_dump_json(by_alias=True))
         content["videos"] = {
-            name: {k: v for k, v in entry.items() if v not in (None, [])} for name, entry in sorted(content["videos"].items())
+            name: {k: v for k, v in entry.items() if v not in (None, [])}
+            for name, entry in sorted(content["videos"].items())
         }
         write_json(self.path / INFO_NAME, content)
 
@@ -207,8 +208,9 @@ class FeatureFolder:
         for name in missing:
             alike = [other for other in known if other.endswith(f"/{name}") or name.endswith(f"/{other}")]
             if alike:
+                others, have = " and ".join(map(repr, alike[:3])), "have" if alike[1:] else "has"
                 raise UntrimError(
-                    f"'{name}' has no features, but {' and '.join(map(repr, alike[:3]))}",
+                    f"'{name}' has no features, but {others} {have}",
                     where=self.path,
                     fix="name the videos in the labels as they are named here",
                 )

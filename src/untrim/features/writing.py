@@ -1,7 +1,7 @@
 """A feature folder that grows by one video at a time, and the report on what became of the videos.
 
 Importers and `untrim.features.combining` write so, because they hold the features of each video. `extract` does not:
-its workers write the files, and name and size of a video file, not features, tell it what is done already.
+its workers write the files, and the video file, not features, tells it what is done already.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -36,11 +36,13 @@ class WritingReport:
         done: Names of those whose features were written now.
         skipped: Names of those whose features were already present.
         failed: Names of those that could not be done, with the reason.
+        notes: What is worth knowing, a sentence each.
     """
 
     done: tuple[str, ...]
     skipped: tuple[str, ...]
     failed: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,9 @@ class ImportReport(WritingReport):
 
     Args:
         info: Contents of the ``features.json`` that was written.
-        notes: What is worth knowing, a sentence each.
     """
 
-    info: FeatureInfo
-    notes: tuple[str, ...]
+    info: FeatureInfo = field(kw_only=True)
 
     def lines(self) -> list[str]:
         """The report for a terminal."""
@@ -168,8 +168,8 @@ class GrowingFolder:
             tuple(sorted(name for name, written in self._written.items() if written)),
             tuple(sorted(name for name, written in self._written.items() if not written)),
             dict(sorted(self._failed.items())),
-            self._now.info,
             notes,
+            info=self._now.info,
         )
 
 

@@ -228,7 +228,7 @@ def _timelines(
 ) -> list[timelines.Timeline]:
     """Timelines of the chosen videos, with the files that exist. Names only select among existing files."""
     drawable = {*activations.names()}
-    films = {file.stem: file for file in find_videos([videos])} if videos is not None and chosen else {}
+    films = find_videos([videos]).files if videos is not None and chosen else {}
     return [
         timelines.timeline(
             canvas,

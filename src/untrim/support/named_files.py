@@ -19,7 +19,7 @@ def file_of(folder: Path, name: str, ending: str) -> Path:
         ending: Of the file, with its dot.
 
     Raises:
-        UntrimError: The name leads out of the folder or to a hidden file in it, or is too long for a file.
+        UntrimError: The name leads out of the folder, through a link or to a hidden file in it, or is too long.
     """
     *folders, last = name.split("/")
     drive = len(name) > 1 and name[1] == ":" and name[0].isalpha() and os.name == "nt"
@@ -30,6 +30,8 @@ def file_of(folder: Path, name: str, ending: str) -> Path:
         if (size := len(os.fsencode(part))) > most:
             what = f"'{part[:40]}…' is too long a name: {size} bytes, at most {most}"
             raise UntrimError(what, where=folder, fix="rename the video")
+    if any(folder.joinpath(*folders[: count + 1]).is_symlink() for count in range(len(folders))):
+        raise UntrimError(f"{name!r} lies behind a link", where=folder, fix="put the folder itself in its place")
     return folder.joinpath(*folders, f"{last}{ending}")
 
 

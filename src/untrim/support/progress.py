@@ -6,7 +6,7 @@ in whatever thread it runs. Without them it is silent, and runs to its end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from untrim.errors import Stopped
@@ -30,6 +30,10 @@ ShouldStop = Callable[[], bool]
 """Asked between steps: whether the work should stop, such as ``threading.Event().is_set``."""
 
 
+Tell = Callable[[str], object]
+"""Told what is worth knowing about the work, a line at a time, such as ``print`` or ``[].append``."""
+
+
 def count_steps(progress: Progress | None, what: str, total: int, done: int = 0) -> Callable[[str], None]:
     """Tell `progress` that work begins.
 
@@ -46,6 +50,13 @@ def count_steps(progress: Progress | None, what: str, total: int, done: int = 0)
     if progress is not None:
         progress(what, done, total, "")
     return advance
+
+
+def tell_each(tell: Tell | None, notes: Iterable[str]) -> None:
+    """Tell `tell` some lines, if there is anybody to tell."""
+    if tell is not None:
+        for note in notes:
+            tell(note)
 
 
 def stop_if(should_stop: ShouldStop | None) -> None:

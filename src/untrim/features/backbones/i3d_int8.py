@@ -71,7 +71,7 @@ def quantize_i3d(
     nncf, shape = silent("nncf"), config.clip_shape(stream)
     make_folder(output.parent)
     network = load_network(config.weights(stream), shape[0])
-    found = list(islice(_first_clips(find_videos(videos), stream, config, snippets), snippets))
+    found = list(islice(_first_clips(list(find_videos(videos).files.values()), stream, config, snippets), snippets))
     if len(found) < 3:
         raise UntrimError(f"{len(found)} snippets are too few to calibrate on", fix="give at least 3, from more videos")
     seen, held_out = [clip for index, clip in enumerate(found) if index % 3], found[::3]
