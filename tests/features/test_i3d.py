@@ -184,7 +184,7 @@ def test_old_checkpoints_without_counters_load(files: dict[str, str], tmp_path: 
     [
         ({}, "run `untrim weights pull i3d-rgb-kinetics400`"),
         ({"streams": "flow"}, "--set flow_weights=FILE"),
-        ({"rgb_weights": "nowhere.pt"}, "nowhere.pt: cannot be read: No such file"),
+        ({"rgb_weights": "nowhere.pt"}, "nowhere.pt: no such file"),
         ({"crop": 300}, "crop 300 is larger than short_side 256"),
         ({"crops": 5}, "'crops'"),
         ({"runtime": "tensorrt"}, "'runtime'"),
