@@ -44,6 +44,30 @@ def test_train_localize_evaluate(
     assert f"{100 * measured['mAP'][4]:.1f}" in capsys.readouterr().out
 
 
+def test_training_says_first_what_looks_wrong_in_the_labels(
+    corpus: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ["video;label;who", *(f"video{index:02d};{('Run', 'run', 'run|jump')[index % 3]};x" for index in range(6))]
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    arguments = ("-f", corpus[0].path, "-a", tmp_path / "labels.csv", "-o", tmp_path / "run", "--set", "iterations=1")
+    assert run_untrim("train", "-m", "wsad", *arguments) == 0
+    printed = capsys.readouterr()
+    warnings = [
+        "warning: labels that differ in spelling alone: Run = run",
+        "warning: label 'run|jump' holds the labels run and jump; write one row for each",
+    ]
+    said = [line for line in printed.err.splitlines() if "labels.csv" in line or "warning" in line]
+    assert said == [
+        f"{tmp_path / 'labels.csv'}: cells are separated by semicolons",
+        f"{tmp_path / 'labels.csv'}: columns that are not used: who",
+        *warnings,
+    ]
+    assert set(warnings) <= {*printed.out.splitlines()}
+    assert json.loads((tmp_path / "run" / "outcome.json").read_text())["warnings"][:2] == [
+        warning.removeprefix("warning: ") for warning in warnings
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

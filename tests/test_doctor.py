@@ -178,7 +178,26 @@ def test_what_the_findings_say(corpus: Corpus) -> None:
     folder, annotations = _prefix(corpus)
     missing = next(iter(check_features_fit(folder, scan_features(folder).snippets, annotations, "training")))
     assert missing.severity == "error"
-    assert "with or without `v_`" in missing.what
+    assert "'video00' is there as 'v_video00'" in missing.what
+
+
+def test_no_features_of_any_training_video_is_an_error(corpus: Corpus) -> None:
+    folder, annotations = _prefix(corpus)
+    missing = check_features_fit(folder, scan_features(folder).snippets, annotations, None)
+    severities = [finding.severity for finding in missing if finding.check == "missing"]
+    assert severities == ["error", "warning"]  # Of training and of validation.
+
+
+def test_labels_that_are_alike_and_labels_that_are_not() -> None:
+    names = ["C", "C++", "कि", "की", "😀", "👍", "High Jump", "HighJump", "run;jump"]
+    videos = [Video(f"v{index}", "training", labels=(label,)) for index, label in enumerate(names)]
+    notes = ["cells are separated by semicolons"]
+    found = list(check_labels(Annotations(videos, "l.csv", notes), None))
+    assert [finding.what for finding in found if finding.check == "alike"] == [
+        "labels that differ in spelling alone: High Jump = HighJump",
+        "label 'run;jump' holds the labels run and jump; write one row for each",
+    ]
+    assert [finding.what for finding in found if finding.check == "reading"] == notes
 
 
 def test_text_does_as_well_as_paths(corpus: Corpus, tmp_path: Path) -> None:

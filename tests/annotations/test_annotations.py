@@ -15,9 +15,10 @@ from untrim.annotations import (
     write_detections,
 )
 from untrim.errors import UntrimError
+from untrim.support.names import standard
 from untrim.timeline import Detection, Instance, Segment
 
-names = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=12)
+names = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=12).map(standard)
 times = st.floats(0, 1e5)
 segments = st.tuples(times, times).map(lambda ends: Segment(min(ends), max(ends)))
 
@@ -127,14 +128,15 @@ def test_wrong_json_is_refused_in_one_line(tmp_path: Path, content: str, message
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "misses column label"),
+        ("", "holds no rows"),
         ("video,label\n", "holds no rows"),
-        ("video,label,colour\na,b,c\n", "unknown column colour"),
-        ("video,label\na\n", "line 2: does not have 2 values"),
+        ("a,run\nb,jump\n", "line 1: holds 'a, run', no names of columns"),
+        ("name,label\na,run\n", "line 1: misses column video; there are name, label"),
+        ("video,label\na\n", "line 2: has 1 cells, the first line 2"),
         ("video,label\na,\n", "line 2: has no video or no label"),
         ("video,label,start,end\na,x,1,2\na,x,3,1\n", "line 3: ends before it starts"),
         ("video,label,start,end\na,x,1,\n", "line 2: end is not a finite number"),
-        ("video,label,subset\na,x,training\na,y,test\n", "stands in several subsets"),
+        ("video,label,subset\na,x,training\na,y,test\n", "line 3: subset of 'a' is test here, but training in line 2"),
     ],
 )
 def test_wrong_csv_is_refused_with_its_line(tmp_path: Path, content: str, message: str) -> None:
@@ -150,7 +152,7 @@ def test_missing_file_wrong_ending_and_double_video(tmp_path: Path) -> None:
         read_annotations(tmp_path / "none.json")
     with pytest.raises(UntrimError, match=r"use \.json"):
         read_annotations(tmp_path / "labels.xlsx")
-    with pytest.raises(UntrimError, match="stands twice"):
+    with pytest.raises(UntrimError, match="listed twice"):
         Annotations([Video("a"), Video("a")])
 
 

@@ -197,7 +197,25 @@ def test_json_has_the_form_of_the_contract() -> None:
     assert shown[0] == "mAP in %, protocol activitynet, subset test: 2 instances in 2 videos"
     assert shown[1].split() == ["0.3", "0.5", "avg"]
     assert shown[3].split() == ["longer", "50.0", "50.0", "50.0"]
-    assert len({len(line) for line in shown[1:]}) == 1
+    assert len({len(line) for line in shown[1:4]}) == 1
+    assert shown[4:] == ["1 of 2 videos are not in the detections: w."]
+
+
+def test_videos_that_were_never_looked_at_are_counted() -> None:
+    annotations = Annotations([truth_of(JUMP, name=f"v{index}") for index in range(20)])
+    one = evaluate_detections({"v0": [HIT]}, annotations, [0.5])
+    assert one.notes == ("19 of 20 videos are not in the detections: v1, v10, v11 and 16 more.",)
+    every = {"v0": [HIT], **{f"v{index}": [] for index in range(1, 20)}}
+    assert evaluate_detections(every, annotations, [0.5]).notes == ()
+
+
+def test_a_name_that_fits_but_for_its_form_is_said() -> None:
+    annotations = Annotations([truth_of(JUMP, name="Clip One"), truth_of(JUMP, name="other")])
+    with pytest.raises(UntrimError, match=r"no video in common.*'clip one\.MP4' is there as 'Clip One'"):
+        evaluate_detections({"clip one.MP4": [HIT]}, annotations, [0.5])
+    named = Annotations([truth_of(Instance("high_jump", Segment(0, 1)))])
+    with pytest.raises(UntrimError, match=r"no class in common.*'High Jump' is there as 'high_jump'"):
+        evaluate_detections({"v": [Detection("High Jump", Segment(0, 1), 1.0)]}, named, [0.5])
 
 
 def test_thresholds_are_linspace() -> None:

@@ -9,6 +9,7 @@ Beside the annotations of a video, ``"ambiguous": [[start, end], …]`` keeps th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -16,13 +17,16 @@ from typing import Any
 
 from untrim.annotations.detections import Detections
 from untrim.annotations.model import Annotations, Video
-from untrim.annotations.parsing import number, span
+from untrim.annotations.parsing import keys_of_time, number, positive, seconds, span
 from untrim.errors import Place, UntrimError
 from untrim.support.files import read_json, write_json
+from untrim.support.names import in_one_form, standard
 from untrim.support.schema import check_schema
 from untrim.timeline import Detection, Instance, Segment
 
 _VERSION = "untrim-1"
+_NOTHING: tuple[object, ...] = (None, "", [])
+_LIKE_ANNOTATIONS = re.compile("annotation|instance|segment|event|label|action", re.IGNORECASE)
 
 
 def read_annotations_json(path: Path) -> Annotations:
@@ -32,10 +36,16 @@ def read_annotations_json(path: Path) -> Annotations:
         UntrimError: Not such a file, or no video in it.
     """
     content = _contents(path)
+    if "database" not in content and "results" in content:
+        raise UntrimError(
+            "holds detections, no annotations",
+            where=path,
+            fix="swap the two files; as labels, detections are read from CSV",
+        )
     database = _flat(content, path) or _mapping(content.get("database"), path, "'database'")
     if not database:
         raise UntrimError("holds no videos", where=path, fix="'database' needs at least one entry")
-    return Annotations([_video(name, entry, path) for name, entry in database.items()], source=path)
+    return Annotations([_video(name, entry, path) for name, entry in in_one_form(database, path).items()], source=path)
 
 
 def write_annotations_json(annotations: Annotations, path: Path) -> None:
@@ -61,7 +71,7 @@ def read_detections_json(path: Path) -> Detections:
         UntrimError: Not such a file; a segment or score that is not a finite number.
     """
     results = _mapping(_contents(path).get("results"), path, "'results'")
-    found: dict[str, list[Any]] = {name: _list(own, path, name) for name, own in results.items()}
+    found: dict[str, list[Any]] = {name: _list(own, path, name) for name, own in in_one_form(results, path).items()}
     rows = list(chain.from_iterable(found.values()))
     try:
         return Detections(
@@ -104,33 +114,49 @@ def _flat(content: Mapping[str, object], path: Path) -> dict[str, object]:
     database: dict[str, object] = {}
     for name, entry in content.items():
         fields = _mapping(entry, path, f"video '{name}'")
-        seconds = number(fields["duration_second"], path, f"duration_second of '{name}'")
+        duration = number(fields["duration_second"], path, f"duration_second of '{name}'")
         frames = number(fields.get("duration_frame", 0), path, f"duration_frame of '{name}'")
-        known = {"duration": seconds, "fps": frames / seconds if seconds > 0 else None}
+        known = {"duration": duration, "fps": frames / duration if duration > 0 else None}
         database[name.removeprefix(prefix)] = {**known, "annotations": fields.get("annotations", [])}
     return database
 
 
 def _video(name: str, entry: object, path: Path) -> Video:
     fields = _mapping(entry, path, f"video '{name}'")
-    instances, labels = [], []
+    if "annotations" not in fields and (other := next((key for key in fields if _LIKE_ANNOTATIONS.match(key)), None)):
+        raise UntrimError(f"'{name}' has '{other}', no 'annotations'", where=path, fix="rename it")
+    instances, labels, untimed = [], [], set[str]()
     for annotation in _list(fields.get("annotations", []), path, name):
         annotation = _mapping(annotation, path, f"an annotation of '{name}'")
         label = _label(annotation, path, name)
         labels.append(label)
-        if annotation.get("segment"):
-            instances.append(Instance(label, _segment(annotation["segment"], path, name)))
-    duration, fps = fields.get("duration"), fields.get("fps")
-    frames = 0.0 if fps in (None, "") else number(fps, path, f"fps of '{name}'")
+        if (time := _time(annotation, path, name)) is None:
+            untimed.add(standard(label))
+        else:
+            instances.append(Instance(label, time))
+    if both := untimed.intersection(standard(instance.label) for instance in instances):
+        what = f"'{min(both)}' of '{name}' has a segment in one annotation and none in another"
+        raise UntrimError(what, where=path, fix="write when it happens, or remove the annotation")
     return Video(
         name=name,
         subset=str(fields.get("subset", "")),
-        duration=None if duration in (None, "") else number(duration, path, f"duration of '{name}'"),
+        duration=positive(fields.get("duration"), path, f"duration of '{name}'", seconds),
         labels=tuple(labels),
         instances=tuple(instances),
         ambiguous=tuple(_segment(span, path, name) for span in _list(fields.get("ambiguous", []), path, name)),
-        fps=frames if frames > 0 else None,
+        fps=positive(fields.get("fps"), path, f"fps of '{name}'", number),
     )
+
+
+def _time(annotation: Mapping[str, object], path: Path, name: str) -> Segment | None:
+    """When an annotation happens; None if it does not say."""
+    elsewhere = keys_of_time(key for key, value in annotation.items() if value not in _NOTHING and key != "segment")
+    if annotation.get("segment") not in _NOTHING and "point" not in elsewhere:
+        return _segment(annotation["segment"], path, name)
+    for key in elsewhere:
+        what = f"an annotation of '{name}' has its time in '{key}': {annotation[key]!r:.40}"
+        raise UntrimError(what, where=path, fix='write "segment": [start, end], in seconds')
+    return None
 
 
 def _detection(found: object, path: Path, name: str) -> Detection:
@@ -141,7 +167,10 @@ def _detection(found: object, path: Path, name: str) -> Detection:
 
 def _label(fields: Mapping[str, object], path: Path, name: str) -> str:
     label = fields.get("label")
-    if not isinstance(label, str) or not label.strip():
+    if label is not None and not isinstance(label, str):
+        what = f"a label of '{name}' is {label!r:.40}, no text"
+        raise UntrimError(what, where=path, fix='write it in quotation marks: "label": "run"')
+    if label is None or not label.strip():
         raise UntrimError(f"an entry of '{name}' has no label", where=path)
     return label
 

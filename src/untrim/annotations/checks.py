@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
 from untrim.annotations.model import Annotations, Video
 from untrim.errors import listing
+from untrim.support.names import labels_in, spelled_alike
 
 _SLACK = 1.0  # seconds; annotators and containers differ by less in nearly every video
 
@@ -42,6 +43,19 @@ def find_oddities(annotations: Annotations) -> list[Oddity]:
     return found
 
 
+def doubtful_labels(labels: Iterable[str]) -> list[str]:
+    """A sentence on each set of labels that are perhaps one, and on each label that perhaps holds several."""
+    labels = sorted(labels)
+    several = {label: parts for label in labels if (parts := labels_in(label, labels))}
+    doubles = spelled_alike(label for label in labels if label not in several)
+    found = [f"labels that differ in spelling alone: {listing(map(' = '.join, doubles))}"] if doubles else []
+    found += [
+        f"label '{label}' holds the labels {' and '.join(parts)}; write one row for each"
+        for label, parts in several.items()
+    ]
+    return found
+
+
 def _empty(video: Video) -> int:
     return sum(instance.segment.duration == 0 for instance in video.instances)
 
@@ -64,6 +78,10 @@ def _overlapping(video: Video) -> int:
     )
 
 
+def _untimed(video: Video) -> int:
+    return len({*video.labels} - {instance.label for instance in video.instances}) if video.instances else 0
+
+
 def _unlabelled(video: Video) -> int:
     return not video.labels
 
@@ -72,6 +90,7 @@ _CHECKS: tuple[tuple[str, str, Callable[[Video], int]], ...] = (
     ("unlabelled", "videos without a label", _unlabelled),
     ("empty", "instances of no length, which nothing can overlap", _empty),
     ("beyond", f"instances that end more than {_SLACK:g} s after their video", _beyond),
-    ("repeated", "instances that stand twice", _repeated),
+    ("untimed", "labels without a time in videos where others have one", _untimed),
+    ("repeated", "instances that are listed twice", _repeated),
     ("overlapping", "instances that overlap another of their own class", _overlapping),
 )

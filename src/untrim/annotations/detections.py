@@ -11,6 +11,7 @@ import numpy.typing as npt
 from untrim.annotations.model import classes
 from untrim.errors import UntrimError, numbered
 from untrim.support.array_types import Float64, Indices
+from untrim.support.names import standard
 from untrim.timeline import Detection, Segment
 
 
@@ -23,9 +24,13 @@ class Detections(Mapping[str, list[Detection]]):
         labels: Label of each detection, the first video's detections first, (N,).
         segments: Start and end of each in seconds, (N, 2), or what NumPy can make that of.
         scores: Score of each, (N,), likewise.
+        notes: How a file of them was taken where it could be taken otherwise: a sentence each.
+
+    Names are kept in one form (`untrim.support.names`).
 
     Raises:
-        UntrimError: A segment or a score that is not finite, or a segment that ends before it starts.
+        UntrimError: A segment or a score that is not finite, a segment that ends before it starts, or a video that is
+            listed twice.
         ValueError, TypeError: Columns that do not fit each other, or are not numbers.
     """
 
@@ -36,24 +41,30 @@ class Detections(Mapping[str, list[Detection]]):
         labels: Sequence[str],
         segments: npt.ArrayLike,
         scores: npt.ArrayLike,
+        notes: Sequence[str] = (),
     ) -> None:
-        self.videos = tuple(videos)
-        self.labels = tuple(dict.fromkeys(labels))
-        index = {label: i for i, label in enumerate(self.labels)}
+        self.videos, self.notes = tuple(map(standard, videos)), tuple(notes)
+        if len(set(self.videos)) < len(self.videos):
+            twice = next(name for name in self.videos if self.videos.count(name) > 1)
+            raise UntrimError(f"video '{twice}' is listed twice", fix="put its detections together")
+        if not all(isinstance(label, str) and label.strip() for label in dict.fromkeys(labels)):
+            raise ValueError("a label is empty")
+        forms = {label: standard(label) for label in dict.fromkeys(labels)}
+        self.labels = tuple(dict.fromkeys(forms.values()))
+        places = {label: i for i, label in enumerate(self.labels)}
+        index = {label: places[form] for label, form in forms.items()}
         self.video: Indices = np.repeat(np.arange(len(self.videos)), counts)
         self.label: Indices = np.fromiter(map(index.__getitem__, labels), np.intp, len(labels))
         self.segments: Float64 = _numbers(segments, (len(labels), 2))
         self.scores: Float64 = _numbers(scores, (len(labels),))
         if len(self.video) != len(labels):
             raise ValueError(f"{len(self.video)} detections in the videos, {len(labels)} labels")
-        if not all(isinstance(label, str) and label.strip() for label in self.labels):
-            raise ValueError("a label is empty")
         self._check()
         self._row = {name: i for i, name in enumerate(self.videos)}
         self._first = np.concatenate([[0], np.cumsum(counts, dtype=np.intp)])
 
     @classmethod
-    def of(cls, detections: Mapping[str, Sequence[Detection]]) -> Detections:
+    def of(cls, detections: Mapping[str, Sequence[Detection]], notes: Sequence[str] = ()) -> Detections:
         """The same detections as columns; nothing is copied if they are columns already."""
         if isinstance(detections, Detections):
             return detections
@@ -65,6 +76,7 @@ class Detections(Mapping[str, list[Detection]]):
             [d.label for d in found],
             ends.reshape(-1, 2),
             np.fromiter((d.score for d in found), float, len(found)),
+            notes,
         )
 
     def __repr__(self) -> str:
@@ -72,7 +84,7 @@ class Detections(Mapping[str, list[Detection]]):
         return f"Detections({found} in {numbered(len(self), 'video', 'videos')}, {classes(self.labels)})"
 
     def __getitem__(self, name: str) -> list[Detection]:
-        row = self._row[name]
+        row = self._row[standard(name)]
         own = slice(self._first[row], self._first[row + 1])
         names = (self.labels[i] for i in self.label[own])
         spans = (Segment(start, end) for start, end in self.segments[own].tolist())

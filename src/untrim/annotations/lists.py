@@ -2,47 +2,70 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePosixPath
 
 from untrim.annotations.model import Annotations, Video
 from untrim.errors import Place, UntrimError
-from untrim.support.files import read_text
-from untrim.support.tables import read_rows
+from untrim.support.names import VIDEO_SUFFIXES, standard, without_ending
+from untrim.support.tables import read_table
+
+_VIDEO = frozenset(("video", "video_name", "videoname", "name", "file", "filename", "file_name", "path"))
+_LABEL = frozenset(("label", "class", "class_name", "classname", "category", "action"))
+_ENDING_INSIDE = re.compile(rf"({'|'.join(map(re.escape, sorted(VIDEO_SUFFIXES)))})\s", re.IGNORECASE)
+
+_Located = tuple[Place, list[str]]
 
 
 def read_lists(source: Path) -> Annotations:
     """Videos with labels, all of subset ``training``.
 
     Args:
-        source: A file of rows ``video,label`` (or separated by a tab, or by spaces, with or without a heading), or a
-            folder of ``<Class>.txt`` or ``.csv``, each with one video a line. Videos may be named by file: what counts
-            is the name without folder and ending.
+        source: A file of rows ``video,label`` (or separated by tabs, semicolons, or blanks, with or without a heading),
+            or a folder of ``<Class>.txt`` or ``.csv``, each with one video a line. Videos may be named by file: what
+            counts is the name without folder and without the ending of a video file.
 
     Raises:
-        UntrimError: Missing, empty, or a row has no label; gives the line.
+        UntrimError: Missing or empty; a row holds less or more than that, or a name that another folder has too; gives
+            the line.
     """
+    notes: tuple[str, ...] = ()
     if source.is_dir():
         files = sorted(file for file in source.iterdir() if file.suffix in (".txt", ".csv") and file.name[0] != ".")
-        rows = [(name, file.stem) for file in files for name, _ in _rows(file, columns=1)]
+        rows = [(place, [name, file.stem]) for file in files for place, (name,) in _rows(file, ("video",))[0]]
     else:
-        rows = [(name, label) for name, label in _rows(source, columns=2) if (name, label) != ("video", "label")]
+        rows, notes = _rows(source, ("video", "label"))
     labels: dict[str, list[str]] = {}
-    for name, label in rows:
-        labels.setdefault(PurePosixPath(name).stem if "." in name else PurePosixPath(name).name, []).append(label)
+    folders: dict[str, PurePosixPath] = {}
+    for place, (text, label) in rows:
+        path = PurePosixPath(standard(text.replace("\\", "/")))
+        name = without_ending(path.name)
+        if len(path.parts) > 1 and (other := folders.setdefault(name, path.parent)) != path.parent:
+            what = f"'{path}' has the name of a video in '{other}'"
+            raise UntrimError(what, where=place, fix="give each video a name of its own")
+        labels.setdefault(name, []).append(label)
     if not labels:
         raise UntrimError("holds no videos", where=source, fix="rows are video,label; or one file a class")
-    return Annotations([Video(name, "training", labels=tuple(own)) for name, own in labels.items()], source)
+    return Annotations([Video(n, "training", labels=tuple(own)) for n, own in labels.items()], source, notes)
 
 
-def _rows(file: Path, columns: int) -> list[tuple[str, str]]:
-    """Video and label (empty where there is one column) of each line."""
-    text = read_text(file)
-    separator = next((mark for mark in ",\t" if mark in text), " ")
-    rows = []
-    for line, cells in read_rows(file, separator):
-        values = [cell for cell in cells if cell]
-        if values and len(values) < columns:
-            raise UntrimError(f"needs video,label, found {values[0]!r:.60}", where=Place(file, line))
-        if values:
-            rows.append((values[0].replace("\\", "/"), values[1] if columns == 2 else ""))
-    return rows
+def _rows(file: Path, columns: tuple[str, ...]) -> tuple[list[_Located], tuple[str, ...]]:
+    """The cells of each row, in the order of `columns` and without the heading; and how the file was taken."""
+    table = read_table(file, " " if len(columns) > 1 else ",")
+    rows = [(Place(file, line), cells) for line, cells in table.rows]
+    for place, cells in rows:
+        while not cells[-1]:
+            cells.pop()
+        if len(cells) != len(columns) or "" in cells or any("\t" in cell for cell in cells):
+            what = f"needs {','.join(columns)}, found {', '.join(cells)!r:.80}"
+            fix = "one row for each label; separate cells by tabs, or put a cell that holds the separator in quotes"
+            raise UntrimError(what, where=place, fix=fix)
+        if len(columns) > 1 and _ENDING_INSIDE.search(cells[0]):
+            raise UntrimError(f"{cells[0]!r:.60} is no name of a video", where=place, fix="separate cells by tabs")
+    heading = [cell.casefold() for cell in rows[0][1]] if rows else []
+    kinds = [cell in _VIDEO for cell in heading], [cell in _LABEL for cell in heading]
+    if kinds in (([True], [False]), ([True, False], [False, True])):
+        rows = rows[1:]
+    elif kinds == ([False, True], [True, False]):
+        rows = [(place, cells[::-1]) for place, cells in rows[1:]]
+    return rows, table.notes

@@ -6,21 +6,22 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from untrim.errors import UntrimError, listing, numbered
+from untrim.support.names import standard, without_ending
 from untrim.timeline import Instance, Segment
 
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """One annotated video.
+    """One annotated video. Names are kept in one form (`untrim.support.names`).
 
     Args:
         name: Name, which is also the stem of its feature file.
         subset: ``training``, ``validation``, ``test`` or the like; empty if the file does not say.
-        duration: Seconds, or None if unknown.
+        duration: Seconds, or None if unknown; what is not positive is unknown, as many tools write it.
         labels: Video-level labels, sorted, each once; holds the labels of all `instances`.
         instances: Instances with known times; empty where only labels are known.
         ambiguous: Spans of which nobody can say what they show (THUMOS14); no instance, and no background either.
-        fps: Frames per second of the video file, or None if unknown.
+        fps: Frames per second of the video file, or None if unknown, likewise.
     """
 
     name: str
@@ -32,8 +33,21 @@ class Video:
     fps: float | None = None
 
     def __post_init__(self) -> None:
-        labels = {*self.labels, *(instance.label for instance in self.instances)}
-        object.__setattr__(self, "labels", tuple(sorted(labels)))
+        instances = tuple(
+            instance if (label := standard(instance.label)) == instance.label else replace(instance, label=label)
+            for instance in self.instances
+        )
+        labels = {*map(standard, self.labels), *(instance.label for instance in instances)}
+        known = {key: value for key in ("duration", "fps") if (value := getattr(self, key)) is not None}
+        changed = {
+            "name": standard(self.name),
+            "subset": standard(self.subset),
+            "labels": tuple(sorted(labels)),
+            "instances": instances,
+            **{key: value if value > 0 else None for key, value in known.items()},
+        }
+        for key, value in changed.items():
+            object.__setattr__(self, key, value)
 
     def __repr__(self) -> str:
         known = [self.subset or "no subset"]
@@ -46,16 +60,21 @@ class Annotations(Mapping[str, Video]):
     """Videos by name, in the order of the file.
 
     Args:
-        videos: The videos; a name may stand only once.
+        videos: The videos, each once; ``clip`` and ``clip.mp4`` are one.
         source: Where they come from, for error messages.
+        notes: How the source was taken where it could be taken otherwise: a sentence each.
     """
 
-    def __init__(self, videos: Iterable[Video], source: object = None) -> None:
+    def __init__(self, videos: Iterable[Video], source: object = None, notes: Iterable[str] = ()) -> None:
         self._videos: dict[str, Video] = {}
-        self.source = source
+        self.source, self.notes = source, tuple(notes)
+        bare: dict[str, str] = {}
         for video in videos:
+            if (other := bare.setdefault(without_ending(video.name), video.name)) != video.name:
+                what = f"video '{other}' is listed as '{video.name}' too"
+                raise UntrimError(what, where=source, fix="use one name for it, that of the file without its ending")
             if video.name in self._videos:
-                raise UntrimError(f"video '{video.name}' stands twice", where=source, fix="merge the two entries")
+                raise UntrimError(f"video '{video.name}' is listed twice", where=source, fix="merge the two entries")
             self._videos[video.name] = video
 
     def __repr__(self) -> str:
@@ -63,7 +82,7 @@ class Annotations(Mapping[str, Video]):
         return f"Annotations({numbered(len(self), 'video', 'videos')}, {classes(self.labels)}{origin})"
 
     def __getitem__(self, name: str) -> Video:
-        return self._videos[name]
+        return self._videos[standard(name)]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._videos)
@@ -78,9 +97,11 @@ class Annotations(Mapping[str, Video]):
 
     def without_segments(self, subset: str) -> Annotations:
         """The same annotations with the videos of one subset reduced to their labels: weak supervision."""
-        return Annotations(
-            [replace(video, instances=()) if video.subset == subset else video for video in self.values()], self.source
-        )
+        return self.changed([replace(v, instances=()) if v.subset == subset else v for v in self.values()])
+
+    def changed(self, videos: Iterable[Video]) -> Annotations:
+        """Other videos, or the same ones changed, from the same source."""
+        return Annotations(videos, self.source, self.notes)
 
     def subset(self, name: str) -> Annotations:
         """The videos of one subset.
@@ -92,7 +113,7 @@ class Annotations(Mapping[str, Video]):
         if not chosen:
             there = listing({video.subset or "(none)" for video in self.values()}, most=6) or "no videos at all"
             raise UntrimError(f"no video in subset '{name}'", where=self.source, fix=f"there: {there}")
-        return Annotations(chosen, self.source)
+        return self.changed(chosen)
 
 
 def classes(labels: Collection[str]) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from untrim.cli.printing import say
+from untrim.cli.printing import complain, say
 from untrim.errors import UntrimError
+
+if TYPE_CHECKING:
+    from untrim.annotations import Annotations, Detections
 
 _PANELS = {
     "Start": ("demo",),
@@ -100,3 +103,35 @@ def pair_up(features: list[Path], annotations: list[Path]) -> list[tuple[Path, P
             f"{len(features)} feature folders and {len(annotations)} annotation files", fix="give one -a for each -f"
         )
     return list(zip(features, annotations, strict=True))
+
+
+def read_labels(path: Path) -> Annotations:
+    """Annotations of a file or folder; how it was taken, where it could be taken otherwise, goes to standard error."""
+    from untrim.annotations import read_annotations
+
+    found = read_annotations(path)
+    for note in found.notes:
+        complain(f"{path}: {note}")
+    return found
+
+
+def read_found(path: Path) -> Detections:
+    """Detections of a file, likewise."""
+    from untrim.annotations import read_detections
+
+    found = read_detections(path)
+    for note in found.notes:
+        complain(f"{path}: {note}")
+    return found
+
+
+def read_training_labels(features: list[Path], annotations: list[Path], subset: str) -> list[tuple[Path, Annotations]]:
+    """Feature folders, each with its annotations; what looks wrong in the labels of `subset` goes to standard error."""
+    from untrim.annotations.checks import doubtful_labels
+    from untrim.training.parallel import is_first
+
+    sources = [(folder, read_labels(path)) for folder, path in pair_up(features, annotations)]
+    if is_first():
+        for doubt in doubtful_labels({label for _, labelled in sources for label in labelled.subset(subset).labels}):
+            complain(f"warning: {doubt}")
+    return sources

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from untrim.cli.app import app
+from untrim.cli.app import app, read_labels
 from untrim.cli.printing import complain, say
 from untrim.cli.terminal import terminal_progress
 from untrim.errors import UntrimError, WorkFailed
@@ -78,7 +78,7 @@ def features(
             layout,
             sources,
             output,
-            annotations=annotations,
+            annotations=None if annotations is None else read_labels(annotations),
             fps=fps,
             snippet_frames=snippet_frames,
             stride_frames=stride_frames,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from untrim.cli.app import AnnotationFile, ProtocolName, Subset, app
+from untrim.cli.app import AnnotationFile, ProtocolName, Subset, app, read_found, read_labels
 from untrim.cli.printing import say
 
 
@@ -27,13 +27,12 @@ def evaluate(
     json_: Annotated[Path | None, typer.Option("--json", help="Write the result to this file too.")] = None,
 ) -> None:
     """Compare detections with ground truth: mean average precision, and how sure of it one can be."""
-    from untrim.annotations import read_annotations, read_detections
     from untrim.evaluation.detection import evaluate_detections, iou_thresholds, table
     from untrim.evaluation.measures import measure_detections, measures_table
     from untrim.evaluation.uncertainty import bootstrap, compare_paired
     from untrim.support.files import linked_file, write_json
 
-    truth, found, thresholds = read_annotations(annotations), read_detections(detections), iou_thresholds(iou)
+    truth, found, thresholds = read_labels(annotations), read_found(detections), iou_thresholds(iou)
     strict = not ignore_unknown
     result = evaluate_detections(found, truth, thresholds, protocol, subset=subset, strict=strict)
     say(table({detections.stem: result}))
@@ -47,7 +46,7 @@ def evaluate(
         say(measures_table(measured))
         content["measures"] = measured
     if against is not None:
-        other = read_detections(against)
+        other = read_found(against)
         compared = compare_paired(found, other, truth, thresholds, protocol, subset=subset, strict=strict)
         say(compared)
         content["against"] = compared.to_json()
@@ -66,13 +65,12 @@ def diagnose(
     json_: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")] = None,
 ) -> None:
     """Say what is wrong with detections, and what mAP would be without each kind of error."""
-    from untrim.annotations import read_annotations, read_detections
     from untrim.evaluation.diagnosis import diagnose
     from untrim.evaluation.findings import findings
     from untrim.reports.diagnosis_page import write_diagnosis_page
     from untrim.support.files import linked_file, write_json
 
-    truth, found = read_annotations(annotations), read_detections(detections)
+    truth, found = read_labels(annotations), read_found(detections)
     diagnosis = diagnose(found, truth, iou, protocol, subset=subset, strict=True)
     sentences = findings(diagnosis)
     say("\n".join(sentences))

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from untrim.cli.app import AnnotationFiles, Device, FeatureFolders, Settings, Subset, app, pair_up
+from untrim.cli.app import (
+    AnnotationFiles,
+    Device,
+    FeatureFolders,
+    Settings,
+    Subset,
+    app,
+    read_labels,
+    read_training_labels,
+)
 from untrim.cli.printing import complain, say
 from untrim.cli.terminal import stop_requests, terminal_progress
 from untrim.errors import UntrimError, WorkFailed
@@ -115,10 +124,11 @@ def train(
     from untrim.training.parallel import is_first
     from untrim.training.tracking import describe_outcome
 
+    sources = read_training_labels(features, annotations, subset)
     with terminal_progress() as progress, stop_requests() as should_stop:
         run = train(
             method,
-            pair_up(features, annotations),
+            sources,
             output,
             recipe=recipe,
             settings=parse_settings(settings),
@@ -161,7 +171,7 @@ def localize(
     device: Device = "auto",
 ) -> None:
     """Find the actions of a run in videos: in feature folders, or in video files."""
-    from untrim.annotations import read_annotations, write_detections
+    from untrim.annotations import write_detections
     from untrim.pipeline import localize, localize_videos
     from untrim.support.settings import parse_settings
 
@@ -184,7 +194,7 @@ def localize(
         if workers is not None:
             raise UntrimError("--workers extract features of video files", fix="name video files, or drop it")
         kept = features
-        names = None if annotations is None else read_annotations(annotations).subset(subset)
+        names = None if annotations is None else read_labels(annotations).subset(subset)
         with terminal_progress() as progress, stop_requests() as should_stop:
             found = localize(
                 run, features, names, activations=activations, device=device, progress=progress,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from untrim.cli.app import ProtocolName, Settings, app, pair_up
+from untrim.cli.app import ProtocolName, Settings, app, read_training_labels
 from untrim.cli.printing import say
 from untrim.cli.terminal import stop_requests, terminal_progress
 
@@ -52,7 +52,7 @@ def reproduce(
     from untrim.reproduction.tables import estimate_seconds, reproduce
     from untrim.support.settings import parse_settings
 
-    pair_up(features, annotations)
+    read_training_labels(features, annotations, subset)
     data = TableData(tuple(features), tuple(annotations), segments, subset, evaluated, protocol)
     values = parse_settings(settings)
     if dry_run:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from untrim.cli.app import AnnotationFiles, Device, FeatureFolders, Settings, Subset, app, pair_up
+from untrim.cli.app import AnnotationFiles, Device, FeatureFolders, Settings, Subset, app, read_training_labels
 from untrim.cli.printing import say
 from untrim.cli.terminal import stop_requests, terminal_progress
 
@@ -33,10 +33,11 @@ def tune(
     from untrim.support.settings import parse_settings
     from untrim.training.tuning import BEST, tune
 
+    sources = read_training_labels(features, annotations, subset)
     with terminal_progress() as progress, stop_requests() as should_stop:
         found = tune(
             method,
-            pair_up(features, annotations),
+            sources,
             output,
             trials=trials,
             search=search,

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from untrim.annotations import Annotations, Video
-from untrim.annotations.checks import find_oddities
+from untrim.annotations.checks import doubtful_labels, find_oddities
 from untrim.doctor.finding import Finding
 from untrim.errors import listing
 from untrim.features.sources import durations_differ, is_late, late_pictures
 from untrim.features.store import INFO_NAME, FeatureFolder
+from untrim.support.names import there_as
 
 _SLACK = 0.03  # of a video's duration that features may lack: containers count sound, too
 _SYSTEMATIC = 0.02  # spread of duration ratios below which they have one cause
@@ -28,13 +28,10 @@ def check_labels(annotations: Annotations, subset: str | None) -> Iterator[Findi
     yield Finding("note", "labels", f"{len(annotations)} videos ({listed}), {len(annotations.labels)} classes", where)
     for oddity in find_oddities(annotations):
         yield Finding("warning", oddity.kind, str(oddity), where, _REMEDIES[oddity.kind], oddity.videos)
-    alike: dict[str, list[str]] = defaultdict(list)
-    for label in annotations.labels:
-        alike[re.sub(r"[\W_]", "", label).casefold()].append(label)
-    if doubles := [" = ".join(labels) for labels in alike.values() if len(labels) > 1]:
-        yield Finding(
-            "warning", "alike", f"labels that differ in spelling alone: {listing(doubles)}", where, "unify them"
-        )
+    for doubt in doubtful_labels(annotations.labels):
+        yield Finding("warning", "alike", doubt, where, "unify them, or set them apart")
+    for note in annotations.notes:
+        yield Finding("note", "reading", note, where)
     trained = subset or "training"
     videos = [video for video in annotations.values() if video.subset == trained]
     if not videos:
@@ -58,6 +55,7 @@ _REMEDIES = {
     "unlabelled": "they are of use for neither training nor evaluation",
     "empty": "mend or remove them; evaluation counts them as missed",
     "beyond": "check whether labels and videos are of the same files",
+    "untimed": "write when they happen; such a video does not count in evaluation",
     "repeated": "remove the copies; evaluation counts one of each pair as missed",
     "overlapping": "evaluation wants a detection for each; merge what is one",
 }
@@ -73,10 +71,11 @@ def check_features_fit(
         if not missing or (subset is not None and name != subset):
             continue
         what = f"{len(missing)} of {count} videos of subset '{name}' have no features: {listing(missing)}"
-        if any(other in snippets for one in missing for other in (one.removeprefix("v_"), f"v_{one}") if other != one):
-            what += "; with or without `v_` in front there are some"
-        severity = "warning" if subset is None and len(missing) == count else "error"
-        remedy = "extract or import them, or take them out of the annotations"
+        if hint := there_as(missing, snippets):
+            what += f"; {hint}"
+        unused = subset is None and len(missing) == count and name != "training"
+        severity = "warning" if unused else "error"
+        remedy = "extract or import them, name them alike, or take them out of the annotations"
         yield Finding(severity, "missing", what, where, remedy, tuple(missing))  # type: ignore[arg-type]
     if extra := [name for name in snippets if name not in annotations]:
         what = f"{len(extra)} videos have features and no labels: {listing(extra)}"

@@ -9,6 +9,7 @@ from untrim.annotations import Annotations
 from untrim.doctor.finding import Finding, from_error
 from untrim.errors import UntrimError, listing
 from untrim.features.store import FeatureFolder
+from untrim.support.names import there_as
 from untrim.support.progress import Progress, count_steps
 from untrim.training.checkpoint import Run
 from untrim.training.metrics import METRICS, read_metrics
@@ -39,6 +40,7 @@ def check_run(run: Run, folder: FeatureFolder | None, annotations: Annotations |
     if unknown := [label for label in annotations.labels if label not in run.labels]:
         concerned = tuple(name for name, video in annotations.items() if {*video.labels} & {*unknown})
         what = f"{len(unknown)} labels that the run does not know: {listing(unknown)}"
+        what += f"; {hint}" if (hint := there_as(unknown, run.labels)) else ""
         yield Finding("warning", "unknown", what, where, "it cannot find them; train again with them", concerned)
 
 
@@ -74,6 +76,7 @@ def check_videos(
         return
     if missing := [name for name in annotations if name not in found.files]:
         what = f"{len(missing)} labelled videos have no file: {listing(missing)}"
+        what += f"; {hint}" if (hint := there_as(missing, found.files)) else ""
         yield Finding(
             "warning",
             "fileless",

@@ -12,6 +12,7 @@ from untrim.errors import UntrimError, listing
 from untrim.evaluation.matching import match, overlapping
 from untrim.evaluation.protocols import BROADER, Protocol, find_protocol
 from untrim.support.array_types import Flags, Float64, Indices
+from untrim.support.names import there_as
 from untrim.timeline import Detection, Instance
 
 
@@ -97,6 +98,8 @@ def compare(
     there = set(np.unique(found.video).tolist())
     with_detections = [name for row, name in enumerate(found.videos) if row in there]
     notes += _check_names(with_detections, chosen, annotations, strict)
+    if unseen := [name for name in names if name not in found]:
+        notes.append(f"{len(unseen)} of {len(names)} videos are not in the detections: {listing(unseen)}.")
     notes += [] if classless else _check_labels(found.labels, labels, annotations, strict)
     video = _renamed(found.video, found.videos, names)
     label = np.zeros_like(found.label) if classless else _renamed(found.label, found.labels, labels)
@@ -163,7 +166,9 @@ def _check_names(names: Sequence[str], chosen: Annotations, annotations: Annotat
         raise UntrimError(
             f"no video in common: detections in {listing(names)}, ground truth of {listing(chosen)}",
             where=annotations.source,
-            fix=f"the detections are of subset {listing(elsewhere)}" if elsewhere else "use the same video names",
+            fix=f"the detections are of subset {listing(elsewhere)}"
+            if elsewhere
+            else there_as(foreign, chosen) or "use the same video names",
         )
     unknown = [name for name in foreign if name not in annotations]
     if strict and unknown:
@@ -171,7 +176,7 @@ def _check_names(names: Sequence[str], chosen: Annotations, annotations: Annotat
             f"{len(unknown)} of {len(names)} videos with detections are not annotated: {listing(unknown)}; "
             f"annotated: {listing(annotations)}",
             where=annotations.source,
-            fix="use the same video names, or ask to ignore unknown ones",
+            fix=there_as(unknown, annotations) or "use the same video names, or ask to ignore unknown ones",
         )
     return [f"Detections in {len(foreign)} videos outside the ground truth were left out."] if foreign else []
 
@@ -183,15 +188,15 @@ def _check_labels(found: Sequence[str], labels: Sequence[str], annotations: Anno
         raise UntrimError(
             f"no class in common: detections of {listing(foreign)}, ground truth of {listing(labels)}",
             where=annotations.source,
-            fix="use the same class names",
+            fix=there_as(foreign, labels) or "use the same class names",
         )
-    unknown = set(foreign) - set(annotations.labels)
+    unknown = sorted(set(foreign) - set(annotations.labels))
     if strict and unknown:
         raise UntrimError(
             f"{len(unknown)} of {len(found)} classes with detections are not annotated: {listing(unknown)}; "
             f"annotated: {listing(annotations.labels)}",
             where=annotations.source,
-            fix="use the same class names, or ask to ignore unknown ones",
+            fix=there_as(unknown, annotations.labels) or "use the same class names, or ask to ignore unknown ones",
         )
     return [f"Detections of {len(foreign)} classes without ground truth were left out."] if foreign else []
 

@@ -8,18 +8,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from untrim.annotations.activitynet import read_annotations_json
-from untrim.annotations.checks import find_oddities
+from untrim.annotations.checks import doubtful_labels, find_oddities
 from untrim.annotations.csv import read_annotations_csv
 from untrim.annotations.lists import read_lists
 from untrim.annotations.model import Annotations
-from untrim.annotations.parsing import number
+from untrim.annotations.parsing import number, positive
 from untrim.annotations.thumos14 import LABEL_ERRORS, read_thumos14
-from untrim.errors import UntrimError, listing, nearest
+from untrim.errors import Place, UntrimError, listing, nearest
 from untrim.exchange.labelled_videos import read_folder
 from untrim.support.files import read_json
+from untrim.support.names import in_one_form, standard
 from untrim.support.paths import as_path
 from untrim.support.progress import Progress
-from untrim.support.tables import read_rows
+from untrim.support.tables import read_table
 
 LAYOUTS = ("thumos14", "activitynet", "lists", "videos")
 
@@ -98,7 +99,8 @@ def import_labels(
     if fps_file is not None:
         found = _with_fps(found, as_path(fps_file, "fps_file"))
     published = _published(layout, found)
-    notes = [*_counts(found, published), *notes, *_errors(layout, found), *map(str, find_oddities(found))]
+    odd = [*map(str, find_oddities(found)), *doubtful_labels(found.labels)]
+    notes = [*_counts(found, published), *found.notes, *notes, *_errors(layout, found), *odd]
     return LabelImport(_renamed(found, subsets or {}), tuple(notes))
 
 
@@ -110,7 +112,7 @@ def _activitynet(source: Path, *, subsets_known: bool) -> tuple[Annotations, lis
     if len({video.fps for video in found.values()}) > 1 or found[next(iter(found))].fps is None:
         return found, []
     note = f"the file says {found[next(iter(found))].fps:g} fps of every video, which nobody measured: left out"
-    return Annotations([replace(video, fps=None) for video in found.values()], source), [note]
+    return found.changed([replace(video, fps=None) for video in found.values()]), [note]
 
 
 def _published(layout: str, found: Annotations) -> Published | None:
@@ -161,9 +163,7 @@ def _with_subsets(found: Annotations, file: Path) -> Annotations:
     known = _subsets_of(file)
     if not any(name in known for name in found):
         raise UntrimError("names none of the videos", where=file)
-    return Annotations(
-        [replace(video, subset=known.get(name, video.subset)) for name, video in found.items()], found.source
-    )
+    return found.changed([replace(video, subset=known.get(name, video.subset)) for name, video in found.items()])
 
 
 def _subsets_of(file: Path) -> dict[str, str]:
@@ -171,24 +171,36 @@ def _subsets_of(file: Path) -> dict[str, str]:
     if file.suffix.lower() == ".json":
         known = {name: video.subset for name, video in read_annotations_json(file).items()}
     else:
-        (_, heading), *rows = read_rows(file) or [(1, [])]
-        if heading.count("video") != 1 or heading.count("subset") != 1:
-            raise UntrimError("needs columns video and subset, each once", where=file)
-        if short := [line for line, cells in rows if len(cells) != len(heading)]:
-            raise UntrimError(f"does not have {len(heading)} values", where=f"{file}, line {short[0]}")
-        video, subset = heading.index("video"), heading.index("subset")
-        known = {cells[video]: cells[subset] for _, cells in rows}
+        known = _subsets_in(file)
     return {**{name.removeprefix("v_"): subset for name, subset in known.items()}, **known}
+
+
+def _subsets_in(file: Path) -> dict[str, str]:
+    (_, heading), *rows = read_table(file).rows or [(1, [])]
+    columns = [name.casefold() for name in heading]
+    if columns.count("video") != 1 or columns.count("subset") != 1:
+        raise UntrimError("needs columns video and subset, each once", where=file)
+    video, subset = columns.index("video"), columns.index("subset")
+    known: dict[str, str] = {}
+    for line, cells in rows:
+        if len(cells) != len(columns):
+            raise UntrimError(f"has {len(cells)} cells, the first line {len(columns)}", where=Place(file, line))
+        name, own = standard(cells[video]), standard(cells[subset])
+        if known.setdefault(name, own) != own:
+            what = f"subset of '{name}' is '{own}' here, but '{known[name]}' before"
+            raise UntrimError(what, where=Place(file, line), fix="keep the right one")
+    return known
 
 
 def _with_fps(found: Annotations, file: Path) -> Annotations:
     content = read_json(file)
     if not isinstance(content, dict):
         raise UntrimError("should be an object of frames per second by video", where=file)
-    known = {name: number(content[name], file, f"fps of '{name}'") for name in found if name in content}
-    if not known or min(known.values()) <= 0:
-        raise UntrimError("names none of the videos, or an fps that is not positive", where=file)
-    return Annotations([replace(video, fps=known.get(name, video.fps)) for name, video in found.items()], found.source)
+    rates = in_one_form(content, file)
+    known = {name: positive(rates[name], file, f"fps of '{name}'", number) for name in found if name in rates}
+    if not known:
+        raise UntrimError("names none of the videos", where=file, fix="use the same video names")
+    return found.changed([replace(video, fps=known.get(name) or video.fps) for name, video in found.items()])
 
 
 def _renamed(found: Annotations, subsets: Mapping[str, str]) -> Annotations:
@@ -197,6 +209,4 @@ def _renamed(found: Annotations, subsets: Mapping[str, str]) -> Annotations:
         raise UntrimError(
             f"no video in subset '{unknown[0]}'", where=found.source, fix=f"there: {listing(there or {'(none)'})}"
         )
-    return Annotations(
-        [replace(video, subset=subsets.get(video.subset, video.subset)) for video in found.values()], found.source
-    )
+    return found.changed([replace(video, subset=subsets.get(video.subset, video.subset)) for video in found.values()])

@@ -15,6 +15,7 @@ from untrim.annotations.model import Annotations, Video
 from untrim.errors import UntrimError, listing, numbered
 from untrim.features.sources import durations_differ
 from untrim.features.store import VideoInfo
+from untrim.support.names import standard, there_as
 from untrim.support.progress import Progress, count_steps
 from untrim.timeline import Segment
 from untrim.video.decode import VideoFile
@@ -44,10 +45,11 @@ def read_folder(
     for given, video in labels.items():
         looking.take(replace(video, name=names[given]), found.files.get(names[given]))
         advance(names[given])
-    annotations = Annotations(looking.videos, labels.source)
+    annotations = labels.changed(looking.videos)
     notes = [*looking.notes(), *found.notes()]
     if missing := [name for name in annotations if name not in found.files]:
         notes.append(f"{len(missing)} labelled videos have no file: {listing(missing)}")
+        notes += [hint] if (hint := there_as(missing, found.files)) else []
     if unlabelled := [name for name in found.files if name not in annotations]:
         notes.append(f"{len(unlabelled)} video files have no label: {listing(unlabelled)}")
     return annotations, notes
@@ -113,7 +115,7 @@ def _names(labels: Annotations, files: Mapping[str, Path], folder: Path) -> dict
     for name, file in files.items():
         parts = file.relative_to(folder).parts
         for first in range(len(parts)):
-            end = "/".join(parts[first:])
+            end = standard("/".join(parts[first:]))
             ends[end].add(name)
             ends[end.removesuffix(file.suffix)].add(name)
     names = {}

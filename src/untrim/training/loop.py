@@ -10,6 +10,7 @@ from typing import get_args
 import torch
 
 from untrim.annotations import Annotations
+from untrim.annotations.checks import doubtful_labels
 from untrim.data.dataset import TrainingVideos
 from untrim.data.holdout import hold_out
 from untrim.data.sources import Source, open_sources
@@ -186,7 +187,7 @@ def _finish(
     if held is not None:
         run, model = choose(run, held, device, should_stop)
     health = examine(model, run.config, videos, device, read_metrics(run.path / METRICS))
-    outcome = Outcome(videos.counts, 0 if held is None else len(held), health)
+    outcome = Outcome(videos.counts, 0 if held is None else len(held), health, doubtful_labels(run.labels))
     outcome.write(run)
     write_model_card(run, outcome)
     run.save_model(model)

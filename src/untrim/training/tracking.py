@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -49,17 +49,24 @@ class Outcome:
         counts: Videos that each feature folder gave to train on.
         held_out: Training videos that were held out to choose the checkpoint.
         health: Whether anything was learned.
+        doubts: What looks wrong in the labels, one sentence each.
     """
 
     counts: Mapping[str, int]
     held_out: int
     health: Health
+    doubts: Sequence[str] = ()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is perhaps wrong, each with what to try."""
+        return [*self.doubts, *self.health.warnings]
 
     def write(self, run: Run) -> None:
         """Write ``outcome.json``."""
         sources = [{"features": folder, "videos": videos} for folder, videos in self.counts.items()]
         content = {"schema": 1, "sources": sources, "held_out": self.held_out, **self.health.to_json()}
-        write_json(run.path / OUTCOME, content)
+        write_json(run.path / OUTCOME, {**content, "warnings": self.warnings})
 
 
 def describe_outcome(run: Run) -> list[str]:
@@ -91,7 +98,7 @@ def write_model_card(run: Run, outcome: Outcome) -> None:
     checkpoint = "last checkpoint" if run.select == "last" else "checkpoint chosen by labels (`selection.json`)"
     given = ", ".join(f"{count} from `{Path(folder).name}`" for folder, count in outcome.counts.items())
     held_out = f", {outcome.held_out} more held out" if outcome.held_out else ""
-    warnings = "".join(f"- **Warning**: {text}\n" for text in outcome.health.warnings)
+    warnings = "".join(f"- **Warning**: {text}\n" for text in outcome.warnings)
     write_text(
         run.path / "README.md",
         f"""# {run.method.upper()} for {len(run.labels)} actions

@@ -13,13 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from untrim.errors import UntrimError, numbered
-
-VIDEO_SUFFIXES = frozenset(
-    {".264", ".265", ".3g2", ".3gp", ".asf", ".av1", ".avc", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".h264"}
-    | {".h265", ".hevc", ".ivf", ".m1v", ".m2t", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mod", ".mov"}
-    | {".mp4", ".mpe", ".mpeg", ".mpg", ".mpv", ".mts", ".mxf", ".nut", ".obu", ".ogm", ".ogv", ".qt", ".rm", ".rmvb"}
-    | {".tod", ".trp", ".ts", ".vob", ".webm", ".wmv", ".wtv", ".xvid", ".y4m"}
-)
+from untrim.support.names import VIDEO_SUFFIXES, standard
 
 _MOST_KINDS = 5
 _PLURALS = {
@@ -135,4 +129,4 @@ def _forms(file: Path, given: Path) -> tuple[str, str, str]:
     that with the folder's own name before it. Of a file that was given itself, its folder counts as given."""
     folder = given if file != given else given.parent
     inside = (file.relative_to(folder).parent / file.stem).as_posix()
-    return file.stem, inside, f"{Path(os.path.abspath(folder)).name}/{inside}"
+    return standard(file.stem), standard(inside), standard(f"{Path(os.path.abspath(folder)).name}/{inside}")
