@@ -149,7 +149,10 @@ def test_features_of_long_clips_are_what_the_mean_logits_are_of() -> None:
     [
         (lambda state: {"a": torch.ones(2)}, "holds no I3D weights"),
         (lambda state: {k: v for k, v in state.items() if k != "Mixed_4b.b0.bn.bias"}, "Mixed_4b.b0.bn.bias"),
-        (lambda state: state | {"Mixed_4b.b0.bn.bias": torch.ones(3)}, "size mismatch for Mixed_4b.b0.bn.bias"),
+        (
+            lambda state: state | {"Mixed_4b.b0.bn.bias": torch.ones(3)},
+            "'Mixed_4b.b0.bn.bias' has shape (3,)",
+        ),
         (lambda state: state | {"Mixed_9z.weight": torch.ones(3)}, "Mixed_9z.weight"),
         (lambda state: state | {"logits.conv3d.weight": torch.tensor(1.0)}, "logits.conv3d.weight"),
     ],

@@ -26,6 +26,9 @@ __all__ = [
     "write_detections",
 ]
 
+ENDINGS = (".json", ".csv")
+"""Of files of annotations and of detections."""
+
 
 def read_annotations(path: Path | str) -> Annotations:
     """Annotations of a file, ActivityNet JSON or CSV, or of a folder of the official THUMOS14 text files.
@@ -83,6 +86,6 @@ def write_detections(detections: Mapping[str, Sequence[Detection]], path: Path |
 
 def _is_csv(path: Path) -> bool:
     suffix = path.suffix.lower()
-    if suffix not in (".json", ".csv"):
+    if suffix not in ENDINGS:
         raise UntrimError(f"has ending '{suffix}'", where=path, fix="use .json (ActivityNet) or .csv")
     return suffix == ".csv"

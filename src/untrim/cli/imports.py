@@ -33,9 +33,11 @@ def labels(
     table: Annotated[Path | None, typer.Option("--labels", help="With videos: CSV of video,label[,start,end].")] = None,
 ) -> None:
     """Write labels of a published dataset, of lists or of a folder of videos as annotations; compares its counts."""
-    from untrim.annotations import write_annotations
+    from untrim.annotations import ENDINGS, write_annotations
     from untrim.exchange.dataset_labels import import_labels
+    from untrim.support.files import check_output
 
+    check_output(output, ENDINGS)
     pairs = [text.partition("=") for text in subset]
     if wrong := [text for text, (_, mark, new) in zip(subset, pairs, strict=True) if not mark or not new.strip()]:
         raise UntrimError(f"--subset {wrong[0]}: not a renaming", fix="write it as validation=training")

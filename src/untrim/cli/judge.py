@@ -28,10 +28,15 @@ def evaluate(
 ) -> None:
     """Compare detections with ground truth: mean average precision, and how sure of it one can be."""
     from untrim.evaluation.detection import evaluate_detections, iou_thresholds, table
-    from untrim.evaluation.measures import measure_detections, measures_table
+    from untrim.evaluation.measures import check_measures, measure_detections, measures_table
     from untrim.evaluation.uncertainty import bootstrap, compare_paired
-    from untrim.support.files import linked_file, write_json
+    from untrim.support.files import check_output, linked_file, write_json
 
+    if json_ is not None:
+        check_output(json_)
+    named = measures.split(",") if measures else []
+    check_measures(named)
+    other = None if against is None else read_found(against)
     truth, found, thresholds = read_labels(annotations), read_found(detections), iou_thresholds(iou)
     strict = not ignore_unknown
     result = evaluate_detections(found, truth, thresholds, protocol, subset=subset, strict=strict)
@@ -41,12 +46,11 @@ def evaluate(
         spread = bootstrap(found, truth, thresholds, protocol, subset=subset, strict=strict)
         say(spread)
         content["intervals"] = spread.to_json()
-    if measures:
-        measured = measure_detections(found, truth, measures.split(","), protocol, subset=subset)
+    if named:
+        measured = measure_detections(found, truth, named, protocol, subset=subset)
         say(measures_table(measured))
         content["measures"] = measured
-    if against is not None:
-        other = read_found(against)
+    if other is not None:
         compared = compare_paired(found, other, truth, thresholds, protocol, subset=subset, strict=strict)
         say(compared)
         content["against"] = compared.to_json()
@@ -68,8 +72,10 @@ def diagnose(
     from untrim.evaluation.diagnosis import diagnose
     from untrim.evaluation.findings import findings
     from untrim.reports.diagnosis_page import write_diagnosis_page
-    from untrim.support.files import linked_file, write_json
+    from untrim.support.files import check_output, linked_file, write_json
 
+    for file in (output, *([] if json_ is None else [json_])):
+        check_output(file)
     truth, found = read_labels(annotations), read_found(detections)
     diagnosis = diagnose(found, truth, iou, protocol, subset=subset, strict=True)
     sentences = findings(diagnosis)

@@ -171,10 +171,12 @@ def localize(
     device: Device = "auto",
 ) -> None:
     """Find the actions of a run in videos: in feature folders, or in video files."""
-    from untrim.annotations import write_detections
+    from untrim.annotations import ENDINGS, write_detections
     from untrim.pipeline import localize, localize_videos
+    from untrim.support.files import check_output
     from untrim.support.settings import parse_settings
 
+    check_output(output, ENDINGS)
     activations = output.parent / "activations" if save_activations else None
     notes: list[str] = []
     failed: Mapping[str, str] = {}

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from untrim.annotations import Annotations
+from untrim.annotations import Annotations, Video
 from untrim.data.sampling import Crop, crop_snippets
 from untrim.errors import UntrimError, listing
 from untrim.features.store import FeatureFolder
@@ -125,6 +125,15 @@ class TrainingVideos:
         """All features of one video, (T, D), checked."""
         folder, video = self._videos[index]
         return folder.load(video.name)
+
+    def known(self, index: int) -> Video:
+        """What the annotations say of one video."""
+        return self._videos[index][1]
+
+    def digest(self, index: int) -> str:
+        """What changes with the features of one video (`FeatureFolder.digest`)."""
+        folder, video = self._videos[index]
+        return folder.digest(video.name)
 
     def grid(self, index: int) -> SnippetGrid:
         """When the snippets of one video are."""

@@ -24,6 +24,7 @@ class DataSummary:
         column_means: Mean of each column over all snippets, (D,).
         stream_rms: Root mean square of the stream that each column belongs to, (D,); never 0.
         stream_deviations: The same, after the mean of each column is subtracted.
+        digests: What changes with the features of each video, in order.
     """
 
     videos: int
@@ -34,6 +35,7 @@ class DataSummary:
     column_means: npt.NDArray[np.float32]
     stream_rms: npt.NDArray[np.float32]
     stream_deviations: npt.NDArray[np.float32]
+    digests: tuple[str, ...] = ()
 
     @property
     def classification_share(self) -> float:
@@ -84,12 +86,13 @@ class DataSummary:
 def summarize(videos: TrainingVideos) -> DataSummary:
     """Read all training features once, which checks every file, and summarize them."""
     info = videos.info
-    sums, squares, lengths = np.zeros(info.dim), np.zeros(info.dim), []
+    sums, squares, lengths, digests = np.zeros(info.dim), np.zeros(info.dim), [], []
     for index in range(len(videos)):
         features = videos.features(index)
         sums += features.sum(axis=0, dtype=np.float64)
         squares += np.square(features, dtype=np.float64).sum(axis=0)
         lengths.append(len(features))
+        digests.append(videos.digest(index))
     means, powers = sums / sum(lengths), squares / sum(lengths)
     variances = (powers - np.square(means)).clip(min=0)
     return DataSummary(
@@ -101,6 +104,7 @@ def summarize(videos: TrainingVideos) -> DataSummary:
         column_means=means.astype(np.float32),
         stream_rms=_of_streams(powers, info),
         stream_deviations=_of_streams(variances, info),
+        digests=tuple(digests),
     )
 
 

@@ -41,10 +41,19 @@ def measure_detections(
     Raises:
         UntrimError: A measure is unknown; or see `untrim.evaluation.comparison.compare`.
     """
+    check_measures(names)
+    return {name: MEASURES[name](detections, annotations, protocol, subset) for name in names}
+
+
+def check_measures(names: Sequence[str]) -> None:
+    """Check that there are measures of those names.
+
+    Raises:
+        UntrimError: There is none of one name.
+    """
     for name in names:
         if name not in MEASURES:
             raise UntrimError(f"unknown measure '{name}'", fix=nearest(name, MEASURES))
-    return {name: MEASURES[name](detections, annotations, protocol, subset) for name in names}
 
 
 def measures_table(measured: Mapping[str, Mapping[str, object]]) -> str:

@@ -8,6 +8,7 @@ Files are written to a temporary name and renamed, so a killed writer leaves no 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -255,6 +256,18 @@ class FeatureFolder:
             where = self.file(name)
             raise UntrimError(f"NaN or infinity in {bad} of {len(array)} snippets", where=where, fix="extract it again")
         return array.astype(np.float32)
+
+    def digest(self, name: str) -> str:
+        """What changes with the features of a video and with the times of its snippets, whatever the file's own times.
+
+        Raises:
+            UntrimError: As for `stored`.
+        """
+        array = np.ascontiguousarray(self.stored(name))
+        head = f"{array.dtype.str} {array.shape} {self.info.grid(name).fps!r}"
+        content = hashlib.sha256(head.encode())
+        content.update(array.view(np.uint8).data)
+        return content.hexdigest()[:16]
 
     def save(self, name: str, features: npt.NDArray[np.floating]) -> None:
         """Write the features (T, D) of one video as float16, whole or not at all.

@@ -19,6 +19,7 @@ from untrim.reports.inputs import Evaluation, read_evaluations
 from untrim.reports.pages import write_page
 from untrim.reports.plots import BOX, Chart, colors, line_chart
 from untrim.support.array_types import Float64
+from untrim.support.files import check_output
 from untrim.support.paths import as_path
 from untrim.support.schema import read_object
 from untrim.timeline import Detection
@@ -82,6 +83,7 @@ def write_report(
         raise UntrimError(f"{max_videos} videos cannot be drawn", fix="name 0 or more")
     detections, annotations = as_path(detections, "detections"), as_path(annotations, "annotations")
     films, output = None if videos is None else as_path(videos, "videos"), as_path(output, "output")
+    check_output(output)
     trained, truth = Run.of(run), read_annotations(annotations).subset(subset)
     found = _in_subset(read_detections(detections), truth, detections)
     results = _results(trained.method.upper(), evaluation, comparisons or {}, subset)

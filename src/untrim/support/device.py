@@ -1,10 +1,12 @@
-"""Where tensors are worked on: the name a person gives, as a device that is really there."""
+"""Where tensors are worked on, and from which seed: what a person gives, as what there really is."""
 
 from __future__ import annotations
 
 import torch
 
 from untrim.errors import UntrimError
+
+LARGEST_SEED = (1 << 64) - 1
 
 
 def choose_device(name: str) -> torch.device:
@@ -17,7 +19,17 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()  # "meta" keeps no values.
     except (RuntimeError, AssertionError) as error:
         raise UntrimError(f"device '{name}' cannot be used: {error!s:.80}", fix="use cpu or auto") from error
     return device
+
+
+def check_seed(seed: object) -> None:
+    """Check that `seed` is one that every generator takes.
+
+    Raises:
+        UntrimError: It is not.
+    """
+    if type(seed) is not int or not 0 <= seed <= LARGEST_SEED:
+        raise UntrimError(f"seed {seed!r:.40}: not a whole number from 0 to {LARGEST_SEED}")

@@ -12,7 +12,7 @@ import socket
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -159,6 +159,29 @@ def read_json(path: Path) -> object:
         UntrimError: Missing, unreadable, not JSON, or a name is listed twice in it.
     """
     return parse_json(read_text(path), path)
+
+
+def check_output(path: Path, endings: Collection[str] = ()) -> None:
+    """Check that a file can be written at `path`, before the work whose result it is; nothing is made.
+
+    Args:
+        path: The file that is going to be written.
+        endings: Those that it may have; empty for any.
+
+    Raises:
+        UntrimError: It has another ending, is a folder, or its place cannot be written.
+    """
+    if endings and path.suffix.lower() not in endings:
+        raise UntrimError(f"has ending '{path.suffix}'", where=path, fix=f"use {' or '.join(endings)}")
+    if path.is_dir():
+        raise UntrimError("is a folder, and a file is to be written", where=path, fix="name a file in it")
+    if _takes_a_stream(path):
+        return
+    folder = linked_file(path).absolute().parent
+    there = next(place for place in (folder, *folder.parents) if place.exists() or place.is_symlink())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        why = "it is no folder" if not there.is_dir() else "it is not yours to write in"
+        raise UntrimError(f"no file can be made in {there}: {why}", where=path, fix="choose another place")
 
 
 def make_folder(path: Path) -> None:

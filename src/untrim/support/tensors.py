@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from untrim.errors import UntrimError
 from untrim.support.files import reading, write_bytes
@@ -48,6 +48,44 @@ def _opened(path: Path, framework: str) -> Iterator[Any]:
             yield file
     except Exception as error:  # A damaged header can raise anything.
         raise UntrimError(f"is damaged, or no safetensors file: {error!s:.120}", where=path) from error
+
+
+def lay_over(module: nn.Module, tensors: Mapping[str, Tensor], where: object, target: str) -> None:
+    """Lay `tensors` over all parameters and buffers of `module`.
+
+    Args:
+        module: What they are for.
+        tensors: By name.
+        where: The file that they are from.
+        target: What `module` is, in words.
+
+    Raises:
+        UntrimError: Names the first tensor that is missing, unknown, of another shape or kind, or not finite.
+    """
+    own, misfit = module.state_dict(), f"does not fit {target}"
+    if missing := [name for name in own if name not in tensors]:
+        raise UntrimError(f"{misfit}: it lacks the tensor '{missing[0]}'", where=where)
+    for name, tensor in tensors.items():
+        if name not in own:
+            raise UntrimError(f"{misfit}: it holds an unknown tensor '{name}'", where=where)
+        wanted = own[name]
+        if tensor.shape != wanted.shape:
+            what = f"{misfit}: '{name}' has shape {tuple(tensor.shape)}, wanted {tuple(wanted.shape)}"
+            raise UntrimError(what, where=where)
+        if tensor.is_floating_point() != wanted.is_floating_point() or tensor.is_complex():
+            raise UntrimError(f"{misfit}: '{name}' holds {tensor.dtype}, wanted {wanted.dtype}", where=where)
+        refuse_infinite(name, tensor.to(wanted.dtype), where)
+    module.load_state_dict(dict(tensors))
+
+
+def refuse_infinite(name: str, tensor: Tensor, where: object) -> None:
+    """Refuse a tensor with NaN or infinity in it.
+
+    Raises:
+        UntrimError: It has.
+    """
+    if not torch.isfinite(tensor).all():
+        raise UntrimError(f"'{name}' holds NaN or infinity", where=where, fix="get or make the file again")
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, Tensor]) -> None:

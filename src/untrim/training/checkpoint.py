@@ -20,7 +20,7 @@ from untrim.support.files import read_json, write_json, write_text
 from untrim.support.paths import as_path
 from untrim.support.schema import SCHEMA, check_schema, read_object
 from untrim.support.settings import plain, read_yaml
-from untrim.support.tensors import read_safetensors, write_safetensors
+from untrim.support.tensors import lay_over, read_safetensors, write_safetensors
 from untrim.support.validation import validate
 from untrim.training.choices import Precision, Select
 from untrim.training.older import sections, without_dropped
@@ -160,11 +160,8 @@ class Run:
         return self._load_weights(self.checkpoint(step), device)
 
     def _load_weights(self, path: Path, device: torch.device) -> Method:
-        model, tensors = self.build(), read_safetensors(path)
-        try:
-            model.load_state_dict(tensors)
-        except RuntimeError as error:
-            raise UntrimError(f"does not fit the run's config: {error!s:.120}", where=path) from error
+        model = self.build()
+        lay_over(model, read_safetensors(path), path, "the run's config")
         return model.to(device).eval()
 
     def before_selection(self) -> Run:

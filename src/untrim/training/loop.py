@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -20,8 +21,11 @@ from untrim.features.store import FeatureFolder
 from untrim.methods import load_method
 from untrim.methods.additions import check_additions
 from untrim.methods.base import Method, MethodConfig
-from untrim.support.device import choose_device
-from untrim.support.files import make_folder, remove_leftovers
+from untrim.support.device import check_seed, choose_device
+from untrim.support.extras import optional
+from untrim.support.files import new_folder
+from untrim.support.kinds import check_kind
+from untrim.support.locks import locked
 from untrim.support.paths import as_path
 from untrim.support.progress import Progress, ShouldStop
 from untrim.training.checkpoint import Run
@@ -29,10 +33,16 @@ from untrim.training.choices import Precision, Select
 from untrim.training.configuration import configure
 from untrim.training.health import examine
 from untrim.training.metrics import METRICS, Metrics, read_metrics
-from untrim.training.parallel import join_world
+from untrim.training.parallel import World, join_world
+from untrim.training.resuming import begin, data_of, knows_its_data, refuse_a_run
 from untrim.training.selection import checkpoint_steps, choose
 from untrim.training.steps import Trainer
 from untrim.training.tracking import Outcome, write_environment, write_model_card
+
+_UNKNOWN_DATA = (
+    "begun by an older untrim, which did not record what it was trained on: "
+    "whether it was resumed on the same data is not known"
+)
 
 
 def train(
@@ -82,23 +92,26 @@ def train(
         if value not in known:
             raise UntrimError(f"unknown {key} '{value}'", fix=nearest(value, known))
     output, recipe = as_path(output, "output"), None if recipe is None else str(recipe)
+    check_seed(seed)
+    if tensorboard:
+        optional("tensorboard")
+    world, where = join_world(choose_device(device))
+    world.from_first(lambda: _refuse_place(output, resume))
     videos, held = _videos(method, open_sources(sources), subset, seed, select)
     data = summarize(videos)
     config = configure(load_method(method), data, recipe, settings or {})
     features = videos.info.model_copy(update={"videos": {}})
     run = Run(output, method, recipe, seed, subset, config, videos.class_names, features, precision, select)
-    where = choose_device(device)
     model = run.build()
     check_additions(model, config, videos.labels)
-    world, where = join_world(where)
-    finished = world.from_first(lambda: _open(run, resume))
-    if finished is not None:
-        return finished
     model.input.fit(config.input_scaling, data)
     trainer = Trainer(run, model.to(where), videos, world, where)
-    world.from_first(lambda: write_environment(run, where, world.size))
-    _steps(trainer, tensorboard, progress, should_stop)
-    return world.from_first(lambda: _finish(run, model, videos, held, where, should_stop))
+    with _alone_in(output, world):
+        finished = world.from_first(lambda: begin(run, data_of(videos, data, held), resume))
+        if finished is not None:
+            return finished
+        _steps(trainer, tensorboard, progress, should_stop)
+        return world.from_first(lambda: _finish(run, model, videos, held, where, should_stop))
 
 
 def resolve(
@@ -133,44 +146,38 @@ def _videos(
     return videos, TrainingVideos(held_out, class_names=videos.class_names)
 
 
-def _open(run: Run, resume: bool) -> Run | None:
-    """Make the run folder, or check that the one there is the same run, which is returned if it is finished."""
-    make_folder(run.path)
-    remove_leftovers(run.path)
-    if not (run.path / "config.yaml").is_file():
-        run.save_description()
-        return None
-    if not resume:
-        raise UntrimError("holds a run already", where=run.path, fix="--resume to go on with it, or another -o")
-    there = Run.open(run.path)
-    before = there.before_selection()
-    if before != replace(run, path=there.path):
-        parts = (vars(run), vars(before)), (run.config.model_dump(), before.config.model_dump())
-        different = [
-            key
-            for mine, theirs in parts
-            for key, value in mine.items()
-            if key not in ("path", "config") and value != theirs.get(key)
-        ]
-        raise UntrimError(
-            f"holds another run: different {', '.join(different)}", where=run.path, fix="choose another -o"
-        )
-    return there if there.finished else None
+def _refuse_place(output: Path, resume: bool) -> None:
+    """Refuse an output that cannot become the run, before the features are read."""
+    check_kind(output, "run")
+    refuse_a_run(output, resume)
+
+
+@contextmanager
+def _alone_in(output: Path, world: World) -> Iterator[None]:
+    """Hold the run folder, made if need be, for the processes of this training; process 0 does so for all."""
+    with ExitStack() as held:
+
+        def hold() -> None:
+            held.enter_context(new_folder(output))
+            held.enter_context(locked(output))
+
+        world.from_first(hold)
+        yield
 
 
 def _steps(trainer: Trainer, tensorboard: bool, progress: Progress | None, should_stop: ShouldStop | None) -> None:
     """Train to the end, keeping the checkpoints that are chosen from."""
     run, world = trainer.run, trainer.world
+    trainer.load_state()
+    log = Metrics(run.path / METRICS, trainer.step, tensorboard=tensorboard) if world.first else None
+    world.from_first(lambda: write_environment(run, trainer.device, world.size))
     kept = checkpoint_steps(run.config.iterations) if run.select == "weak" and world.first else ()
 
     def keep(step: int) -> None:
         if step in kept:
             run.save_checkpoint(trainer.model, step)
 
-    def metrics(step: int) -> Metrics:
-        return Metrics(run.path / METRICS, step, tensorboard=tensorboard)
-
-    trainer.train(metrics, keep, progress, should_stop)
+    trainer.train(log, keep, progress, should_stop)
     if kept:
         trainer.save_state()  # choosing may take long
 
@@ -187,6 +194,8 @@ def _finish(
     if held is not None:
         run, model = choose(run, held, device, should_stop)
     health = examine(model, run.config, videos, device, read_metrics(run.path / METRICS))
+    if not knows_its_data(run):
+        health = replace(health, warnings=(*health.warnings, _UNKNOWN_DATA))
     outcome = Outcome(videos.counts, 0 if held is None else len(held), health, doubtful_labels(run.labels))
     outcome.write(run)
     write_model_card(run, outcome)

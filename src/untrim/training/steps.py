@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,17 +13,15 @@ from torch import Tensor
 
 from untrim.data.dataset import Batch, TrainingVideos
 from untrim.data.sampling import Sampler
-from untrim.errors import Stopped, UntrimError, WorkFailed
+from untrim.errors import Stopped, WorkFailed
 from untrim.methods.additions import added_losses
 from untrim.methods.base import Activations, Method
 from untrim.support.progress import Progress, ShouldStop, count_steps
-from untrim.support.schema import check_schema
-from untrim.support.tensors import read_torch, write_torch
 from untrim.training.checkpoint import STATE, Run
 from untrim.training.metrics import Metrics
 from untrim.training.parallel import World, video_dimensions
+from untrim.training.state import read_state, write_state
 
-_SCHEMA = 1
 _LINES_A_RUN = 500
 _SECONDS_BETWEEN_STATES = 20.0
 
@@ -53,15 +50,15 @@ class Trainer:
 
     def train(
         self,
-        metrics: Callable[[int], Metrics],
+        log: Metrics | None,
         keep: Callable[[int], None],
         progress: Progress | None,
         should_stop: ShouldStop | None,
     ) -> None:
-        """All steps that are still to do, from the saved state on.
+        """All steps that are still to do.
 
         Args:
-            metrics: The file of losses, to go on with from an iteration.
+            log: The file of losses; None in a process that does not write.
             keep: Called after each step with its number, to keep a checkpoint.
             progress: Told of each step, in the process that writes.
             should_stop: Asked before each step; where one process should stop, all do.
@@ -70,10 +67,8 @@ class Trainer:
             Stopped: It should stop; the state is saved, and ``--resume`` goes on from it.
             WorkFailed: The loss is no longer finite, or another process has ended.
         """
-        self._load_state()
         total, first = self.run.config.iterations, self.world.first
         every = max(1, total // _LINES_A_RUN)
-        log = metrics(self.step) if first else None
         advance = count_steps(progress if first else None, f"train {self.run.method}", total, self.step)
         started = saved = time.monotonic()
         self.model.train()
@@ -147,35 +142,20 @@ class Trainer:
         return f"loss {sum(terms.values()):.3f}"
 
     def save_state(self) -> None:
-        """Write what is needed to go on from here."""
-        state = {
-            "schema": _SCHEMA,
-            "step": self.step,
-            "sums": {name: float(value) for name, value in self.sums.items()},
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
-        write_torch(self.run.path / STATE, state)
+        """Write what is needed to resume from here."""
+        sums = {name: float(value) for name, value in self.sums.items()}
+        write_state(self.run.path / STATE, self.step, sums, self.model, self.optimizer)
 
-    def _load_state(self) -> None:
+    def load_state(self) -> None:
+        """Resume from the saved state, if there is one.
+
+        Raises:
+            UntrimError: It is damaged, or of another network.
+        """
         path = self.run.path / STATE
-        if not path.exists():
-            return
-        fix = "delete it: the training then starts anew"
-        try:
-            state: Any = read_torch(path, self.device)
-        except UntrimError as error:
-            if isinstance(error.__cause__, OSError):
-                raise
-            raise UntrimError(error.what, where=path, fix=fix) from error
-        if isinstance(state, dict):
-            check_schema(state, path, _SCHEMA)
-        try:
-            self.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.step, self.sums = int(state["step"]), dict(state["sums"])
-        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-            raise UntrimError(f"cannot be gone on from: {error!s:.120}", where=path, fix=fix) from error
+        if path.exists():
+            self.step, sums = read_state(path, self.model, self.optimizer, self.device)
+            self.sums = {**sums}
 
 
 def ahead(make: Callable[[int], Batch], steps: range) -> Iterator[Batch]:

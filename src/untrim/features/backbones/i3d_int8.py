@@ -19,7 +19,7 @@ from untrim.features.backbones import StreamName
 from untrim.features.backbones.i3d import I3DConfig, clips
 from untrim.features.backbones.i3d_engines import OpenVinoEngine, convert, load_network, save_int8, silent
 from untrim.support.array_types import Float32
-from untrim.support.files import make_folder
+from untrim.support.files import check_output
 from untrim.support.validation import validate
 from untrim.video.decode import VideoFile
 from untrim.video.files import find_videos
@@ -66,10 +66,8 @@ def quantize_i3d(
             installed, or `output` cannot be written.
     """
     config = validate(I3DConfig, {**(settings or {}), "streams": stream}, "settings of i3d")
-    if output.suffix != ".safetensors":
-        raise UntrimError("should end in .safetensors", where=output)
+    check_output(output, (".safetensors",))
     nncf, shape = silent("nncf"), config.clip_shape(stream)
-    make_folder(output.parent)
     network = load_network(config.weights(stream), shape[0])
     found = list(islice(_first_clips(list(find_videos(videos).files.values()), stream, config, snippets), snippets))
     if len(found) < 3:

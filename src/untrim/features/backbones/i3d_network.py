@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from untrim.errors import UntrimError
+from untrim.support.tensors import lay_over
 
 FEATURES = 1024
 
@@ -171,9 +172,6 @@ class InceptionI3D(nn.Module):
                 fix="RGB networks take 3 channels, flow networks 2",
             )
         network = cls(channels, len(state[_LAST]))
-        try:
-            network.load_state_dict(dict(state))
-        except RuntimeError as error:
-            first = str(error).splitlines()[1].strip()
-            raise UntrimError(f"does not fit I3D: {first:.200}", where=where) from error
+        counts = {name: count for name, count in network.state_dict().items() if name.endswith("num_batches_tracked")}
+        lay_over(network, {**counts, **state}, where, "I3D")  # Older PyTorch did not count; nothing depends on it.
         return network.eval()
