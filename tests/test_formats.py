@@ -19,6 +19,7 @@ FILES = {
     "Detections, JSON": "detections.json",
     "`features.json`": "features/features.json",
     "`failures.jsonl`": "extracted/failures.jsonl",
+    "`trained_on.json`": "run/trained_on.json",
     "`config.yaml`": "run/config.yaml",
     "`labels.json`": "run/labels.json",
     "`metrics.jsonl`": "run/metrics.jsonl",

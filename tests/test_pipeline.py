@@ -1,5 +1,6 @@
 """From a run and video files to detections."""
 
+import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -7,13 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from helpers import run_untrim
 from untrim.annotations import Annotations, Video, read_detections
+from untrim.doctor import check_up
 from untrim.errors import Stopped, UntrimError
 from untrim.features.extract import extract
 from untrim.features.store import FeatureFolder, VideoInfo
 from untrim.pipeline import localize, localize_videos
+from untrim.support.locks import locked
+from untrim.support.tensors import read_safetensors, write_safetensors
 from untrim.timeline import Detection
 from untrim.training.checkpoint import Run
 from untrim.training.loop import train
@@ -194,3 +199,81 @@ def test_the_command_says_which_durations_it_did_not_believe(
     assert run_untrim("localize", trained / "run", *options) == 0
     assert "video2 2.4 s, not 1 s" in capsys.readouterr().err
     assert last_end(read_detections(tmp_path / "found.json"), "video2") > 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"recipe": {"rgb_weights": "/etc/passwd"}, "backbone": "i3d"}, "'rgb_weights' is no part of a recipe"),
+        ({"recipe": {"checkpoint": "/etc"}, "backbone": "hf"}, "'checkpoint' is no part of a recipe"),
+        ({"backbone": "hf:/etc"}, "their model is a path that the run chooses, '/etc'"),
+        ({"backbone": "hf:../model"}, "--set checkpoint=../model"),
+    ],
+)
+def test_a_run_does_not_choose_which_files_are_read(
+    trained: Path, tmp_path: Path, changed: dict[str, object], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(name: str, settings: object) -> None:
+        raise AssertionError(f"{name} is loaded")
+
+    monkeypatch.setattr("untrim.pipeline.load_backbone", load)
+    run = Run.open(trained / "run")
+    hostile = replace(run, features=run.features.model_copy(update=changed))
+    with pytest.raises(UntrimError) as caught:
+        localize_videos(hostile, [trained / "videos"], tmp_path / "features")
+    assert words in str(caught.value)
+
+
+def test_activations_are_written_by_one_at_a_time_and_in_no_folder_of_another_kind(
+    trained: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UntrimError, match="holds features, no place for activations"):
+        localize(trained / "run", trained / "features", activations=trained / "features")
+    (tmp_path / "activations").mkdir()
+    with locked(tmp_path / "activations"), pytest.raises(UntrimError, match="another run"):
+        localize(trained / "run", trained / "features", activations=tmp_path / "activations")
+    localize(trained / "run", trained / "features", activations=tmp_path / "activations")
+    assert {path.suffix for path in (tmp_path / "activations").iterdir()} == {".npz"}
+
+
+BAD_WEIGHTS = {
+    "lacks the tensor": lambda tensors, name: {key: value for key, value in tensors.items() if key != name},
+    "unknown tensor 'more'": lambda tensors, name: {**tensors, "more": torch.zeros(1)},
+    "has shape": lambda tensors, name: {**tensors, name: tensors[name][:1]},
+    "holds NaN or infinity": lambda tensors, name: {**tensors, name: tensors[name] * torch.nan},
+    "holds NaN or infinity, of too large a double": lambda tensors, name: {
+        **tensors, name: torch.full(tensors[name].shape, 1e300, dtype=torch.float64)
+    },
+    "holds torch.int64, wanted torch.float32": lambda tensors, name: {**tensors, name: tensors[name].long()},
+    "holds torch.bool, wanted torch.float32": lambda tensors, name: {**tensors, name: tensors[name] > 0},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", BAD_WEIGHTS)
+def test_weights_that_no_training_leaves_are_refused_by_name_and_seen_by_the_doctor(
+    trained: Path, tmp_path: Path, words: str
+) -> None:
+    run = shutil.copytree(trained / "run", tmp_path / "run")
+    tensors = read_safetensors(run / "model.safetensors")
+    name = max(tensors, key=lambda key: tensors[key].numel())
+    write_safetensors(run / "model.safetensors", BAD_WEIGHTS[words](tensors, name))
+    with pytest.raises(UntrimError, match=words.partition(",")[0]) as caught:
+        localize(run, trained / "features")
+    assert name in str(caught.value) or "'more'" in str(caught.value)
+    assert [finding.what for finding in check_up(run=run) if finding.severity == "error"] == [caught.value.what]
+
+
+def test_half_precision_weights_are_taken(trained: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(trained / "run", tmp_path / "run")
+    tensors = read_safetensors(run / "model.safetensors")
+    write_safetensors(run / "model.safetensors", {name: tensor.half() for name, tensor in tensors.items()})
+    assert localize(run, trained / "features").keys() == localize(trained / "run", trained / "features").keys()
+
+
+def test_scores_that_are_no_numbers_are_no_detections(trained: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(trained / "run", tmp_path / "run")
+    tensors = read_safetensors(run / "model.safetensors")
+    huge = {name: tensor if name == "input.mean" else tensor.sign() * 1e38 for name, tensor in tensors.items()}
+    write_safetensors(run / "model.safetensors", huge)
+    with pytest.raises(UntrimError, match="says NaN or infinity of video 'video0'"):
+        localize(run, trained / "features")

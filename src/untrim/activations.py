@@ -6,7 +6,8 @@ the method has them, ``attention`` (T,) and ``background`` (T,). What else is in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from untrim.errors import UntrimError, numbered
 from untrim.methods.base import Activations
 from untrim.support.array_types import Float64
 from untrim.support.arrays import read_archive, write_archive
+from untrim.support.files import new_folder, remove_leftovers
+from untrim.support.locks import locked
 from untrim.support.named_files import file_of, names_in
 from untrim.support.paths import as_path
 from untrim.support.schema import SCHEMA, check_schema
@@ -68,6 +71,17 @@ class ActivationFolder:
             UntrimError: The name would lead out of the folder, or is too long for a file.
         """
         return file_of(self.path, name, ".npz")
+
+    @contextmanager
+    def being_written(self) -> Iterator[None]:
+        """Hold the folder, made if need be, for the process that saves sequences in it.
+
+        Raises:
+            UntrimError: It cannot be written, or another process holds it.
+        """
+        with new_folder(self.path), locked(self.path):
+            remove_leftovers(self.path)
+            yield
 
     def save(self, name: str, found: Activations, grid: SnippetGrid) -> None:
         """Write what a network said of one video, as float32, whole or not at all.

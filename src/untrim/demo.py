@@ -13,7 +13,10 @@ from untrim.features.store import FeatureFolder
 from untrim.pipeline import localize
 from untrim.reports.html import write_report
 from untrim.reproduction.baselines import random_detections
-from untrim.support.files import make_folder, write_json
+from untrim.support.device import check_seed
+from untrim.support.files import new_folder, write_json
+from untrim.support.kinds import check_kind
+from untrim.support.locks import locked
 from untrim.support.progress import Progress, ShouldStop
 from untrim.synthetic.corpus import render_corpus
 from untrim.synthetic.screenplay import CorpusSpec
@@ -55,7 +58,20 @@ def run_demo(
         UntrimError: `output` cannot be written or holds something else.
         Stopped: `should_stop` said so. What is done is kept, and the same call resumes.
     """
-    make_folder(output)
+    check_seed(corpus.seed)
+    check_kind(output, "corpus")
+    with new_folder(output), locked(output):
+        return _run_demo(output, corpus, settings or {}, progress, should_stop)
+
+
+def _run_demo(
+    output: Path,
+    corpus: CorpusSpec,
+    settings: Mapping[str, object],
+    progress: Progress | None,
+    should_stop: ShouldStop | None,
+) -> dict[str, DetectionResult]:
+    """The demo in a folder that no other process works in."""
     rendered = render_corpus(output, corpus, progress=progress, should_stop=should_stop)
     annotations = rendered.without_segments("training")
     write_annotations(annotations, output / "annotations.json")
@@ -78,7 +94,7 @@ def run_demo(
         )
         return localize(run, features, validation, activations=activations, progress=progress, should_stop=should_stop)
 
-    detections = trained(output / "run", settings or {}, output / "activations")
+    detections = trained(output / "run", settings, output / "activations")
     write_detections(detections, output / "detections.json")
     rows = {
         "WSAD": detections,

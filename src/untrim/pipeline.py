@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +12,12 @@ import torch
 from untrim.activations import ActivationFolder
 from untrim.annotations import Annotations, Video
 from untrim.errors import UntrimError, listing, numbered
-from untrim.features.backbones import load_backbone
+from untrim.features.backbones import load_backbone, load_backbone_class
 from untrim.features.extract import extract
 from untrim.features.sources import durations_differ
 from untrim.features.store import FeatureFolder, VideoInfo
 from untrim.support.device import choose_device
-from untrim.support.files import remove_leftovers
+from untrim.support.kinds import check_kind
 from untrim.support.progress import Progress, ShouldStop, Tell, count_steps, stop_if, tell_each
 from untrim.timeline import Detection, SnippetGrid
 from untrim.training.checkpoint import FEATURES, Run
@@ -58,7 +59,7 @@ def localize(
     run, features = Run.of(run), FeatureFolder.of(features)
     folder = None if activations is None else ActivationFolder(activations)
     if folder is not None:
-        remove_leftovers(folder.path)
+        check_kind(folder.path, "activations")
     run.check_features(features)
     names = features.names() if videos is None else [videos] if isinstance(videos, str) else list(videos)
     if not names:
@@ -69,12 +70,14 @@ def localize(
     detections: dict[str, list[Detection]] = {}
     durations = _Durations(features, videos if isinstance(videos, Annotations) else {})
     advance = count_steps(progress, "localize", len(names))
-    with torch.inference_mode():
+    with torch.inference_mode(), nullcontext() if folder is None else folder.being_written():
         for name in names:
             stop_if(should_stop)
             array = features.load(name)
             batch = torch.from_numpy(array).unsqueeze(0).to(where)  # (1, T, D)
             found = model(batch, torch.ones(batch.shape[:2], dtype=torch.bool, device=where))
+            if not (torch.isfinite(found.cas).all() and torch.isfinite(found.video_scores).all()):
+                raise UntrimError(f"says NaN or infinity of video '{name}'", where=run.path, fix="train it again")
             grid = features.info.grid(name)
             detections[name] = _tidy(model.localize(found, grid), durations.of(name, len(array)))
             if folder is not None:
@@ -124,7 +127,7 @@ def localize_videos(
     if not run.finished:
         raise UntrimError("is not trained to the end", where=run.path, fix="run `untrim train` with --resume")
     recipe = {**run.features.recipe, **(settings or {})}
-    _check_recipe(run, recipe)
+    _check_recipe(run, settings or {}, recipe)
     report = extract(
         videos, features, run.features.backbone, recipe, workers, progress=progress, should_stop=should_stop
     )
@@ -145,10 +148,27 @@ def localize_videos(
     return found, report.failed
 
 
-def _check_recipe(run: Run, recipe: Mapping[str, object]) -> None:
+def _refuse_chosen_files(run: Run, settings: Mapping[str, object]) -> None:
+    """Refuse a run that says which files are read as weights: whoever made it could have any file read.
+
+    Weights are those of the cache, those of a name on the hub, or a path that the user gives.
+    """
+    checkpoint = run.features.backbone.partition(":")[2]
+    kept = load_backbone_class(run.features.backbone).Config.model_fields
+    if chosen := [key for key in run.features.recipe if key in kept and kept[key].exclude]:
+        fix = f"take it out; if you trust the run, give it yourself: --set {chosen[0]}=…"
+        raise UntrimError(f"'{chosen[0]}' is no part of a recipe", fix=fix)
+    local = checkpoint.startswith((".", "/", "~")) or "\\" in checkpoint or Path(checkpoint).exists()
+    if checkpoint and local and "checkpoint" not in settings:
+        fix = f"if you trust the run, name the model yourself: --set checkpoint={checkpoint}"
+        raise UntrimError(f"their model is a path that the run chooses, '{checkpoint}'", fix=fix)
+
+
+def _check_recipe(run: Run, settings: Mapping[str, object], recipe: Mapping[str, object]) -> None:
     """Check that `recipe` makes features like those of the run, before long work starts."""
     remedy = "extract the features as the run's were made, and name their folder with -f alone"
     try:
+        _refuse_chosen_files(run, settings)
         info = load_backbone(run.features.backbone, recipe).info(run.features.backbone)
     except UntrimError as error:
         raise UntrimError(

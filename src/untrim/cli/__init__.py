@@ -32,7 +32,9 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except (OSError, MemoryError, UnicodeError, RecursionError) as error:
+    except (OSError, MemoryError, UnicodeError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not isinstance(error, RecursionError) and not _lacks_memory(error):
+            raise
         foreseen = _in_words(error)
         code = _complain(str(foreseen), foreseen.exit_code)
     if code == Stopped.exit_code:  # It is how typer ends a command on Ctrl-C, too.
@@ -53,8 +55,13 @@ def _in_words(error: Exception) -> UntrimError:
         refused = unwritten(error, Path(error.filename or "the work"))
         known = refused.exit_code == 1 or error.errno == errno.ENAMETOOLONG
         return refused if known else UntrimError(error.strerror or str(error), where=error.filename)
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _lacks_memory(error):
         return WorkFailed(f"the memory is full: {error}", fix="use fewer workers or smaller batches")
     if isinstance(error, UnicodeError):
         return UntrimError(f"a text cannot be read or written: {error}", fix="save it as UTF-8")
     return UntrimError("something in the input is nested too deeply")
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Whether torch wanted more memory than there is, on the CPU or a GPU; it has no error of its own for the first."""
+    return isinstance(error, RuntimeError) and ("allocate memory" in str(error) or "out of memory" in str(error))

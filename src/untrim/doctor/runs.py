@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
+
+import torch
 
 from untrim.annotations import Annotations
 from untrim.doctor.finding import Finding, from_error
@@ -11,8 +14,9 @@ from untrim.errors import UntrimError, listing
 from untrim.features.store import FeatureFolder
 from untrim.support.names import there_as
 from untrim.support.progress import Progress, count_steps
-from untrim.training.checkpoint import Run
+from untrim.training.checkpoint import STATE, Run
 from untrim.training.metrics import METRICS, read_metrics
+from untrim.training.state import read_state
 from untrim.video.decode import VideoFile
 from untrim.video.files import find_videos
 
@@ -23,6 +27,7 @@ def check_run(run: Run, folder: FeatureFolder | None, annotations: Annotations |
     yield Finding("note", "run", f"{run.method}, {len(run.labels)} classes, trained on '{run.subset}'", where)
     if not run.finished:
         yield Finding("error", "unfinished", "is not trained to the end", where, "run `untrim train` with --resume")
+    yield from _check_weights(run)
     if leftovers := sorted(file.name for file in run.path.rglob(".*.tmp")):
         what = f"{len(leftovers)} leftovers of work that was stopped: {listing(leftovers)}"
         yield Finding("warning", "leftovers", what, where, "remove them when nothing runs")
@@ -42,6 +47,26 @@ def check_run(run: Run, folder: FeatureFolder | None, annotations: Annotations |
         what = f"{len(unknown)} labels that the run does not know: {listing(unknown)}"
         what += f"; {hint}" if (hint := there_as(unknown, run.labels)) else ""
         yield Finding("warning", "unknown", what, where, "it cannot find them; train again with them", concerned)
+
+
+def _check_weights(run: Run) -> Iterator[Finding]:
+    """Whether the files of weights hold what the run's network needs, and finite numbers."""
+    device = torch.device("cpu")
+    reads: list[Callable[[], object]] = [partial(run.load_model, device)] if run.finished else []
+    steps = sorted(int(file.stem) for file in (run.path / "checkpoints").glob("*.safetensors") if file.stem.isdecimal())
+    reads += [partial(run.load_checkpoint, step, device) for step in steps]
+    if (run.path / STATE).exists() and not run.finished:
+        reads.append(partial(_read_state, run))
+    for read in reads:
+        try:
+            read()
+        except UntrimError as error:
+            yield from_error("weights", error)
+
+
+def _read_state(run: Run) -> None:
+    model = run.build()
+    read_state(run.path / STATE, model, model.optimizer(), torch.device("cpu"))
 
 
 def check_videos(

@@ -12,6 +12,7 @@ from untrim.features.lasting import Lasting, lasting_notes
 from untrim.features.store import FeatureFolder, FeatureInfo, VideoInfo, column_ranges
 from untrim.features.writing import GrowingFolder, ImportReport, NotTaken, growing, side_by_side
 from untrim.support.array_types import Array
+from untrim.support.kinds import check_kind
 from untrim.support.paths import as_path, as_paths
 from untrim.support.progress import Progress, count_steps
 
@@ -86,6 +87,7 @@ def combine(
             is worked in by another run, or cannot be written.
     """
     texts, output = [str(source) for source in as_paths(sources, "sources")], as_path(output, "output")
+    check_kind(output, "features")
     parts = [Part.parse(text) for text in texts]
     names = [stream for part in parts for stream in part.streams]
     if twice := sorted({name for name in names if names.count(name) > 1}):

@@ -23,6 +23,7 @@ from untrim.features.sources import State, adopt_renamed, late_pictures, made_of
 from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoInfo
 from untrim.features.writing import WritingReport
 from untrim.support.files import new_folder, remove_leftovers, write_text
+from untrim.support.kinds import check_kind
 from untrim.support.locks import locked
 from untrim.support.named_files import names_in
 from untrim.support.paths import as_path, as_paths
@@ -83,8 +84,9 @@ def extract(
     found = find_videos(as_paths(videos, "videos"))
     if workers is not None and workers < 1:
         raise UntrimError(f"{workers} workers", fix="use at least 1")
-    info = load_backbone(backbone, settings).info(backbone)
     output, engine = as_path(output, "output"), engine or Local()
+    check_kind(output, "features")
+    info = load_backbone(backbone, settings).info(backbone)
     with new_folder(output), locked(output):
         folder = _open(output, info)
         task = _Extractor(output, backbone, settings)

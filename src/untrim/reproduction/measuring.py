@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,6 +43,27 @@ class TableData:
     training: str = "training"
     validation: str = "validation"
     protocol: str = "activitynet"
+
+    def check(self, iou: Sequence[float]) -> None:
+        """Check that features, labels and protocol belong together, before anything is trained.
+
+        Args:
+            iou: tIoU thresholds of the evaluation.
+
+        Raises:
+            UntrimError: Something is missing, or is not what the protocol needs.
+        """
+        from untrim.evaluation.detection import evaluate_detections
+        from untrim.features.store import FeatureFolder
+
+        folders = [FeatureFolder.open(path) for path in self.features]
+        annotations = [read_annotations(path) for path in self.annotations]
+        evaluate_detections({}, annotations[0], iou, self.protocol, subset=self.validation)
+        folders[0].require(list(annotations[0].subset(self.validation)))
+        for folder, labelled in zip(folders, annotations, strict=True):
+            folder.require(list(labelled.subset(self.training)))
+        if self.segments is not None:
+            read_annotations(self.segments).subset(self.training)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from statistics import mean, stdev
 from untrim.errors import UntrimError, WorkFailed, nearest
 from untrim.reproduction.measuring import Job, Result, TableData, measure
 from untrim.reproduction.published import Row, Table
-from untrim.support.files import make_folder
 from untrim.support.progress import Progress, ShouldStop, count_steps
 from untrim.support.system import cores
 from untrim.support.validation import validate
@@ -147,8 +146,6 @@ def run_jobs(
         WorkFailed: The first job whose process died.
         Stopped: `should_stop` said so. It is asked in threads of their own. Finished jobs are kept.
     """
-    for job in jobs:
-        make_folder(job.folder)
     missing = [job for job in jobs if job.measured() is None]
     at_a_time = at_a_time or cores()
     advance = count_steps(progress, "reproduce", len(jobs), len(jobs) - len(missing))

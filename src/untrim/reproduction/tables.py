@@ -10,6 +10,10 @@ from untrim.reproduction.measuring import Job, TableData
 from untrim.reproduction.published import Row, Table, find_table
 from untrim.reproduction.runner import Measured, chosen_rows, collect, estimate, jobs_of, run_jobs
 from untrim.reproduction.writing import markdown, write_table
+from untrim.support.files import new_folder
+from untrim.support.kinds import check_kind
+from untrim.support.locks import locked
+from untrim.support.paths import as_path
 from untrim.support.progress import Progress, ShouldStop
 
 
@@ -64,11 +68,13 @@ def reproduce(
         WorkFailed: A process died.
         Stopped: `should_stop` said so. What is done is kept, and the same call resumes.
     """
-    output = Path(output)
+    output = as_path(output, "output")
+    check_kind(output, "tables")
     found, chosen, jobs = _planned(table, data, output, rows, seeds, recipe, settings)
-    run_jobs(jobs, at_a_time, progress, should_stop)
-    measured = collect(chosen, jobs)
-    files = write_table(table, found, measured, dataset, output)
+    with new_folder(output), locked(output):
+        run_jobs(jobs, at_a_time, progress, should_stop)
+        measured = collect(chosen, jobs)
+        files = write_table(table, found, measured, dataset, output)
     return Reproduced(tuple(measured), markdown(table, found, measured, dataset), tuple(files))
 
 
@@ -88,7 +94,7 @@ def estimate_seconds(
 
     Arguments and errors are those of `reproduce`.
     """
-    _, _, jobs = _planned(table, data, Path(output), rows, seeds, recipe, settings)
+    _, _, jobs = _planned(table, data, as_path(output, "output"), rows, seeds, recipe, settings)
     return estimate(jobs, progress, should_stop)
 
 
@@ -104,4 +110,5 @@ def _planned(
     table = find_table(name)
     chosen = chosen_rows(table, rows, data)
     folder = output / name.replace(":", "-")
+    data.check(table.iou)
     return table, chosen, jobs_of(chosen, table, data, folder, seeds, recipe, settings or {})

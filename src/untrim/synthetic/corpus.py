@@ -19,7 +19,9 @@ import numpy as np
 from untrim.annotations import Annotations
 from untrim.errors import UntrimError, WorkFailed
 from untrim.support.array_types import Image
-from untrim.support.files import make_folder, remove_leftovers, write_json
+from untrim.support.files import new_folder, remove_leftovers, write_json
+from untrim.support.kinds import check_kind
+from untrim.support.locks import locked
 from untrim.support.paths import as_path
 from untrim.support.progress import Progress, ShouldStop, count_steps
 from untrim.support.schema import read_object
@@ -68,8 +70,17 @@ def render_corpus(
         raise UntrimError(f"{workers} workers", fix="use at least 1")
     folder = as_path(folder, "folder")
     videos = folder / "videos"
-    make_folder(videos)
-    _claim(folder / "corpus.json", spec)
+    check_kind(folder, "corpus")
+    with new_folder(videos), locked(videos):
+        _claim(folder / "corpus.json", spec)
+        return _rendered(folder, spec, workers, progress, should_stop)
+
+
+def _rendered(
+    folder: Path, spec: CorpusSpec, workers: int, progress: Progress | None, should_stop: ShouldStop | None
+) -> Annotations:
+    """Render what is missing in a folder that no other process renders in."""
+    videos = folder / "videos"
     remove_leftovers(videos)
     scripts = [write_script(spec, index) for index in range(spec.videos)]
     missing = [i for i, script in enumerate(scripts) if not (videos / f"{script.name}.mp4").exists()]

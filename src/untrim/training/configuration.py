@@ -14,6 +14,10 @@ from untrim.support.settings import plain, read_yaml
 from untrim.support.validation import validate
 from untrim.training.older import without_dropped
 
+_SMALL_BATCH = 256  # Videos; as many may be drawn in a step even where there are fewer, some of them repeatedly.
+_MOST_ITERATIONS = 100_000_000
+_MOST_SNIPPETS = 1_000_000
+
 _RECIPES = Path(__file__).parent.parent / "recipes"
 
 
@@ -39,7 +43,22 @@ def configure(
     else:
         values = read_recipe(method, _recipe_file(method, recipe))
         validate(method.Config, values, recipe)
-    return validate(method.Config, {**values, **settings}, "--set")
+    config = validate(method.Config, {**values, **settings}, "--set")
+    _check_amount(config, data)
+    return config
+
+
+def _check_amount(config: MethodConfig, data: DataSummary) -> None:
+    """Refuse values, such as a slip of the keyboard, that no machine could work off or hold."""
+    most = max(_SMALL_BATCH, data.videos)
+    drawn = {"batch_size": config.batch_size, "groups": config.groups * config.group_videos}
+    for key, videos in drawn.items():
+        if videos > most:
+            what = f"'{key}': {videos} videos in each step, and there are {data.videos} to train on"
+            raise UntrimError(what, where="--set", fix=f"take {most} at most")
+    for key, bound in (("iterations", _MOST_ITERATIONS), ("max_snippets", _MOST_SNIPPETS)):
+        if (getattr(config, key) or 0) > bound:
+            raise UntrimError(f"'{key}' is {getattr(config, key)}, more than {bound:,}", where="--set", fix="take less")
 
 
 def read_recipe(method: type[Method], path: Path) -> dict[str, object]:

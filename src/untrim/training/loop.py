@@ -34,7 +34,7 @@ from untrim.training.configuration import configure
 from untrim.training.health import examine
 from untrim.training.metrics import METRICS, Metrics, read_metrics
 from untrim.training.parallel import World, join_world
-from untrim.training.resuming import begin, data_of, knows_its_data, refuse_a_run
+from untrim.training.resuming import Data, begin, data_of, knows_its_data, refuse_a_run
 from untrim.training.selection import checkpoint_steps, choose
 from untrim.training.steps import Trainer
 from untrim.training.tracking import Outcome, write_environment, write_model_card
@@ -123,14 +123,15 @@ def resolve(
     subset: str,
     seed: int,
     select: Select,
-) -> MethodConfig:
-    """The complete config that `train` would use for the same arguments.
+) -> tuple[MethodConfig, Data]:
+    """The complete config that `train` would use for the same arguments, and what it would train on.
 
     Raises:
         UntrimError: The input or the call is wrong.
     """
-    videos, _ = _videos(method, sources, subset, seed, select)
-    return configure(load_method(method), summarize(videos), recipe, settings)
+    videos, held = _videos(method, sources, subset, seed, select)
+    summary = summarize(videos)
+    return configure(load_method(method), summary, recipe, settings), data_of(videos, summary, held)
 
 
 def _videos(

@@ -89,9 +89,8 @@ def begin(run: Run, data: Data, resume: bool) -> Run | None:
             f"holds another run: different {', '.join(different)}", where=run.path, fix="choose another -o"
         )
     if knows_its_data(run):
-        begun_on = validate(Data, read_object(run.path / TRAINED_ON), run.path / TRAINED_ON)
-        if difference := difference_of(begun_on, data):
-            raise UntrimError(f"was begun on other data: {difference}", where=run.path, fix=_OTHER_DATA)
+        refuse_other_data(run.path, data)
+    refuse_links(run.path, "state", "checkpoints", "tensorboard")
     remove_leftovers(run.path)
     return there if there.finished else None
 
@@ -104,6 +103,34 @@ def refuse_a_run(path: Path, resume: bool) -> None:
     """
     if not resume and (path / CONFIG).is_file():
         raise UntrimError("holds a run already", where=path, fix="--resume to go on with it, or another -o")
+
+
+def refuse_other_data(path: Path, data: Data) -> None:
+    """Refuse to resume a run on other data than it was begun on.
+
+    Args:
+        path: The run folder, which has a ``trained_on.json``.
+        data: What is trained on now.
+
+    Raises:
+        UntrimError: They are not the same; gives an example.
+    """
+    begun_on = validate(Data, read_object(path / TRAINED_ON), path / TRAINED_ON)
+    if difference := difference_of(begun_on, data):
+        raise UntrimError(f"was begun on other data: {difference}", where=path, fix=_OTHER_DATA)
+
+
+def refuse_links(folder: Path, *names: str) -> None:
+    """Refuse links in a folder of ours, which whoever made it could have lead to any place.
+
+    Raises:
+        UntrimError: One of `names` is a link.
+    """
+    for name in names:
+        if (folder / name).is_symlink():
+            raise UntrimError(
+                "is a link, which is not followed", where=folder / name, fix="put the folder itself there"
+            )
 
 
 def knows_its_data(run: Run) -> bool:

@@ -7,8 +7,10 @@ What a trial proposes follows from the seed and the trials that are done.
 
 from __future__ import annotations
 
+import re
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +18,13 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from untrim.data.sources import Source, open_sources
-from untrim.errors import UntrimError, WorkFailed
+from untrim.errors import UntrimError, WorkFailed, listing
 from untrim.methods.base import MethodConfig
+from untrim.support.device import choose_device
 from untrim.support.extras import optional
-from untrim.support.files import make_folder, write_text
+from untrim.support.files import new_folder, write_text
+from untrim.support.kinds import check_kind
+from untrim.support.locks import locked
 from untrim.support.paths import as_path
 from untrim.support.progress import Progress, ShouldStop
 from untrim.support.schema import read_object
@@ -27,11 +32,13 @@ from untrim.support.settings import parse_settings
 from untrim.support.validation import validate
 from untrim.training.checkpoint import SELECTION, Run
 from untrim.training.loop import resolve, train
+from untrim.training.resuming import TRAINED_ON, Data, refuse_links, refuse_other_data
 
 if TYPE_CHECKING:
     import optuna
 
 STUDY, BEST = "study.db", "best.yaml"
+_LARGEST_SEED = (1 << 32) - 1  # That Optuna takes; each trial has its own.
 
 
 @dataclass(frozen=True)
@@ -171,35 +178,66 @@ def tune(
     """
     output, fixed, opened = as_path(output, "output"), dict(settings or {}), open_sources(sources)
     recipe = None if recipe is None else str(recipe)
-    config = resolve(method, opened, recipe=recipe, settings=fixed, subset=subset, seed=seed, select="weak")
+    check_kind(output, "search")
+    optional("optuna")
+    if type(seed) is not int or not 0 <= seed <= _LARGEST_SEED - trials:
+        raise UntrimError(f"seed {seed!r:.40}: not a whole number from 0 to {_LARGEST_SEED - trials}")
+    choose_device(device)
+    config, data = resolve(method, opened, recipe=recipe, settings=fixed, subset=subset, seed=seed, select="weak")
     space = parse_space([search] if isinstance(search, str) else search) or default_space(config)
     for key, part in space.items():
         for value in part.ends:
             validate(type(config), {**config.model_dump(), key: value}, "--search")
-    make_folder(output)
     asked = {"method": method, "recipe": recipe, "subset": subset, "seed": seed, "values": config.model_dump()}
-    study = _open_study(output, {**asked, "search": {key: str(part) for key, part in space.items()}})
-    while (done := _done(study)) < trials:
-        with _trial(study, seed + done) as trial:
-            folder = output / "trials" / str(trial.user_attrs.get("folder", f"{trial.number:04d}"))
-            trial.set_user_attr("folder", folder.name)
-            suggested = {key: part.suggest(trial, key) for key, part in space.items()}
-            run = train(
-                method, opened, folder, recipe=recipe, settings={**fixed, **suggested}, subset=subset, seed=seed,
-                resume=True, device=device, select="weak", progress=progress, should_stop=should_stop,
-            )  # fmt: skip
-            study.tell(trial, _score(run))
-    return _best(study, output)
+    asked["search"] = {key: str(part) for key, part in space.items()}
+    with new_folder(output), locked(output):
+        study = _open_study(output, asked, data)
+        while (done := _done(study)) < trials:
+            with _trial(study, seed + done) as trial:
+                folder = _folder_of(trial, output)
+                trial.set_user_attr("folder", folder.name)
+                suggested = _suggested(trial, space, output)
+                run = train(
+                    method, opened, folder, recipe=recipe, settings={**fixed, **suggested}, subset=subset, seed=seed,
+                    resume=True, device=device, select="weak", progress=progress, should_stop=should_stop,
+                )  # fmt: skip
+                study.tell(trial, _score(run))
+        return _best(study, output)
 
 
-def _open_study(output: Path, asked: Mapping[str, object]) -> optuna.Study:
-    """The study in `output`, new or gone on with; trials that were under way are the next."""
-    optional("optuna")
+def _folder_of(trial: optuna.Trial | optuna.trial.FrozenTrial, output: Path) -> Path:
+    """The run folder of a trial, as the study says, which other people may have made.
+
+    Raises:
+        UntrimError: It is no folder in `output`.
+    """
+    name = trial.user_attrs.get("folder", f"{trial.number:04d}")
+    if not isinstance(name, str) or not re.fullmatch(r"[0-9]{4,9}", name):
+        what = f"the folder of trial {trial.number} is {name!r:.40}, wanted a number"
+        raise UntrimError(what, where=output / STUDY, fix="do not trust this file; choose another -o")
+    refuse_links(output, "trials", f"trials/{name}")
+    return output / "trials" / name
+
+
+def _suggested(trial: optuna.Trial, space: Space, output: Path) -> dict[str, object]:
+    """The values of a trial."""
+    try:
+        return {key: part.suggest(trial, key) for key, part in space.items()}
+    except ValueError as error:  # Of a trial that was under way, in a study that others have changed.
+        what = f"trial {trial.number} has values that are not searched: {error!s:.120}"
+        raise UntrimError(what, where=output / STUDY, fix="choose another -o") from error
+
+
+def _open_study(output: Path, asked: Mapping[str, object], data: Data) -> optuna.Study:
+    """The study in `output`, new or resumed; trials that were under way are the next."""
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     file = output / STUDY
+    refuse_links(output, STUDY)
+    if file.is_file():
+        _refuse_foreign(file)
     try:
         study = optuna.create_study(
             study_name="untrim", storage=f"sqlite:///{file.resolve()}", direction="maximize", load_if_exists=True
@@ -209,15 +247,33 @@ def _open_study(output: Path, asked: Mapping[str, object]) -> optuna.Study:
             f"cannot be read as a study: {str(error).splitlines()[0]}", where=file, fix="choose another -o"
         ) from error
     before = study.user_attrs.get("asked", asked)
+    if not isinstance(before, dict):
+        raise UntrimError("does not say what was searched", where=file, fix="choose another -o")
     if different := [key for key, value in asked.items() if before.get(key) != value]:
         raise UntrimError(
             f"holds another search: different {', '.join(different)}", where=output, fix="choose another -o"
         )
-    study.set_user_attr("asked", dict(asked))
+    if "asked" not in study.user_attrs:
+        study.set_user_attr("asked", dict(asked))
+    if begun := sorted((output / "trials").glob(f"*/{TRAINED_ON}")):
+        refuse_other_data(begun[0].parent, data)
     for trial in study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING]):
         study.enqueue_trial(trial.params, user_attrs=trial.user_attrs)
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
     return study
+
+
+def _refuse_foreign(file: Path) -> None:
+    """Refuse a file that holds no study of ours; Optuna would write its tables into any database."""
+    try:
+        with closing(sqlite3.connect(file)) as database:
+            names = [name for (name,) in database.execute("SELECT study_name FROM studies")]
+    except sqlite3.Error as error:
+        raise UntrimError(f"cannot be read as a study: {error}", where=file, fix="choose another -o") from error
+    if names != ["untrim"]:
+        raise UntrimError(
+            f"holds other studies: {listing(map(str, names)) or 'none'}", where=file, fix="choose another -o"
+        )
 
 
 def _done(study: optuna.Study) -> int:
@@ -245,10 +301,10 @@ def _score(run: Run) -> float:
 
 
 def _best(study: optuna.Study, output: Path) -> Tuned:
-    failed = [trial.user_attrs["reason"] for trial in study.trials if "reason" in trial.user_attrs]
+    failed = [str(trial.user_attrs["reason"]) for trial in study.trials if "reason" in trial.user_attrs]
     if _done(study) == len(failed):
         raise WorkFailed(f"all {len(failed)} trials failed, the last with: {failed[-1]}", where=output)
     best = study.best_trial
-    run = Run.open(output / "trials" / str(best.user_attrs["folder"]))
+    run = Run.open(_folder_of(best, output))
     write_text(output / BEST, yaml.safe_dump({"schema": 1, "config": run.config.model_dump()}, sort_keys=False))
     return Tuned(best.params, float(best.value or 0.0), run.path, _done(study), len(failed))

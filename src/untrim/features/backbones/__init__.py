@@ -154,5 +154,5 @@ def load_backbone(name: str, settings: Mapping[str, object] | None = None) -> Ba
     """
     _, colon, checkpoint = name.partition(":")
     backbone = load_backbone_class(name)
-    chosen = {**(settings or {}), **({"checkpoint": checkpoint} if colon else {})}
+    chosen = {**({"checkpoint": checkpoint} if colon else {}), **(settings or {})}
     return backbone(validate(backbone.Config, chosen, f"settings of {name}"))

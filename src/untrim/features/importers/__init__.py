@@ -13,6 +13,7 @@ from untrim.features.importers.survey import Survey
 from untrim.features.importers.target import Known, Taker, Target, Timing
 from untrim.features.importers.wtalc import read_wtalc
 from untrim.features.writing import ImportReport, growing
+from untrim.support.kinds import check_kind
 from untrim.support.paths import as_path, as_paths
 from untrim.support.progress import Progress
 
@@ -90,6 +91,7 @@ def import_features(
         fps=fps, snippet_frames=snippet_frames, stride_frames=stride_frames, center_frames=center_frames
     )
     paths, output = as_paths(sources, "sources"), as_path(output, "output")
+    check_kind(output, "features")
     known = Known(None if annotations is None else annotations_of(annotations))
     survey = Survey(timing, known)
     of.read(paths, survey, None)
