@@ -10,17 +10,26 @@ from dataclasses import dataclass
 
 from untrim.errors import UntrimError
 
+LONGEST = 1e9
+"""Seconds beyond which a time, before or after 0, is taken for damage: 31 years. Sums of such times stay exact."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Segment:
-    """A span of time ``[start, end]`` in seconds; finite, and ``start <= end``."""
+    """A span of time ``[start, end]`` in seconds; within `LONGEST`, and ``start <= end``."""
 
     start: float
     end: float
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.start) and math.isfinite(self.end)):
-            raise UntrimError(f"segment [{self.start}, {self.end}] is not finite")
+        try:
+            within = -LONGEST <= self.start <= LONGEST and -LONGEST <= self.end <= LONGEST
+        except TypeError:
+            within = False
+        if not within:
+            raise UntrimError(
+                f"segment [{self.start!r:.40}, {self.end!r:.40}] is not finite, or not within {LONGEST:g} seconds of 0"
+            )
         if self.start > self.end:
             raise UntrimError(f"segment [{self.start}, {self.end}] ends before it starts")
 

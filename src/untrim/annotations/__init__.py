@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from untrim.annotations import activitynet, csv, thumos14
 from untrim.annotations.detections import Detections
@@ -30,6 +31,15 @@ ENDINGS = (".json", ".csv")
 """Of files of annotations and of detections."""
 
 
+_OTHER_FOLDERS = (
+    ("model.safetensors", "a run", "name a file of annotations with -a"),
+    ("features.json", "a feature folder", "-f takes it; name a file of annotations with -a"),
+)
+"""What people give where annotations belong: a file that is in it, what it is, and what to do."""
+
+M = TypeVar("M")
+
+
 def read_annotations(path: Path | str) -> Annotations:
     """Annotations of a file, ActivityNet JSON or CSV, or of a folder of the official THUMOS14 text files.
 
@@ -37,6 +47,9 @@ def read_annotations(path: Path | str) -> Annotations:
         UntrimError: The file is missing, of another kind, or wrong inside.
     """
     path = as_path(path, "annotations")
+    for mark, kind, taker in _OTHER_FOLDERS:
+        if (path / mark).is_file():
+            raise UntrimError(f"is {kind}, not annotations", where=path, fix=taker)
     if path.is_dir():
         return thumos14.read_thumos14(path)
     return csv.read_annotations_csv(path) if _is_csv(path) else activitynet.read_annotations_json(path)
@@ -54,6 +67,7 @@ def annotations_of(given: Annotations | Path | str) -> Annotations:
 def write_annotations(annotations: Annotations, path: Path | str) -> None:
     """Write annotations as ActivityNet JSON or CSV."""
     path = linked_file(as_path(path, "annotations"))
+    _mapping(annotations, "annotations")
     write = csv.write_annotations_csv if _is_csv(path) else activitynet.write_annotations_json
     write(annotations, path)
 
@@ -77,9 +91,16 @@ def detections_of(given: Mapping[str, Sequence[Detection]] | Path | str) -> Dete
     return Detections.of(given) if isinstance(given, Mapping) else read_detections(given)
 
 
+def _mapping(given: M, what: str) -> M:
+    if not isinstance(given, Mapping):
+        raise UntrimError(f"not {what}: {given!r:.60}")
+    return given
+
+
 def write_detections(detections: Mapping[str, Sequence[Detection]], path: Path | str) -> None:
     """Write detections by video as ActivityNet results JSON or CSV."""
     path = linked_file(as_path(path, "detections"))
+    Detections.of(_mapping(detections, "detections by video"))
     write = csv.write_detections_csv if _is_csv(path) else activitynet.write_detections_json
     write(detections, path)
 

@@ -70,7 +70,14 @@ def read_detections_json(path: Path) -> Detections:
     Raises:
         UntrimError: Not such a file; a segment or score that is not a finite number.
     """
-    results = _mapping(_contents(path).get("results"), path, "'results'")
+    content = _contents(path)
+    if "database" in content and "results" not in content:
+        raise UntrimError(
+            "holds annotations, not detections",
+            where=path,
+            fix="name what `untrim localize` wrote; -a takes annotations",
+        )
+    results = _mapping(content.get("results"), path, "'results'")
     found: dict[str, list[Any]] = {name: _list(own, path, name) for name, own in in_one_form(results, path).items()}
     rows = list(chain.from_iterable(found.values()))
     try:

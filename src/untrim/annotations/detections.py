@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,7 @@ from untrim.annotations.model import classes
 from untrim.errors import UntrimError, numbered
 from untrim.support.array_types import Float64, Indices
 from untrim.support.names import standard
-from untrim.timeline import Detection, Segment
+from untrim.timeline import LONGEST, Detection, Segment
 
 
 class Detections(Mapping[str, list[Detection]]):
@@ -68,16 +67,15 @@ class Detections(Mapping[str, list[Detection]]):
         """The same detections as columns; nothing is copied if they are columns already."""
         if isinstance(detections, Detections):
             return detections
-        found = [detection for own in detections.values() for detection in own]
-        ends = np.fromiter(chain.from_iterable((d.segment.start, d.segment.end) for d in found), float, 2 * len(found))
-        return cls(
-            tuple(detections),
-            [len(own) for own in detections.values()],
-            [d.label for d in found],
-            ends.reshape(-1, 2),
-            np.fromiter((d.score for d in found), float, len(found)),
-            notes,
-        )
+        try:
+            found = [detection for own in detections.values() for detection in own]
+            ends = np.array([(d.segment.start, d.segment.end) for d in found], dtype=float).reshape(-1, 2)
+            scores = np.array([_score(d) for d in found], dtype=float)
+            counts = [len(own) for own in detections.values()]
+            return cls(tuple(detections), counts, [d.label for d in found], ends, scores, notes)
+        except (AttributeError, TypeError, ValueError) as error:
+            what = f"not detections by video: {error!s:.100}"
+            raise UntrimError(what, fix="give {video: [Detection(label, Segment(start, end), score), …]}") from error
 
     def __repr__(self) -> str:
         found = numbered(len(self.scores), "detection", "detections")
@@ -97,14 +95,21 @@ class Detections(Mapping[str, list[Detection]]):
         return len(self.videos)
 
     def _check(self) -> None:
-        finite = np.isfinite(self.segments).all(axis=1) & np.isfinite(self.scores)
+        finite = (np.abs(self.segments) <= LONGEST).all(axis=1) & np.isfinite(self.scores)
         wrong = np.flatnonzero(~finite | (self.segments[:, 0] > self.segments[:, 1]))
         if len(wrong):
             (start, end), score = self.segments[wrong[0]], self.scores[wrong[0]]
             raise UntrimError(
                 f"a detection of '{self.videos[self.video[wrong[0]]]}' has segment [{start}, {end}] and score {score}; "
-                "it needs finite numbers and start <= end"
+                f"it needs a finite score, and start <= end within {LONGEST:g} seconds of 0"
             )
+
+
+def _score(detection: Detection) -> float:
+    """The score, which numpy would read from text as well."""
+    if isinstance(detection.score, str | bytes):
+        raise TypeError(f"a score is the text {detection.score!r:.40}")
+    return detection.score
 
 
 def _numbers(values: npt.ArrayLike, shape: tuple[int, ...]) -> Float64:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from untrim.errors import UntrimError, listing, numbered
 from untrim.support.names import standard, without_ending
-from untrim.timeline import Instance, Segment
+from untrim.timeline import LONGEST, Instance, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class Video:
     fps: float | None = None
 
     def __post_init__(self) -> None:
+        if self.duration is not None and not abs(self.duration) <= LONGEST:
+            raise UntrimError(f"video '{self.name}' lasts {self.duration} s, which is not within {LONGEST:g}")
         instances = tuple(
             instance if (label := standard(instance.label)) == instance.label else replace(instance, label=label)
             for instance in self.instances
@@ -70,6 +72,8 @@ class Annotations(Mapping[str, Video]):
         self.source, self.notes = source, tuple(notes)
         bare: dict[str, str] = {}
         for video in videos:
+            if not isinstance(video, Video):
+                raise UntrimError(f"annotations are made of untrim.Video, not {video!r:.60}", where=source)
             if (other := bare.setdefault(without_ending(video.name), video.name)) != video.name:
                 what = f"video '{other}' is listed as '{video.name}' too"
                 raise UntrimError(what, where=source, fix="use one name for it, that of the file without its ending")

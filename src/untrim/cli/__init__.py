@@ -24,7 +24,7 @@ def main() -> None:
     except UntrimError as error:
         code = _complain(str(error), error.exit_code)
     except typer.TyperException as error:
-        code = _complain(f"{error.format_message()} (see untrim --help)", 2)
+        code = _complain(f"{error.format_message()} (see {_verb_of(error)} --help)", 2)
     except Stopped as error:
         code = error.exit_code
     except typer.Abort as error:
@@ -40,6 +40,12 @@ def main() -> None:
     if code == Stopped.exit_code:  # It is how typer ends a command on Ctrl-C, too.
         _complain("stopped; the same command goes on from here (train: with --resume)", code)
     sys.exit(code)
+
+
+def _verb_of(error: typer.TyperException) -> str:
+    """The command whose help tells more: that in which the error was made."""
+    context = getattr(error, "ctx", None)
+    return "untrim" if context is None else str(context.command_path)
 
 
 def _complain(message: str, code: int) -> int:

@@ -23,6 +23,13 @@ _PANELS = {
 """The verbs as the help shows them: in the order of the work."""
 
 
+PATH_OPTIONS = frozenset(
+    ["--output", "-o", "--json", "--features", "-f", "--annotations", "-a", "--detections", "-d", "--evaluation", "-e"]
+    + ["--videos", "--run", "--against", "--segments", "--subset-file", "--fps-file", "--labels"]
+)
+"""Options of all verbs that take a path."""
+
+
 class Verbs(TyperGroup):
     """The verbs, in the order and under the headings of `_PANELS`; one that is not listed there comes last."""
 
@@ -33,6 +40,16 @@ class Verbs(TyperGroup):
         self.commands = {verb: self.commands[verb] for verb in order if verb in self.commands}
         for verb, command in self.commands.items():
             command.rich_help_panel = place.get(verb)  # type: ignore[attr-defined]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse an empty path, which would be the folder that one is in."""
+        for before, word in zip(["", *args], args, strict=False):
+            option = before if word == "" else word.removesuffix("=")
+            if (word == "" or word.endswith("=")) and (option in PATH_OPTIONS or (word == "" and option[:1] != "-")):
+                what = f"{option}: " if option in PATH_OPTIONS else ""
+                raise UntrimError(f"{what}a path or name is empty", fix="name one; . is the folder that you are in")
+        found: list[str] = super().parse_args(ctx, args)
+        return found
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Typer's options for completion would stand above the verbs: the last line of the help names them."""

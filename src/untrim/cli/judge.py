@@ -10,6 +10,10 @@ import typer
 from untrim.cli.app import AnnotationFile, ProtocolName, Subset, app, read_found, read_labels
 from untrim.cli.printing import say
 
+IgnoreUnknown = Annotated[
+    bool, typer.Option("--ignore-unknown", help="Leave out videos and classes without ground truth.")
+]
+
 
 @app.command()
 def evaluate(
@@ -21,9 +25,7 @@ def evaluate(
     against: Annotated[Path | None, typer.Option(help="Other detections, to compare with by a paired test.")] = None,
     intervals: Annotated[bool, typer.Option("--intervals", help="95% intervals by bootstrap over videos.")] = False,
     measures: Annotated[str, typer.Option(help="More: recall,frames,segmental,classification.")] = "",
-    ignore_unknown: Annotated[
-        bool, typer.Option("--ignore-unknown", help="Leave out videos and classes without ground truth.")
-    ] = False,
+    ignore_unknown: IgnoreUnknown = False,
     json_: Annotated[Path | None, typer.Option("--json", help="Write the result to this file too.")] = None,
 ) -> None:
     """Compare detections with ground truth: mean average precision, and how sure of it one can be."""
@@ -65,6 +67,7 @@ def diagnose(
     subset: Subset = "validation",
     iou: Annotated[float, typer.Option(help="tIoU that a right detection needs.")] = 0.5,
     protocol: ProtocolName = "activitynet",
+    ignore_unknown: IgnoreUnknown = False,
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML page to write.")] = Path("diagnosis.html"),
     json_: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")] = None,
 ) -> None:
@@ -77,7 +80,7 @@ def diagnose(
     for file in (output, *([] if json_ is None else [json_])):
         check_output(file)
     truth, found = read_labels(annotations), read_found(detections)
-    diagnosis = diagnose(found, truth, iou, protocol, subset=subset, strict=True)
+    diagnosis = diagnose(found, truth, iou, protocol, subset=subset, strict=not ignore_unknown)
     sentences = findings(diagnosis)
     say("\n".join(sentences))
     write_diagnosis_page(diagnosis, output, detections.stem)

@@ -52,7 +52,7 @@ def hold_out(sources: Sequence[tuple[FeatureFolder, Annotations]], seed: int) ->
         raise UntrimError(
             "no class has three videos, so that none can be held out",
             where=sources[0][1].source,
-            fix="use --select last to train on all of them",
+            fix="label more videos; `untrim train --select last` holds none out",
         )
 
     def part(chosen: set[int]) -> Sources:

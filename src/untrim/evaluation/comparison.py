@@ -176,7 +176,8 @@ def _check_names(names: Sequence[str], chosen: Annotations, annotations: Annotat
             f"{len(unknown)} of {len(names)} videos with detections are not annotated: {listing(unknown)}; "
             f"annotated: {listing(annotations)}",
             where=annotations.source,
-            fix=there_as(unknown, annotations) or "use the same video names, or ask to ignore unknown ones",
+            fix=there_as(unknown, annotations)
+            or "use the same video names, or leave them out with --ignore-unknown (in Python: strict=False)",
         )
     return [f"Detections in {len(foreign)} videos outside the ground truth were left out."] if foreign else []
 
@@ -196,7 +197,8 @@ def _check_labels(found: Sequence[str], labels: Sequence[str], annotations: Anno
             f"{len(unknown)} of {len(found)} classes with detections are not annotated: {listing(unknown)}; "
             f"annotated: {listing(annotations.labels)}",
             where=annotations.source,
-            fix=there_as(unknown, annotations.labels) or "use the same class names, or ask to ignore unknown ones",
+            fix=there_as(unknown, annotations.labels)
+            or "use the same class names, or leave them out with --ignore-unknown (in Python: strict=False)",
         )
     return [f"Detections of {len(foreign)} classes without ground truth were left out."] if foreign else []
 

@@ -67,6 +67,9 @@ class DetectionResult:
         }
 
 
+_MOST_THRESHOLDS = 1000
+
+
 def iou_thresholds(text: str) -> Float64:
     """Thresholds of ``first:last:step`` (both ends included, `numpy.linspace`'s values) or of ``0.3,0.5``.
 
@@ -76,7 +79,8 @@ def iou_thresholds(text: str) -> Float64:
     try:
         if ":" in text:
             first, last, step = (float(part) for part in text.split(":"))
-            values = np.linspace(first, last, round((last - first) / step) + 1)
+            count = round((last - first) / step) + 1
+            values = np.linspace(first, last, count) if count <= _MOST_THRESHOLDS else np.empty(0)
         else:
             values = np.array([float(part) for part in text.split(",")])
     except (ValueError, ZeroDivisionError, OverflowError, MemoryError):
@@ -94,10 +98,10 @@ def checked_thresholds(values: npt.ArrayLike, what: str) -> Float64:
         thresholds = np.atleast_1d(np.asarray(values, dtype=np.float64))
     except (TypeError, ValueError):
         thresholds = np.empty(0)
-    if thresholds.size == 0 or not ((thresholds > 0) & (thresholds <= 1)).all():
+    if not 0 < thresholds.size <= _MOST_THRESHOLDS or not ((thresholds > 0) & (thresholds <= 1)).all():
         raise UntrimError(
-            f"{what}: not thresholds in (0, 1]",
-            fix="write first:last:step or a list, such as 0.1:0.7:0.1 or 0.3,0.5",
+            f"{what}: not thresholds in (0, 1], at most {_MOST_THRESHOLDS:,}",
+            fix="0.5 is one, 0.1:0.7:0.1 and 0.3,0.5 are several where several are taken",
         )
     return thresholds
 

@@ -22,12 +22,16 @@ from untrim.errors import UntrimError, listing, numbered
 from untrim.support.arrays import read_array, write_array
 from untrim.support.files import write_json
 from untrim.support.named_files import file_of, names_in
-from untrim.support.paths import as_path
+from untrim.support.paths import as_path, similar
 from untrim.support.schema import read_object
 from untrim.support.validation import validate
-from untrim.timeline import SnippetGrid
+from untrim.timeline import LONGEST, SnippetGrid
 
 INFO_NAME = "features.json"
+_FASTEST, _MOST_FRAMES = 1e6, 10**9
+"""Frames per second, and frames of a snippet, beyond which a number is taken for damage."""
+
+Seconds = Annotated[float, Field(ge=-LONGEST, le=LONGEST)]
 
 
 class VideoInfo(BaseModel):
@@ -46,11 +50,11 @@ class VideoInfo(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    fps: float | None = Field(default=None, gt=0)
-    duration: Annotated[float | None, AfterValidator(lambda seconds: seconds if seconds and seconds > 0 else None)] = (
-        None
-    )
-    offset_seconds: float | None = None
+    fps: float | None = Field(default=None, gt=0, le=_FASTEST)
+    duration: Annotated[
+        Seconds | None, AfterValidator(lambda seconds: seconds if seconds and seconds > 0 else None)
+    ] = None
+    offset_seconds: Seconds | None = None
     source: str | None = None
     source_bytes: int | None = Field(default=None, ge=0)
     source_changed_ns: int | None = None
@@ -64,10 +68,10 @@ class FeatureInfo(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
     version: Literal[1] = Field(default=1, alias="schema")
-    snippet_frames: int = Field(ge=1)
-    stride_frames: int = Field(ge=1)
-    fps: float = Field(gt=0)
-    first_center_seconds: float
+    snippet_frames: int = Field(ge=1, le=_MOST_FRAMES)
+    stride_frames: int = Field(ge=1, le=_MOST_FRAMES)
+    fps: float = Field(gt=0, le=_FASTEST)
+    first_center_seconds: float = Field(ge=-LONGEST, le=LONGEST)
     dim: int = Field(ge=1)
     streams: dict[str, tuple[int, int]] = Field(description="stream -> [first column, one past the last]")
     backbone: str
@@ -162,6 +166,16 @@ class FeatureFolder:
             UntrimError: No such folder, or its ``features.json`` is missing or wrong.
         """
         path = as_path(path, "features")
+        if path.is_file():
+            raise UntrimError(
+                "is a file, not a feature folder", where=path, fix="-f takes folders, -a takes annotations"
+            )
+        if (path / "model.safetensors").is_file():
+            raise UntrimError(
+                "is a run, not a feature folder", where=path, fix="name a folder that `untrim extract` wrote"
+            )
+        if not path.exists():
+            raise UntrimError(f"has no {INFO_NAME}: there is no such folder", where=path, fix=similar(path))
         if not (path / INFO_NAME).is_file():
             raise UntrimError(
                 f"has no {INFO_NAME}", where=path, fix="name a feature folder that `untrim extract` wrote"

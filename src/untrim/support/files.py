@@ -18,6 +18,7 @@ from pathlib import Path
 
 from untrim.errors import UntrimError, WorkFailed
 from untrim.support.documents import parse_json
+from untrim.support.paths import similar
 from untrim.support.system import is_running
 
 _SUFFIX = ".tmp"
@@ -146,7 +147,7 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise UntrimError("no such file", where=path) from error
+        raise UntrimError("no such file", where=path, fix=similar(path)) from error
     except OSError as error:
         fix = "ask its owner, or change its permissions" if isinstance(error, PermissionError) else None
         raise UntrimError(f"cannot be read: {error.strerror or error}", where=path, fix=fix) from error

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from untrim.errors import UntrimError, numbered
 from untrim.support.names import VIDEO_SUFFIXES, standard
+from untrim.support.paths import similar
 
 _MOST_KINDS = 5
 _PLURALS = {
@@ -69,7 +70,7 @@ def find_videos(paths: Sequence[Path]) -> FoundVideos:
         elif path.exists():
             inside = [path]
         else:
-            raise UntrimError("no such file or folder", where=path)
+            raise UntrimError("no such file or folder", where=path, fix=similar(path))
         for file in inside:
             found.setdefault(file.resolve(), (file, path))
     return FoundVideos(_named(list(found.values())), passed_over)
