@@ -99,7 +99,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """``did you mean 'X'?`` for the known name nearest to `name` in any case, else the list of known names."""
     known = sorted(known)
     by_folded = {other.casefold(): other for other in known}
-    close = difflib.get_close_matches(name.casefold(), by_folded, n=1)
+    close = difflib.get_close_matches(str(name).casefold(), by_folded, n=1)
     return f"did you mean '{by_folded[close[0]]}'?" if close else f"known: {listing(known)}"
 
 

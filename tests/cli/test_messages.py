@@ -40,7 +40,6 @@ def options(verb: str) -> set[str]:
 
 ADVICE = {
     "training/loop.py": {"--resume": ["train"], "-o": ["train"]},
-    "training/selection.py": {"--select": ["train"]},
     "training/checkpoint.py": {"-o": ["train"], "--resume": ["train"]},
     "training/resuming.py": {"-o": ["train"], "--resume": ["train"]},
     "training/tuning.py": {"-o": ["tune"]},
@@ -142,12 +141,8 @@ def test_what_is_given_in_the_wrong_place_is_called_what_it_is(
 
     out = tmp_path / "out"
     train = ("train", "-m", "wtalc", "-o", out)
-    assert "is a file, not a feature folder (-f takes" in said(
-        "train", "-m", "wtalc", "-f", labels, "-a", folder.path, "-o", out
-    )
-    assert "is a feature folder, not annotations (-f takes it" in said(
-        "train", "-m", "wtalc", "-f", folder.path, "-a", folder.path, "-o", out
-    )
+    assert "is a file, not a feature folder (-f takes" in said(*train, "-f", labels, "-a", labels)
+    assert "is a feature folder, not annotations (-f takes it" in said(*train, "-f", folder.path, "-a", folder.path)
     assert "is a run, not annotations" in said("evaluate", found, "-a", run)
     assert "is a run, not a feature folder" in said(*train, "-f", run, "-a", labels)
     assert "holds detections, no annotations" in said("evaluate", found, "-a", found)

@@ -83,7 +83,7 @@ def iou_thresholds(text: str) -> Float64:
             values = np.linspace(first, last, count) if count <= _MOST_THRESHOLDS else np.empty(0)
         else:
             values = np.array([float(part) for part in text.split(",")])
-    except (ValueError, ZeroDivisionError, OverflowError, MemoryError):
+    except (ValueError, ZeroDivisionError, OverflowError, MemoryError, TypeError, AttributeError):
         values = np.empty(0)
     return checked_thresholds(values, f"--iou {text}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections import Counter, deque
@@ -107,6 +108,8 @@ def work_off(
         WorkFailed: Processes cannot be started: the first that ended had not started, or too many in a row had not.
         Stopped: It should stop: the processes end at whatever they are.
     """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        sys.exit(1)  # A script without that guard, imported by a process of its own: the first one says what is wrong.
     crew = _Crew(task, jobs, workers, engine or Local())
     try:
         while crew.waiting or crew.busy:

@@ -69,6 +69,8 @@ def render_corpus(
     if workers < 1:
         raise UntrimError(f"{workers} workers", fix="use at least 1")
     folder = as_path(folder, "folder")
+    if not isinstance(spec, CorpusSpec):
+        raise UntrimError(f"not a CorpusSpec: {spec!r:.60}")
     videos = folder / "videos"
     check_kind(folder, "corpus")
     with new_folder(videos), locked(videos):

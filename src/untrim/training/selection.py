@@ -84,7 +84,9 @@ def choose(
     """
     run = run.before_selection()
     if run.config.iterations == 0:
-        raise UntrimError("--select weak chooses among checkpoints, but iterations is 0", fix="--select last")
+        raise UntrimError(
+            "--select weak chooses among checkpoints, but iterations is 0", fix="set iterations to 1 or more"
+        )
     steps = checkpoint_steps(run.config.iterations)
     candidates = {}
     for step in steps:

@@ -84,7 +84,7 @@ def import_features(
             last much longer or shorter than the videos, or `output` holds other features, is worked in by another
             run, or cannot be written.
     """
-    if layout not in LAYOUTS:
+    if not isinstance(layout, str) or layout not in LAYOUTS:
         raise UntrimError(f"unknown layout '{layout}'", fix=nearest(layout, LAYOUTS))
     of = LAYOUTS[layout]
     timing = of.timing.changed(

@@ -1,0 +1,54 @@
+"""Public functions called with what they are not made for: one line, and no file left."""
+
+import inspect
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import untrim
+from untrim.timeline import Detection, Segment
+
+NONSENSE = [None, 3, [], {}, object(), "", "x", b"x", ["a"], float("nan")]
+FUNCTIONS = [name for name in untrim.__all__ if inspect.isfunction(getattr(untrim, name))]
+
+
+@pytest.mark.parametrize("value", NONSENSE, ids=lambda value: repr(value)[:8])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_nonsense_is_one_line(name: str, value: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    function: Callable[..., object] = getattr(untrim, name)
+    parameters = inspect.signature(function).parameters.values()
+    needed = [p for p in parameters if p.default is p.empty]
+    given = [value for p in needed if p.kind is not p.KEYWORD_ONLY]
+    named = {p.name: value for p in needed if p.kind is p.KEYWORD_ONLY}
+    refused: Exception | None = None
+    try:
+        function(*given, **named)
+    except (untrim.UntrimError, TypeError) as error:
+        refused = error
+    assert refused is None or ("\n" not in str(refused) and not list(tmp_path.iterdir()))
+
+
+def test_classes_say_what_they_are_made_of(tmp_path: Path) -> None:
+    with pytest.raises(untrim.UntrimError, match=r"made of untrim\.Video"):
+        untrim.Annotations(["a"])  # type: ignore[list-item]
+    found = {"v": [Detection("run", Segment(0, 1), "0.5")]}  # type: ignore[arg-type]
+    with pytest.raises(untrim.UntrimError, match=r"a score is the text '0.5'"):
+        untrim.write_detections(found, tmp_path / "found.json")
+    for wrong in ([1], {"v": 3}, {"v": ["x"]}, "x"):
+        with pytest.raises(untrim.UntrimError):
+            untrim.write_detections(wrong, tmp_path / "found.json")  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_script_without_a_main_guard_gets_one_line(tmp_path: Path, write_video: Callable[..., Path]) -> None:
+    for name in "ab":
+        write_video(tmp_path / f"{name}.mp4", 20)
+    (tmp_path / "script.py").write_text("import untrim\nuntrim.extract('.', 'features', workers=2)\n")
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("Traceback") == 1  # of the script itself, not of its processes
+    assert 'call this under `if __name__ == "__main__":`' in done.stderr.splitlines()[-1]
