@@ -135,3 +135,37 @@ def test_one_array_at_a_time() -> None:
     assert list(found) == [None] * 40
     assert peak < 5 * arrays[0].nbytes
     assert "BINBYTES" in {op.name for op, _, _ in pickletools.genops(stream.getvalue())}
+
+
+BIG = pickle.dumps("x" * 100_000, 2)[2:-1]  # Without its beginning and its end; it is the memo's first.
+RAW = b"\x80\x02]q\x01c_codecs\nencode\nq\x02" + BIG
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\x80\x04" + b"]" * 6_000_000 + b".", "more than 5,000,000 steps"),
+        (b"\x80\x04N" + b"\x94" * 6_000_000 + b".", "more than 5,000,000 steps"),
+        (b"\x80\x04" + b"(" * 200 + b".", "more than 100 deep"),
+        (b"\x80\x04N" + b"\x85" * 200 + b".", "more than 100 deep"),
+        (b"\x80\x04]\x94h\x00a.", "more than 100 deep"),  # A list that holds itself.
+        (b"\x80\x04)" + b"2\x86" * 60 + b".", "more than 1,000,000 containers"),  # Each a pair of the one before.
+        (b"\x80\x04})" + b"2\x86" * 24 + b"Ns.", "keys are containers"),  # Hashed part by part.
+        (b"\x80\x04\x8f()" + b"2\x86" * 24 + b"\x90.", "keys are containers"),
+        (RAW + (b"h\x02h\x00X\x06\x00\x00\x00latin1\x86R") * 1000 + b".", "many times its size"),
+    ],
+    ids=["lists", "memo", "marks", "tuples", "circle", "pairs", "key", "set", "copies"],
+)
+def test_a_few_bytes_that_would_fill_the_memory_or_never_end(content: bytes, words: str) -> None:
+    with pytest.raises(UntrimError, match=words):
+        load(content)
+
+
+@pytest.mark.parametrize("code", [b"\x8e", b"\x8d", b"\x96", b"\x95"], ids=["bytes", "text", "bytearray", "frame"])
+def test_no_memory_is_set_aside_for_what_is_only_announced(code: bytes) -> None:
+    tracemalloc.start()
+    with pytest.raises(UntrimError, match="is not a readable pickle"):
+        load(b"\x80\x05" + code + (1 << 40).to_bytes(8, "little") + b"x")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20

@@ -42,7 +42,7 @@ def test_real_files_decode_whole_with_plausible_times(shared_data: Path, name: s
 
 
 def test_real_folder_is_found_whole(shared_data: Path) -> None:
-    assert [file.name for file in find_videos([shared_data / "clips"])] == sorted(CLIPS)
+    assert [file.name for file in find_videos([shared_data / "clips"]).files.values()] == sorted(CLIPS)
 
 
 def test_pixels_that_are_not_square_are_shown_square(shared_data: Path) -> None:

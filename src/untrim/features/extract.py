@@ -170,7 +170,7 @@ class _Extractor:
 
     def _extract(self, job: Job) -> VideoInfo:
         config = self._backbone.config
-        with VideoFile(job.path) as file:
+        with VideoFile(job.path, limits=config.limits) as file:
             before = job.path.stat()
             features = self._backbone.features(
                 frame.image for frame in file.frames(fps=config.fps, size=config.short_side)

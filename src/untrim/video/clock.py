@@ -27,8 +27,8 @@ class Clock:
     """
 
     def __init__(self, fps: float | None, broadcast: bool) -> None:
-        self._usual = 1 / fps if fps else _USUAL_LENGTH
         self._ahead = _AHEAD_IN_BROADCASTS if broadcast else _AHEAD
+        self._usual = 1 / fps if fps and 1 / fps <= self._ahead else _USUAL_LENGTH
         self._zero: float | None = None
         self.seconds, self.length = 0.0, 0.0  # of the latest frame
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,7 @@ from untrim.support.array_types import Float64, Image
 from untrim.support.paths import as_path
 from untrim.video.clock import Clock, clock_may_jump, first_media_seconds, length, timestamp
 from untrim.video.images import orientation, rgb_converter
+from untrim.video.limits import USUAL_LIMITS, Limits
 from untrim.video.packets import packet_times
 
 _REORDER = 0.5  # seconds by which a key frame may be shown later than it is decoded
@@ -69,6 +70,7 @@ class VideoFile:
     Args:
         path: The file.
         threads: Threads for decoding and scaling; 0 lets FFmpeg choose. One, for many files at once in a pool.
+        limits: How large pictures may be, and how long gaps between them.
 
     Attributes:
         info: What the container says.
@@ -76,18 +78,19 @@ class VideoFile:
         broken_packets: As `frames` says.
 
     Raises:
-        UntrimError: Missing, empty, no video in it, or nothing in it can be decoded.
+        UntrimError: Missing, empty, no video in it, or nothing in it can be decoded or may be.
     """
 
-    def __init__(self, path: Path | str, threads: int = 1) -> None:
+    def __init__(self, path: Path | str, threads: int = 1, limits: Limits = USUAL_LIMITS) -> None:
         self.path = as_path(path, "video")
         self.broken_packets = 0
-        self._threads = threads
+        self._threads, self._limits = threads, limits
         self._resources = ExitStack()
         try:
             self._open()
             first = next(self._decoded(), None)
             if first is None:
+                self._limits.check_size(*self._claimed_size(), self.path)
                 raise UntrimError("holds no frame that can be decoded", where=self.path, fix="repair or remove it")
             self._start = timestamp(first) or 0.0
             self.offset = first_media_seconds(self._container, self._stream, first)
@@ -124,7 +127,7 @@ class VideoFile:
             size: (width, height) of the images, or the length of their short side; None: as shown.
 
         Raises:
-            UntrimError: `fps` or `size` is not positive, or the file cannot be read to its end.
+            UntrimError: `fps` or `size` is not positive, the file cannot be read to its end, or a limit is exceeded.
         """
         if fps is not None and not (math.isfinite(fps) and fps > 0):
             raise UntrimError(f"fps {fps} must be a positive number")
@@ -159,7 +162,7 @@ class VideoFile:
         found = {moment: self._sought(moment, convert) for moment in set(moments)}
         missed = sorted(moment for moment, image in found.items() if image is None)
         if missed:
-            found |= {moment: convert(frame) for moment, frame in self._nearest(missed)}
+            found |= {moment: convert(frame) for moment, frame in self._nearest(missed, self._timed())}
         return [image for moment in moments if (image := found[moment]) is not None]
 
     def _open(self) -> None:
@@ -170,7 +173,8 @@ class VideoFile:
             if not file.peek(1):
                 raise UntrimError("is empty", where=self.path, fix="copy it again")
             # FFmpeg is handed the open file and may open no other: not those that a playlist in it names.
-            container = av.open(file, "r", options={"protocol_whitelist": "none"}, metadata_errors="ignore")
+            bounds = {"protocol_whitelist": "none", "max_pixels": str(self._limits.max_pixels)}
+            container = av.open(file, "r", options=bounds, metadata_errors="ignore")
         except (av.FFmpegError, OSError) as error:
             raise UntrimError(
                 f"is not a readable video: {error.strerror}", where=self.path, fix="check that it plays elsewhere"
@@ -190,9 +194,19 @@ class VideoFile:
         stream = pictures[0]
         if not stream.codec_context:
             raise UntrimError("is coded in a way that cannot be decoded", where=self.path, fix="convert it to H.264")
+        stream.codec_context.options = {"max_pixels": str(self._limits.max_pixels)}
         stream.thread_type = "AUTO"
         stream.thread_count = self._threads
         return stream
+
+    def _claimed_size(self) -> tuple[int, int]:
+        """Pixels of a picture as the file says, without decoding any; 0, 0 where it does not say."""
+        options = {"protocol_whitelist": "none", "codec_whitelist": "none"}
+        with suppress(av.FFmpegError), self.path.open("rb") as file, av.open(file, "r", options=options) as container:
+            found = container.streams[self._stream.index]
+            if isinstance(found, VideoStream) and found.codec_context:
+                return found.codec_context.width, found.codec_context.height
+        return 0, 0
 
     def _describe(self, first: av.VideoFrame) -> StreamInfo:
         rotation, mirrored = orientation(first)
@@ -243,9 +257,11 @@ class VideoFile:
         for frame in self._decoded():
             yield self._clock.time(timestamp(frame), length(frame)), frame
 
-    def _nearest(self, moments: Iterable[float]) -> Iterator[tuple[float, av.VideoFrame]]:
+    @staticmethod
+    def _nearest(
+        moments: Iterable[float], timed: Iterator[tuple[float, av.VideoFrame]]
+    ) -> Iterator[tuple[float, av.VideoFrame]]:
         """The frame nearest to each of the `moments`, which ascend; looks one frame ahead."""
-        timed = self._timed()
         shown, following = next(timed), next(timed, None)
         for moment in moments:
             while following is not None and moment > (shown[0] + following[0]) / 2 + _TIE:
@@ -253,7 +269,8 @@ class VideoFile:
             yield moment, shown[1]
 
     def _resampled(self, fps: float) -> Iterator[tuple[float, av.VideoFrame]]:
-        for moment, frame in self._nearest(step / fps for step in itertools.count()):
+        timed = self._limits.check_gaps(self._timed(), lambda: self._clock.end, self.path)
+        for moment, frame in self._nearest((step / fps for step in itertools.count()), timed):
             if moment > self._clock.end - min(1 / fps, self._clock.length) / 2 + _TIE:
                 return
             yield moment, frame
@@ -298,6 +315,7 @@ class VideoFile:
             scale = size / min(shown)
             size = max(1, round(shown[0] * scale)), max(1, round(shown[1] * scale)) if size > 0 else size
         width, height = size or shown
+        self._limits.check_size(width, height, self.path)
         return rgb_converter(width, height, self.info.rotation, self.info.mirrored, self._threads, where=self.path)
 
     @staticmethod

@@ -20,6 +20,7 @@ from untrim.support.registry import Registry
 from untrim.support.validation import validate
 from untrim.timeline import SnippetGrid
 from untrim.video.flow import FlowAlgorithm
+from untrim.video.limits import USUAL_LIMITS, Limits
 
 BACKBONES = Registry(
     "backbone",
@@ -67,6 +68,15 @@ class BackboneConfig(BaseModel):
     """Parts of the features to write: `rgb` (appearance), `flow` (motion), or both, joined by a comma."""
     flow: FlowAlgorithm = "dis"
     """Optical flow algorithm."""
+    max_pixels: int = Field(default=USUAL_LIMITS.max_pixels, ge=1, exclude=True)
+    """Pixels of the largest picture that is decoded."""
+    max_gap_seconds: float = Field(default=USUAL_LIMITS.max_gap_seconds, ge=0, exclude=True)
+    """Seconds in all without pictures that are filled, counting gaps beyond ten seconds each."""
+
+    @property
+    def limits(self) -> Limits:
+        """What is refused in a video file."""
+        return Limits(self.max_pixels, self.max_gap_seconds)
 
 
 C = TypeVar("C", bound=BackboneConfig)

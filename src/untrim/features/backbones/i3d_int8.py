@@ -90,7 +90,7 @@ def _first_clips(videos: Sequence[Path], stream: StreamName, config: I3DConfig, 
     """The first snippets of each video, their centre crops (1, T, H, W, C): as many of each as make `count` in all."""
     of_each = -(-count // len(videos))
     for path in videos:
-        with VideoFile(path) as video:
+        with VideoFile(path, limits=config.limits) as video:
             images = (frame.image for frame in video.frames(config.fps, config.short_side))
             for clip in islice(clips(images, config), of_each):
                 yield clip[stream][:1]
