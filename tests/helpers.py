@@ -25,7 +25,7 @@ def run_untrim(*arguments: object) -> int:
 
 
 def new_folder(path: Path, **streams: int) -> FeatureFolder:
-    """An empty feature folder with so many columns a stream: 16 frames a snippet, one after the other, at 25 fps."""
+    """An empty feature folder with these columns per stream: 16 frames per snippet, no overlap, at 25 fps."""
     stops = np.cumsum(list(streams.values())).tolist()
     columns = {name: (stop - width, stop) for (name, width), stop in zip(streams.items(), stops, strict=True)}
     info = FeatureInfo(

@@ -117,7 +117,7 @@ def test_the_command_keeps_features_and_goes_on(
 def test_wrong_calls_are_one_line(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     video, out = trained / "videos" / "video1.mp4", ("-o", tmp_path / "found.json")
     wrong = {
-        "nothing to look at": (trained / "run", *out),
+        "no videos are named": (trained / "run", *out),
         "name the video files alone": (trained / "run", video, "-a", "labels.csv", *out),
         "--set is for extracting features": (trained / "run", "-f", trained / "features", "--set", "fps=5", *out),
         "recipe.short_side: 48 against 64": (trained / "run", video, "--set", "short_side=64", *out),

@@ -1,7 +1,7 @@
-"""The folder of activation sequences: one ``<video>.npz`` per video. Written and read here alone.
+"""The folder of activation sequences: one ``<video>.npz`` per video. Only this module writes and reads it.
 
 An archive holds ``schema``, ``cas`` (T, C) as raw logits, ``video_scores`` (C,), ``centers`` (T,) in seconds and, where
-the method has them, ``attention`` (T,) and ``background`` (T,). What else is in it is left alone.
+the method has them, ``attention`` (T,) and ``background`` (T,). Other arrays in the file are ignored.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Sequences:
         cas: Class activation sequence, raw logits, (T, C), classes in the order of the run.
         video_scores: How much each class is in the video, (C,) in [0, 1].
         overall: Sequences without a class, each (T,): ``attention`` and ``background``, where the method has them.
-        centers: Seconds that the snippets lie at, (T,); None if they lie on the grid of the run.
+        centers: Times of the snippets in seconds, (T,); None if they are on the grid of the run.
     """
 
     cas: Float64
@@ -65,7 +65,7 @@ class ActivationFolder:
         return names_in(self.path, ".npz")
 
     def file(self, name: str) -> Path:
-        """Where the sequences of a video lie.
+        """The file of the sequences of a video.
 
         Raises:
             UntrimError: The name would lead out of the folder, or is too long for a file.
@@ -89,7 +89,7 @@ class ActivationFolder:
         Args:
             name: The video.
             found: Activations of this one video, B = 1.
-            grid: Where its snippets lie.
+            grid: Where its snippets are in time.
 
         Raises:
             UntrimError: The place cannot be written.

@@ -39,10 +39,10 @@ def run_demo(
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> dict[str, DetectionResult]:
-    """Render a corpus, learn when its actions happen from video-level labels alone, and write a report.
+    """Render a corpus, learn when its actions happen from video-level labels only, and write a report.
 
     Leaves ``videos/ features/ run/ activations/ baselines/ annotations.json detections.json evaluation.json
-    report.html`` in `output`. A demo that was killed goes on where it was.
+    report.html`` in `output`. A demo that was killed resumes where it was.
 
     Args:
         output: Folder to write.

@@ -16,7 +16,7 @@ class Place:
     Args:
         file: The file.
         line: Number of the line, from 1.
-        key: What is there, in a file without lines that count.
+        key: Name of the value, in a file where lines do not matter.
     """
 
     file: object

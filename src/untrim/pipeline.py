@@ -110,7 +110,7 @@ def localize_videos(
             device, the place of weights.
         activations: As in `localize`.
         device: As in `localize`.
-        workers: Processes that extract; None for one a core.
+        workers: Processes that extract; None for one per core.
         progress: As in `extract` and `localize`.
         should_stop: As in `extract` and `localize`.
         tell: As in `localize`; the notes of `extract` too.
@@ -229,6 +229,6 @@ def _slack(grid: SnippetGrid, duration: float) -> float:
 
 
 def _tidy(detections: Sequence[Detection], duration: float) -> list[Detection]:
-    """Best first, kept inside the video; what lies outside altogether is dropped."""
+    """Best first, cut to the video; detections completely outside are dropped."""
     clipped = [replace(found, segment=found.segment.clip(0.0, duration)) for found in detections]
     return sorted((found for found in clipped if found.segment.duration > 0), key=lambda found: -found.score)

@@ -72,10 +72,10 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class SnippetGrid:
-    """Where the snippets of a video lie in time.
+    """Where the snippets of a video are in time.
 
     Snippet ``i`` is made of `snippet_frames` frames at `fps`, is centred at
-    ``first_center_seconds + i * stride_seconds``, and stands for the cell of one stride around its centre:
+    ``first_center_seconds + i * stride_seconds``, and covers the cell of one stride around its centre:
     cells tile the time line without gap or overlap, whatever the snippet length.
 
     Args:
@@ -124,7 +124,7 @@ class SnippetGrid:
         return guess + 1 if self.boundary(guess + 1) <= seconds else guess
 
     def segment(self, first: int, stop: int, duration: float | None = None) -> Segment:
-        """The time that snippets ``first <= i < stop`` stand for, kept inside ``[0, duration]``."""
+        """The time that snippets ``first <= i < stop`` cover, kept inside ``[0, duration]``."""
         if not 0 <= first < stop:
             raise UntrimError(f"snippets [{first}, {stop}) are not a run")
         high = math.inf if duration is None else duration
@@ -132,7 +132,7 @@ class SnippetGrid:
         return Segment(min(low, high), max(min(end, high), min(low, high)))
 
     def snippets(self, segment: Segment, count: int) -> range:
-        """The snippets among the first `count` whose centres lie in `segment` (start included, end not)."""
+        """The snippets among the first `count` whose centres are in `segment` (start included, end not)."""
         first = math.ceil((segment.start - self.first_center_seconds) / self.stride_seconds)
         stop = math.ceil((segment.end - self.first_center_seconds) / self.stride_seconds)
         return range(min(max(first, 0), count), min(max(stop, 0), count))

@@ -47,7 +47,7 @@ def test_ambiguous_spans_survive_json(tmp_path: Path) -> None:
         ({"HighJump_test.txt": "a 1\n"}, "HighJump_test.txt, line 1: needs 'video start end'"),
         ({"HighJump_test.txt": "a 1 2\na x 2\n"}, "line 2: start is not a finite number: 'x'"),
         ({"HighJump_test.txt": "a 3 2\n"}, "ends before it starts"),
-        ({"HighJump_test.txt": "a 1 2\n", "HighJump_val.txt": "a 1 2\n"}, "'a' stands in several subsets"),
+        ({"HighJump_test.txt": "a 1 2\n", "HighJump_val.txt": "a 1 2\n"}, "'a' is listed in several subsets"),
     ],
 )
 def test_wrong_files_are_refused_with_their_line(tmp_path: Path, files: dict[str, str], message: str) -> None:

@@ -98,7 +98,7 @@ from untrim.cli import main
 from untrim.training import steps
 name = sys.argv.pop()
 steps._SECONDS_BETWEEN_STATES = 0.0 if name == "SIGKILL" else 1e9
-steps._LINES_A_RUN = 15
+steps._LINES_PER_RUN = 15
 losses = steps.Trainer.losses
 def ended(trainer, batch):
     if trainer.step == 33:
@@ -129,10 +129,10 @@ def test_ended_training_goes_on_as_if_undisturbed(
     else:
         assert (done.returncode, step) == (130, 35)  # asked in a step, heard at the start of the next
         assert done.stderr.splitlines()[-1] == (
-            "untrim: stopped; the same command goes on from here (train: with --resume)"
+            "untrim: stopped; the same command resumes from here (train: with --resume)"
         )
         assert "Traceback" not in done.stderr
-    monkeypatch.setattr(steps, "_LINES_A_RUN", 15)
+    monkeypatch.setattr(steps, "_LINES_PER_RUN", 15)
     for name in ("ended", "undisturbed"):
         train("wsad", [(corpus[0], read_annotations(labels))], tmp_path / name, settings=settings, resume=True)
     for name in ("model.safetensors", "config.yaml", "labels.json"):

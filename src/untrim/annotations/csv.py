@@ -63,7 +63,7 @@ def read_annotations_csv(path: Path) -> Annotations:
 
 
 def write_annotations_csv(annotations: Annotations, path: Path) -> None:
-    """Write one row an instance, and one row without times for each label that has no known instance.
+    """Write one row per instance, and one row without times for each label that has no known instance.
 
     The form has no place for ambiguous spans: those are not written.
     """

@@ -1,4 +1,4 @@
-"""Lists of videos: rows of ``video,label``, or one file a class; micro-videos come so."""
+"""Lists of videos: rows of ``video,label``, or one file per class. Micro-videos are published in this form."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_lists(source: Path) -> Annotations:
 
     Args:
         source: A file of rows ``video,label`` (or separated by tabs, semicolons, or blanks, with or without a heading),
-            or a folder of ``<Class>.txt`` or ``.csv``, each with one video a line. Videos may be named by file: what
+            or a folder of ``<Class>.txt`` or ``.csv``, each with one video per line. Videos may be named by file: what
             counts is the name without folder and without the ending of a video file.
 
     Raises:
@@ -45,7 +45,7 @@ def read_lists(source: Path) -> Annotations:
             raise UntrimError(what, where=place, fix="give each video a name of its own")
         labels.setdefault(name, []).append(label)
     if not labels:
-        raise UntrimError("holds no videos", where=source, fix="rows are video,label; or one file a class")
+        raise UntrimError("holds no videos", where=source, fix="rows are video,label; or one file per class")
     return Annotations([Video(n, "training", labels=tuple(own)) for n, own in labels.items()], source, notes)
 
 

@@ -77,7 +77,7 @@ def span(start: object, end: object, where: object) -> Segment:
     """The time from `start` to `end`, each as `seconds` reads it.
 
     Raises:
-        UntrimError: One is no finite number, or the end lies before the start.
+        UntrimError: A value is not a finite number, or the end is before the start.
     """
     first, last = seconds(start, where, "start"), seconds(end, where, "end")
     if first > last:

@@ -18,10 +18,10 @@ LABEL_ERRORS = {
     "video_test_0000270": "annotated with other times than its own, most of them beyond its end; papers leave it out",
     "video_test_0001292": "nothing but Ambiguous spans, so no label; papers leave it out",
     "video_test_0001496": "wrongly annotated; papers leave it out",
-    "video_test_0000814": "its last three instances lie beyond its end",
-    "video_test_0001081": "its last instance lies beyond its end",
-    "video_validation_0000364": "its last two instances lie beyond its end",
-    "video_validation_0000856": "its last two instances lie beyond its end",
+    "video_test_0000814": "its last three instances are beyond its end",
+    "video_test_0001081": "its last instance is beyond its end",
+    "video_validation_0000364": "its last two instances are beyond its end",
+    "video_validation_0000856": "its last two instances are beyond its end",
     "video_validation_0000947": "some code leaves it out as wrongly annotated",
 }
 """What is known to be wrong in the official files. They are read as they are: a protocol leaves out what papers do."""
@@ -45,7 +45,7 @@ def read_thumos14(folder: Path) -> Annotations:
             continue
         for name, segment in _spans(file):
             if subsets.setdefault(name, _SUBSETS[ending]) != _SUBSETS[ending]:
-                raise UntrimError(f"'{name}' stands in several subsets", where=file)
+                raise UntrimError(f"'{name}' is listed in several subsets", where=file)
             if label == _AMBIGUOUS:
                 ambiguous[name].append(segment)
             else:

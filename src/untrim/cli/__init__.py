@@ -1,4 +1,4 @@
-"""The command line: each verb parses, calls one public function, prints. One module a group of verbs."""
+"""The command line: each verb parses, calls one public function, prints. One module per group of verbs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def main() -> None:
         foreseen = _in_words(error)
         code = _complain(str(foreseen), foreseen.exit_code)
     if code == Stopped.exit_code:  # It is how typer ends a command on Ctrl-C, too.
-        _complain("stopped; the same command goes on from here (train: with --resume)", code)
+        _complain("stopped; the same command resumes from here (train: with --resume)", code)
     sys.exit(code)
 
 

@@ -1,4 +1,4 @@
-"""Verbs that tell what there is, and what is wrong with it: methods, doctor."""
+"""Verbs that list methods and find what is wrong: methods, doctor."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def doctor(
     run: Annotated[Path | None, typer.Option(help="Run folder.")] = None,
     videos: Annotated[Path | None, typer.Option(help="Folder of video files.")] = None,
     subset: Annotated[
-        str | None, typer.Option(help="Look at this subset alone; default: all, to train on training.")
+        str | None, typer.Option(help="Only look at this subset; default: all, to train on training.")
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -52,7 +52,7 @@ class Verbs(TyperGroup):
         return found
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Typer's options for completion would stand above the verbs: the last line of the help names them."""
+        """Typer's options for completion would come before the verbs: the last line of the help names them."""
         found: list[Any] = super().get_params(ctx)
         for option in found:
             option.hidden = option.name in ("install_completion", "show_completion")
@@ -60,7 +60,7 @@ class Verbs(TyperGroup):
 
 
 app = typer.Typer(
-    help="Find when actions happen in untrimmed videos, told only which actions happen.",
+    help="Find when actions happen in untrimmed videos. Training needs only which actions happen.",
     epilog="Complete verbs and options in your shell: untrim --install-completion",
     cls=Verbs,
     no_args_is_help=True,
@@ -98,7 +98,7 @@ FeatureFolders = Annotated[
     list[Path], typer.Option("--features", "-f", help="Feature folder; may be given repeatedly.")
 ]
 AnnotationFiles = Annotated[
-    list[Path], typer.Option("--annotations", "-a", help="ActivityNet JSON or CSV, one a feature folder.")
+    list[Path], typer.Option("--annotations", "-a", help="ActivityNet JSON or CSV, one per feature folder.")
 ]
 AnnotationFile = Annotated[Path, typer.Option("--annotations", "-a", help="ActivityNet JSON or CSV.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]

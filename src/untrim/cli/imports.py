@@ -1,4 +1,4 @@
-"""Verbs that make annotations and feature folders of what is there: import labels, import features, combine."""
+"""Verbs that make annotations and feature folders from existing files: import labels, import features, combine."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def labels(
         list[str],
         typer.Option("--subset", metavar="OLD=NEW", help="Rename a subset; repeatable. =NEW names those without."),
     ] = [],  # noqa: B006
-    subset_file: Annotated[Path | None, typer.Option(help="Annotations or CSV that know the subsets.")] = None,
+    subset_file: Annotated[Path | None, typer.Option(help="Annotations or CSV with the subsets.")] = None,
     fps_file: Annotated[Path | None, typer.Option(help="JSON of frames per second by video.")] = None,
     table: Annotated[Path | None, typer.Option("--labels", help="With videos: CSV of video,label[,start,end].")] = None,
 ) -> None:
-    """Write labels of a published dataset, of lists or of a folder of videos as annotations; compares its counts."""
+    """Convert labels of a dataset, of lists or of a folder of videos into annotations, and check their counts."""
     from untrim.annotations import ENDINGS, write_annotations
     from untrim.exchange.dataset_labels import import_labels
     from untrim.support.files import check_output
@@ -61,7 +61,7 @@ def features(
     output: Annotated[Path, typer.Option("--output", "-o", help="Feature folder to write.")],
     layout: Annotated[str, typer.Option(help="wtalc, basnet, ecm, actionformer or opentad.")],
     annotations: Annotated[
-        Path | None, typer.Option("--annotations", "-a", help="Labels that know durations and frames per second.")
+        Path | None, typer.Option("--annotations", "-a", help="Labels with durations and frames per second.")
     ] = None,
     fps: Annotated[float | None, typer.Option(min=0.01, help="Frames per second, for all videos.")] = None,
     snippet_frames: Annotated[int | None, typer.Option(min=1, help="Frames that a snippet sees.")] = None,
@@ -69,7 +69,7 @@ def features(
     center_frames: Annotated[
         float | None, typer.Option(min=0, help="Frames before the middle of the first snippet; default: half of it.")
     ] = None,
-    streams: Annotated[str | None, typer.Option(help="Columns a stream, in order, as rgb=1024,flow=1024.")] = None,
+    streams: Annotated[str | None, typer.Option(help="Columns per stream, in order, as rgb=1024,flow=1024.")] = None,
     backbone: Annotated[str | None, typer.Option(help="What made the features.")] = None,
 ) -> None:
     """Turn features that others extracted into a feature folder; resumes by itself."""
@@ -110,7 +110,7 @@ def _show(report: ImportReport, output: Path) -> None:
     for reason in report.failed.values():
         complain(f"failed: {reason}")
     if report.failed:
-        raise WorkFailed(f"{len(report.failed)} videos could not be taken over", where=output)
+        raise WorkFailed(f"{len(report.failed)} videos could not be imported", where=output)
 
 
 def _columns(text: str) -> dict[str, int]:
@@ -119,5 +119,5 @@ def _columns(text: str) -> dict[str, int]:
     except ValueError:
         found = {}
     if not found or "" in found or min(found.values()) < 1:
-        raise UntrimError(f"--streams {text}: not columns a stream", fix="write it as rgb=1024,flow=1024")
+        raise UntrimError(f"--streams {text}: not columns per stream", fix="write it as rgb=1024,flow=1024")
     return found

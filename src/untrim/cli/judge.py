@@ -22,13 +22,13 @@ def evaluate(
     subset: Subset = "validation",
     iou: Annotated[str, typer.Option(help="tIoU thresholds, first:last:step or a list.")] = "0.1:0.7:0.1",
     protocol: ProtocolName = "activitynet",
-    against: Annotated[Path | None, typer.Option(help="Other detections, to compare with by a paired test.")] = None,
+    against: Annotated[Path | None, typer.Option(help="Other detections to compare with, by a paired test.")] = None,
     intervals: Annotated[bool, typer.Option("--intervals", help="95% intervals by bootstrap over videos.")] = False,
-    measures: Annotated[str, typer.Option(help="More: recall,frames,segmental,classification.")] = "",
+    measures: Annotated[str, typer.Option(help="More measures: recall,frames,segmental,classification.")] = "",
     ignore_unknown: IgnoreUnknown = False,
     json_: Annotated[Path | None, typer.Option("--json", help="Write the result to this file too.")] = None,
 ) -> None:
-    """Compare detections with ground truth: mean average precision, and how sure of it one can be."""
+    """Compare detections with ground truth: mean average precision, and how certain it is."""
     from untrim.evaluation.detection import evaluate_detections, iou_thresholds, table
     from untrim.evaluation.measures import check_measures, measure_detections, measures_table
     from untrim.evaluation.uncertainty import bootstrap, compare_paired
@@ -65,7 +65,7 @@ def diagnose(
     detections: Annotated[Path, typer.Argument(help="Detections, .json or .csv.")],
     annotations: AnnotationFile,
     subset: Subset = "validation",
-    iou: Annotated[float, typer.Option(help="tIoU that a right detection needs.")] = 0.5,
+    iou: Annotated[float, typer.Option(help="tIoU from which a detection counts as right.")] = 0.5,
     protocol: ProtocolName = "activitynet",
     ignore_unknown: IgnoreUnknown = False,
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML page to write.")] = Path("diagnosis.html"),
@@ -94,12 +94,14 @@ def report(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     detections: Annotated[Path, typer.Option("--detections", "-d", help="Detections of that run.")],
     annotations: AnnotationFile,
-    evaluation: Annotated[Path | None, typer.Option("--evaluation", "-e", help="What evaluate --json wrote.")] = None,
+    evaluation: Annotated[
+        Path | None, typer.Option("--evaluation", "-e", help="The file that evaluate --json wrote.")
+    ] = None,
     videos: Annotated[Path | None, typer.Option(help="Folder of the video files, for thumbnails.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")] = Path("report.html"),
     subset: Subset = "validation",
 ) -> None:
-    """Write one self-contained HTML page: results, training, and what was found when."""
+    """Write one self-contained HTML page: results, training, and timelines of the detections."""
     from untrim.reports.html import write_report
 
     write_report(

@@ -41,7 +41,7 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the corpus and the training.")] = 0,
     open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the report in a browser.")] = True,
 ) -> None:
-    """Render a small corpus of videos, run the whole way on it, and show the report."""
+    """Render a small corpus of videos, run every step on it, and show the report."""
     import webbrowser
 
     from untrim.demo import demo_corpus, run_demo
@@ -72,7 +72,7 @@ def extract(
     settings: Settings = [],  # noqa: B006
     workers: Workers = None,
     device: Annotated[
-        str | None, typer.Option(help="For backbones that can use a GPU: auto, cpu, cuda or cuda:N.")
+        str | None, typer.Option(help="For backbones that can run on a GPU: auto, cpu, cuda or cuda:N.")
     ] = None,
     engine: Annotated[EngineName, typer.Option(help="Where they run: this machine, or a Ray cluster.")] = "local",
     address: Annotated[str | None, typer.Option(help="Ray cluster to join, host:port or auto.")] = None,
@@ -91,10 +91,14 @@ def extract(
 
         place = ray_engine(address, gpus)
     elif address is not None or gpus:
-        raise UntrimError("--address and --gpus are of a Ray cluster", fix="add --engine ray")
+        raise UntrimError("--address and --gpus are for a Ray cluster", fix="add --engine ray")
     with place as where, terminal_progress() as progress, stop_requests() as should_stop:
         report = extract(videos, output, backbone, values, workers, where, progress=progress, should_stop=should_stop)
-    say("\n".join([*report.notes, f"{len(report.done)} extracted, {len(report.skipped)} were there: {output}"]))
+    say(
+        "\n".join(
+            [*report.notes, f"{len(report.done)} extracted, {len(report.skipped)} were already present: {output}"]
+        )
+    )
     _complain_of(report.failed, output)
 
 
@@ -110,9 +114,9 @@ def train(
     settings: Settings = [],  # noqa: B006
     subset: Subset = "training",
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the output folder.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the run in the output folder.")] = False,
     device: Device = "auto",
-    precision: Annotated[Precision, typer.Option(help="In which the network computes.")] = "fp32",
+    precision: Annotated[Precision, typer.Option(help="Number format of the network's computation.")] = "fp32",
     select: Annotated[
         Select, typer.Option(help="The last checkpoint, or one chosen on a held-out fifth by its labels.")
     ] = "last",
@@ -155,10 +159,11 @@ def localize(
     ] = None,
     features: Annotated[
         Path | None,
-        typer.Option("--features", "-f", help="Feature folder; with VIDEOS, where to keep theirs."),
+        typer.Option("--features", "-f", help="Feature folder; with VIDEOS, the folder for their features."),
     ] = None,
     annotations: Annotated[
-        Path | None, typer.Option("--annotations", "-a", help="Look only at the videos of a subset of these.")
+        Path | None,
+        typer.Option("--annotations", "-a", help="Only look at the videos of a subset of these annotations."),
     ] = None,
     subset: Subset = "validation",
     save_activations: Annotated[
@@ -203,7 +208,7 @@ def localize(
                 should_stop=should_stop, tell=notes.append,
             )  # fmt: skip
     else:
-        raise UntrimError("nothing to look at", fix="name video files, or a feature folder with -f")
+        raise UntrimError("no videos are named", fix="name video files, or a feature folder with -f")
     write_detections(found, output)
     for note in notes:
         complain(note)

@@ -1,4 +1,4 @@
-"""What verbs print: names out of other people's files are in it, and the console may lack their signs."""
+"""Prints texts of verbs. They may hold names from other people's files with signs that the console lacks."""
 
 from __future__ import annotations
 

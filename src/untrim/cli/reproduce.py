@@ -26,28 +26,30 @@ def _list_tables(value: bool) -> None:
 def reproduce(
     table: Annotated[str, typer.Argument(help="paper:table, such as wsbm:table1; --list shows all.")],
     features: Annotated[list[Path], typer.Option("--features", "-f", help="Feature folder; may be given repeatedly.")],
-    annotations: Annotated[list[Path], typer.Option("--annotations", "-a", help="One a feature folder.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write; what is in it is not run again.")],
+    annotations: Annotated[list[Path], typer.Option("--annotations", "-a", help="One per feature folder.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder to write; results in it are not measured again.")
+    ],
     rows: Annotated[list[str], typer.Option("--row", help="Run this row only; repeatable.")] = [],  # noqa: B006
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 0, 1, … of each row.")] = 3,
     recipe: Annotated[
-        str | None, typer.Option(help="Preset or recipe that rows are laid over; none: the project's defaults.")
+        str | None, typer.Option(help="Preset or recipe of rows that name none; none: the project's defaults.")
     ] = None,
     settings: Settings = [],  # noqa: B006
-    dataset: Annotated[Dataset | None, typer.Option(help="Which dataset this is: shows its published figures.")] = None,
+    dataset: Annotated[Dataset | None, typer.Option(help="Name of the dataset, to show its published figures.")] = None,
     segments: Annotated[
         Path | None, typer.Option(help="Annotations with the training segments, for the supervised upper bound.")
     ] = None,
     subset: Annotated[str, typer.Option(help="Subset to train on.")] = "training",
     evaluated: Annotated[str, typer.Option(help="Subset to evaluate.")] = "validation",
     protocol: ProtocolName = "activitynet",
-    jobs: Annotated[int | None, typer.Option(min=1, help="Rows at a time; none: one a core.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Rows at a time; none: one per core.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only estimate how long it will take.")] = False,
     list_: Annotated[
         bool, typer.Option("--list", help="List all tables.", callback=_list_tables, is_eager=True)
     ] = False,
 ) -> None:
-    """Measure a table of a paper, beside its published figures."""
+    """Measure a table of a paper and compare it with its published figures."""
     from untrim.reproduction.measuring import TableData
     from untrim.reproduction.tables import estimate_seconds, reproduce
     from untrim.support.settings import parse_settings

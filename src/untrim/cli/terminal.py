@@ -1,4 +1,4 @@
-"""What long work and a terminal have to do with each other: its progress is shown, and Ctrl-C asks it to stop."""
+"""Long work on a terminal: its progress is shown, and Ctrl-C asks it to stop."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def tune(
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
     device: Device = "auto",
 ) -> None:
-    """Search for config values, judged on held-out training videos by their labels; the same command goes on."""
+    """Search for config values, judged on held-out training videos by their labels; the same command resumes."""
     from untrim.support.settings import parse_settings
     from untrim.training.tuning import BEST, tune
 

@@ -10,7 +10,7 @@ import typer
 from untrim.cli.app import Settings, app
 from untrim.cli.printing import say
 
-weights = typer.Typer(help="Weights of networks: what there is, and where it lies.", no_args_is_help=True)
+weights = typer.Typer(help="Weights of networks: which there are, and where they are stored.", no_args_is_help=True)
 app.add_typer(weights, name="weights")
 
 Name = Annotated[str, typer.Argument(help="A name that `untrim weights list` shows.")]
@@ -18,7 +18,7 @@ Name = Annotated[str, typer.Argument(help="A name that `untrim weights list` sho
 
 @weights.command("list")
 def list_() -> None:
-    """List the weights that can be pulled, and whether they are here."""
+    """List the weights that can be pulled, and whether they are present."""
     from untrim.features.weights import describe_weights
 
     say(describe_weights())
@@ -26,7 +26,7 @@ def list_() -> None:
 
 @weights.command()
 def pull(name: Name) -> None:
-    """Download weights into the cache, and check that they are what was published."""
+    """Download weights into the cache, and check that they are the published ones."""
     from untrim.features.weights import file_sha256, pull_weights
 
     path = pull_weights(name)

@@ -120,14 +120,14 @@ def _twins(folder: FeatureFolder, twins: list[tuple[str, ...]]) -> Iterator[Find
 
 
 def _files(folder: FeatureFolder, scan: Scan) -> Iterator[Finding]:
-    """What lies in the folder and does not belong there, or is told of and does not lie there."""
+    """Files in the folder that do not belong there, and files that are named but missing."""
     where, known = str(folder.path), folder.info.videos
     if leftovers := sorted(file.name for file in folder.path.glob(".*") if file.name.endswith((".tmp", ".json"))):
         what = f"{len(leftovers)} leftovers of work that was stopped: {listing(leftovers)}"
         yield Finding("warning", "leftovers", what, where, "run the same command again, which ends what it began")
     if (folder.path / "failures.jsonl").is_file():
         what = "failures.jsonl lists videos whose features could not be extracted"
-        yield Finding("warning", "failures", what, where, "mend or remove those, then run `untrim extract` again")
+        yield Finding("warning", "failures", what, where, "fix or remove those, then run `untrim extract` again")
     if missing := [name for name in known if not folder.file(name).is_file()]:
         what = f"{INFO_NAME} tells of {len(missing)} videos that have no file: {listing(missing)}"
         yield Finding("warning", "lost", what, where, "extract or import them again", tuple(missing))

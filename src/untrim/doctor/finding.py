@@ -21,7 +21,7 @@ class Finding:
         check: Name of the check.
         what: What was found.
         where: File or folder; empty for the machine.
-        remedy: What to do about it; empty where there is nothing to do.
+        remedy: What to do about it; empty if there is nothing to do.
         videos: Names of the videos that it is about.
     """
 

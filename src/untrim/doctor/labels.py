@@ -53,7 +53,7 @@ def check_labels(annotations: Annotations, subset: str | None) -> Iterator[Findi
 
 _REMEDIES = {
     "unlabelled": "they are of use for neither training nor evaluation",
-    "empty": "mend or remove them; evaluation counts them as missed",
+    "empty": "fix or remove them; evaluation counts them as missed",
     "beyond": "check whether labels and videos are of the same files",
     "untimed": "write when they happen; such a video does not count in evaluation",
     "repeated": "remove the copies; evaluation counts one of each pair as missed",

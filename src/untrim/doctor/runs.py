@@ -1,4 +1,4 @@
-"""A run, and video files, and whether features and labels fit them."""
+"""Checks a run and video files, and whether features and labels fit them."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class LabelImport:
 
     Args:
         annotations: The labels.
-        notes: Counts, beside the papers' where they are known, and what is odd; a line each.
+        notes: Counts, compared with those of the papers where they are known, and oddities; one line each.
     """
 
     annotations: Annotations
@@ -69,7 +69,7 @@ def import_labels(
     Args:
         layout: ``thumos14``: a folder of the official text files. ``activitynet``: a JSON file of ActivityNet 1.2 or
             1.3, or that of BSN, which has no subsets. ``lists``: a file of ``video,label`` rows, or a folder of one
-            file a class that lists its videos. ``videos``: a folder of video files, with `labels`.
+            file per class that lists its videos. ``videos``: a folder of video files, with `labels`.
         source: The file or folder.
         subsets: New names of subsets; the key ``""`` names those that have none.
         subset_file: Annotations, or a CSV with columns ``video`` and ``subset``, that know the subsets.

@@ -71,7 +71,7 @@ class Part:
 def combine(
     sources: Path | str | Sequence[Path | str], output: Path | str, *, progress: Progress | None = None
 ) -> ImportReport:
-    """Write the streams of several feature folders into one; what is there already and the same is left as it is.
+    """Write the streams of several feature folders into one; videos already present and equal are left as they are.
 
     Args:
         sources: ``FOLDER`` or ``FOLDER:STREAM``, in the order of the columns.
@@ -82,7 +82,7 @@ def combine(
         What became of the videos that all sources have; a note names those that only some have.
 
     Raises:
-        UntrimError: A source is no feature folder, snippets lie elsewhere in time, features last much longer or shorter
+        UntrimError: A source is no feature folder, snippets have other times, features last much longer or shorter
             than their videos, two streams have one name, no video is in all sources, or `output` holds other features,
             is worked in by another run, or cannot be written.
     """
@@ -96,7 +96,7 @@ def combine(
     for part in parts[1:]:
         if part.folder.info.grid() != info.grid():
             raise UntrimError(
-                f"snippets lie elsewhere in time than those of {parts[0].folder.path}",
+                f"snippets have other times than those of {parts[0].folder.path}",
                 where=part.folder.path,
                 fix="extract both with the same fps, snippet_frames and stride_frames",
             )
@@ -118,7 +118,7 @@ def combine(
 
 
 def _together(parts: Sequence[Part]) -> FeatureInfo:
-    """What ``features.json`` says of the streams of all parts, whose snippets lie at the same times."""
+    """What ``features.json`` says of the streams of all parts, whose snippets have the same times."""
     info = parts[0].folder.info
     widths = {stream: width for part in parts for stream, width in part.widths().items()}
     return FeatureInfo(

@@ -59,7 +59,7 @@ def extract(
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> WritingReport:
-    """Extract features of video files into a feature folder; what is there already is left as it is.
+    """Extract features of video files into a feature folder; videos already present are left as they are.
 
     A video that cannot be done stops no other: it is reported, and listed in ``failures.jsonl`` in `output` until a
     run has no failures. Works in processes that start afresh, so that a script which calls this needs the usual

@@ -24,8 +24,8 @@ def windows(items: Iterable[T], grid: SnippetGrid) -> Iterator[list[T]]:
     one snippet sees, however long the video.
 
     Args:
-        items: One item a frame: images, images with their flow, descriptors.
-        grid: Where the snippets lie.
+        items: One item per frame: images, images with their flow, descriptors.
+        grid: Where the snippets are in time.
 
     Yields:
         The items of one snippet, `snippet_frames` of them; the last window may hold fewer, never none.

@@ -3,7 +3,7 @@
 A video whose name is a path, ``cam1/clip``, has its file in a folder in the folder (see `untrim.video.files`).
 
 Files are written to a temporary name and renamed, so a killed writer leaves no half file. Per-video facts
-(duration, source, an fps of its own) stand under ``videos`` in ``features.json``.
+(duration, source, an fps of its own) are under ``videos`` in ``features.json``.
 """
 
 from __future__ import annotations

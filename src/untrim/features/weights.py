@@ -1,8 +1,8 @@
-"""Weights of networks: where they come from, where they lie, and how they are read without running what is in them.
+"""Weights of networks: where they come from, where they are stored, and how they are read without running code.
 
 Published weights are pulled once into a cache: ``$UNTRIM_CACHE``, else ``untrim`` in the user's cache folder
 (``$XDG_CACHE_HOME``, else ``~/.cache``). A download is trusted only after its SHA-256 is found to be the one written
-here. There the weights lie as safetensors, which hold numbers and nothing else.
+here. There the weights are stored as safetensors, which hold only numbers.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ PUBLISHED = {
 
 
 def cache_folder() -> Path:
-    """Where pulled weights lie."""
+    """Where pulled weights are stored."""
     if own := os.environ.get("UNTRIM_CACHE"):
         return Path(own).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "untrim"

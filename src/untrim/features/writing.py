@@ -61,7 +61,7 @@ class ImportReport(WritingReport):
         streams = ", ".join(f"{name} [{first}, {stop})" for name, (first, stop) in info.streams.items())
         grid = f"snippets of {info.snippet_frames} frames every {info.stride_frames} at {info.fps:g} fps"
         return [
-            f"{len(self.done)} written, {len(self.skipped)} were there",
+            f"{len(self.done)} written, {len(self.skipped)} were already present",
             f"{info.dim} columns: {streams}; {grid}, the first centred at {info.first_center_seconds:g} s",
             *self.notes,
         ]
@@ -231,7 +231,7 @@ def _check_values(features: Array) -> None:
 
 
 def _same(folder: FeatureFolder, name: str, features: Array) -> bool:
-    """Whether the same features are there already."""
+    """Whether the same features are already present."""
     try:
         with np.errstate(over="ignore"):
             return np.array_equal(folder.stored(name), features.astype(np.float16))

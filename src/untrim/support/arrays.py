@@ -37,7 +37,7 @@ def read_array(path: Path) -> Array:
 
 
 def read_header(stream: BinaryIO, where: object) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and dtype that a ``.npy`` file claims; afterwards `stream` stands at the values.
+    """Shape and dtype that a ``.npy`` file claims; afterwards `stream` is at the values.
 
     Raises:
         UntrimError: It is no such file, or one with a damaged beginning.

@@ -36,7 +36,7 @@ def load_arrays(stream: BinaryIO, where: object = None, on_array: OnArray | None
     """The numbers, texts, lists, tuples, dicts and numpy arrays in a pickle, of Python 2 or 3.
 
     Args:
-        stream: Stands at the start of the pickle; afterwards at its end.
+        stream: At the start of the pickle; afterwards at its end.
         where: The file, for messages.
         on_array: Called with each array of numbers as soon as it is read, in the order of the file; what it returns
             takes the array's place. Thus the pickle of a whole dataset is read with one array in memory at a time.
@@ -60,7 +60,7 @@ class _Refused(Exception):
     """What was asked for is none of the things that may be built."""
 
 
-_NDARRAY = "numpy.ndarray"  # Stands for the class, which `_reconstruct` is told to build and nobody may call.
+_NDARRAY = "numpy.ndarray"  # Replaces the class, which `_reconstruct` is told to build and nobody may call.
 
 
 def _reconstruct(cls: object, shape: object, code: object) -> Array:

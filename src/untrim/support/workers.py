@@ -70,7 +70,7 @@ class Engine(ABC):
     @property
     @abstractmethod
     def room(self) -> int:
-        """How many processes there is room for at a time, one a core."""
+        """How many processes can run at a time, one per core."""
 
     @abstractmethod
     def start(self, task: Callable[[J], R]) -> Worker[J, R]:

@@ -1,4 +1,4 @@
-"""Whether a run learned anything: looked for at its end, so that one that did not says so, with what to try."""
+"""Checks at the end of a run whether it learned anything. If not, the run says so, with what to try."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Health:
     warnings: tuple[str, ...]
 
     def to_json(self) -> dict[str, object]:
-        """As it stands in ``outcome.json``."""
+        """The form in ``outcome.json``."""
         named = {
             "loss": (self.loss, ("first_tenth", "last_tenth")),
             "attention": (self.attention, ("mean", "spread_over_time")),

@@ -71,12 +71,12 @@ def train(
         sources: Feature folders, each with its annotations, as objects or as paths.
         output: The run folder to write.
         recipe: A preset or a YAML file; None for the project's defaults.
-        settings: Values laid over the recipe's.
+        settings: Values that override the recipe's.
         subset: Subset of the annotations to train on.
         seed: Seed of everything random: same seed, same machine, same weights.
-        resume: Whether to go on with a run that stands in `output`; it ends as if it had never been stopped.
+        resume: Whether to resume a run in `output`; it ends with the same weights as without a stop.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        precision: In which the network computes: ``fp32``, or ``bf16`` where it loses little (autocast).
+        precision: ``fp32``, or ``bf16`` where the network loses little by it (autocast).
         select: The result is the ``last`` checkpoint, or one chosen on held-out training videos by their labels
             (``weak``).
         tensorboard: Whether to write losses as TensorBoard events too.
@@ -86,7 +86,7 @@ def train(
     Raises:
         UntrimError: The input or the call is wrong.
         WorkFailed: The loss is no longer finite.
-        Stopped: `should_stop` said so; the state is saved, and `resume` goes on from it.
+        Stopped: `should_stop` said so; the state is saved, and `resume` resumes from it.
     """
     for key, value, known in (("precision", precision, get_args(Precision)), ("select", select, get_args(Select))):
         if value not in known:

@@ -1,4 +1,4 @@
-"""``metrics.jsonl``, the losses of a run as they fall. Written and read here alone."""
+"""``metrics.jsonl``, the losses of a run over its steps. Only this module writes and reads it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SCHEMA = 1
 
 
 class Metrics:
-    """The file while it is written: one JSON object a line, ``iteration``, ``seconds``, ``loss`` and each term of it.
+    """The open file: one JSON object per line, with ``iteration``, ``seconds``, ``loss`` and each term of the loss.
 
     Args:
         path: The file.

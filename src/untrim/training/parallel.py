@@ -1,6 +1,6 @@
 """Several processes that train one network, started by ``torchrun``.
 
-Each runs the network on its part of a batch; what it says is exchanged, and each computes the losses of the whole
+Each runs the network on its part of a batch. The outputs are exchanged, and each computes the losses of the whole
 batch, whatever they average over. So losses between videos, or means over what only some videos have, are those of a
 single process, and shares of the batch need not be equal. Part r of the gradient is that of the whole loss through
 process r's own videos; these add up, while what a loss takes from the weights directly is the same in each. With own
@@ -33,10 +33,10 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class World:
-    """The processes that train together; a single one where there is no ``torchrun``.
+    """The processes that train together; a single one without ``torchrun``.
 
     Args:
-        rank: Number of this process; process 0 alone writes.
+        rank: Number of this process; only process 0 writes.
         size: How many there are.
     """
 
@@ -104,7 +104,7 @@ class World:
         return flat[0].item() > 0
 
     def from_first(self, work: Callable[[], R]) -> R:
-        """What `work` returns in process 0, which alone does it; where it fails, all end.
+        """What `work` returns in process 0, the only one that does it. If it fails, all processes end.
 
         Raises:
             SystemExit: It failed in process 0, which says why.

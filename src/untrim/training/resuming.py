@@ -102,7 +102,7 @@ def refuse_a_run(path: Path, resume: bool) -> None:
         UntrimError: It does.
     """
     if not resume and (path / CONFIG).is_file():
-        raise UntrimError("holds a run already", where=path, fix="--resume to go on with it, or another -o")
+        raise UntrimError("holds a run already", where=path, fix="use --resume to resume it, or another -o")
 
 
 def refuse_other_data(path: Path, data: Data) -> None:

@@ -9,9 +9,9 @@ Three criteria, each 1 at best, and their mean:
 - *calibration*: Brier skill of the class scores, the share by which their squared error is below that of saying how
   common each class is; 0 where it is not below.
 
-Candidates lie evenly along the training. Later is better unless the labels say otherwise: the last candidate within
-0.01 of the best is chosen. Then each threshold of the config is tried at other values, which must beat its own by more
-than that in *detected classes*: mAP of ranking the held-out videos by the best detection of each class.
+Candidates are evenly spaced over the training. Later is better unless the labels say otherwise: the last candidate
+within 0.01 of the best is chosen. Then each threshold of the config is tried at other values, which must beat its own
+by more than that in *detected classes*: mAP of ranking the held-out videos by the best detection of each class.
 """
 
 from __future__ import annotations

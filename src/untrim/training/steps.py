@@ -1,4 +1,4 @@
-"""The steps of a training. What is random in one follows from the seed and its number: it can be gone back to."""
+"""The steps of a training. What is random in a step follows from the seed and its number: a step can be repeated."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from untrim.training.metrics import Metrics
 from untrim.training.parallel import World, video_dimensions
 from untrim.training.state import read_state, write_state
 
-_LINES_A_RUN = 500
+_LINES_PER_RUN = 500
 _SECONDS_BETWEEN_STATES = 20.0
 
 
 class Trainer:
-    """A network on its way through the steps of a run.
+    """Trains a network through the steps of a run.
 
     Args:
         run: The run.
@@ -55,20 +55,20 @@ class Trainer:
         progress: Progress | None,
         should_stop: ShouldStop | None,
     ) -> None:
-        """All steps that are still to do.
+        """Do all remaining steps.
 
         Args:
             log: The file of losses; None in a process that does not write.
             keep: Called after each step with its number, to keep a checkpoint.
             progress: Told of each step, in the process that writes.
-            should_stop: Asked before each step; where one process should stop, all do.
+            should_stop: Asked before each step; if one process should stop, all do.
 
         Raises:
-            Stopped: It should stop; the state is saved, and ``--resume`` goes on from it.
+            Stopped: `should_stop` said so; the state is saved, and ``--resume`` resumes from it.
             WorkFailed: The loss is no longer finite, or another process has ended.
         """
         total, first = self.run.config.iterations, self.world.first
-        every = max(1, total // _LINES_A_RUN)
+        every = max(1, total // _LINES_PER_RUN)
         advance = count_steps(progress if first else None, f"train {self.run.method}", total, self.step)
         started = saved = time.monotonic()
         self.model.train()

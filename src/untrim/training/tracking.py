@@ -93,7 +93,7 @@ def write_model_card(run: Run, outcome: Outcome) -> None:
     """Write the run's ``README.md``."""
     grid, videos = run.features.grid(), sum(outcome.counts.values())
     labels_alone = load_method(run.method).supervision == "labels"
-    told = "video-level labels alone" if labels_alone else "the segments of every instance: a supervised upper bound"
+    told = "video-level labels only" if labels_alone else "the segments of every instance: a supervised upper bound"
     streams = ", ".join(f"{name} {stop - first}" for name, (first, stop) in run.features.streams.items())
     checkpoint = "last checkpoint" if run.select == "last" else "checkpoint chosen by labels (`selection.json`)"
     given = ", ".join(f"{count} from `{Path(folder).name}`" for folder, count in outcome.counts.items())
@@ -108,8 +108,8 @@ Finds when these actions happen in untrimmed videos; trained on {videos} videos 
 
 - Actions: {", ".join(run.labels)}
 - Videos: {given}{held_out}
-- Features: `{run.features.backbone}` ({streams}), {grid.snippet_frames} frames a snippet every {grid.stride_frames}
-  at {grid.fps:g} fps
+- Features: `{run.features.backbone}` ({streams}), {grid.snippet_frames} frames per snippet, one every
+  {grid.stride_frames} at {grid.fps:g} fps
 - Values: `config.yaml`; losses: `metrics.jsonl`; made with: `environment.json`
 {warnings}
 ```

@@ -1,7 +1,7 @@
 """Searching for config values without segments: each trial is a run, judged on held-out training videos by labels.
 
-The study is an Optuna one in an SQLite file in the output folder, and each trial's run folder lies beside it, so that a
-search that was killed goes on: with the trial that was under way, from its last saved state, and then with the next.
+The study is an Optuna study in an SQLite file in the output folder. The run folder of each trial is beside it. So a
+search that was killed resumes: first the unfinished trial from its last saved state, then the next trials.
 What a trial proposes follows from the seed and the trials that are done.
 """
 
@@ -43,7 +43,7 @@ _LARGEST_SEED = (1 << 32) - 1  # That Optuna takes; each trial has its own.
 
 @dataclass(frozen=True)
 class Range:
-    """Values from `low` to `high`, evenly or (`log`) evenly in their logarithms; whole numbers where both ends are."""
+    """Values from `low` to `high`, evenly or (`log`) evenly in their logarithms; whole numbers if both ends are."""
 
     low: float
     high: float
@@ -129,7 +129,7 @@ def parse_space(texts: Sequence[str]) -> Space:
 
 
 def default_space(config: MethodConfig) -> Space:
-    """What is searched where nothing is said: the step size tenfold both ways, and dropout where there is any."""
+    """The default search space: a tenth to ten times the step size, and dropout if the method has it."""
     rate = config.learning_rate
     space: dict[str, Range | Choice] = {"learning_rate": Range(rate / 10, min(10 * rate, 1.0), log=True)}
     if "dropout" in type(config).model_fields:
@@ -154,7 +154,7 @@ def tune(
 ) -> Tuned:
     """Search for the config values that do best on held-out training videos, as far as their labels can tell.
 
-    A search that stands in `output` is gone on with. Leaves ``study.db``, ``trials/`` and, of the best trial,
+    A search in `output` is resumed. Leaves ``study.db``, ``trials/`` and, of the best trial,
     ``best.yaml``, a complete recipe.
 
     Args:
@@ -172,7 +172,7 @@ def tune(
         should_stop: As in `train`.
 
     Raises:
-        UntrimError: The input or the call is wrong, another search stands in `output`, or Optuna is not installed.
+        UntrimError: The input or the call is wrong, `output` holds another search, or Optuna is not installed.
         WorkFailed: All trials failed.
         Stopped: `should_stop` said so; the same call resumes.
     """
@@ -283,7 +283,7 @@ def _done(study: optuna.Study) -> int:
 
 @contextmanager
 def _trial(study: optuna.Study, seed: int) -> Iterator[optuna.Trial]:
-    """The next trial; work that fails in it is noted, and the search goes on."""
+    """The next trial. If its work fails, that is noted, and the search continues."""
     import optuna
 
     study.sampler = optuna.samplers.TPESampler(seed=seed)

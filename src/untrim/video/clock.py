@@ -8,7 +8,7 @@ from av.video.stream import VideoStream
 
 _TS_DISCONT = 0x0200  # FFmpeg's AVFMT_TS_DISCONT
 _USUAL_LENGTH = 0.04  # seconds of a frame where neither it nor the container says
-_BACK = 1.0  # seconds: frames in disorder never lie as far back
+_BACK = 1.0  # seconds: frames in disorder are never as far back
 _AHEAD = 3600.0  # seconds: no frame is shown for as long
 _AHEAD_IN_BROADCASTS = 10.0
 

@@ -121,7 +121,7 @@ class VideoFile:
 
         Args:
             fps: Resample to this rate: at each time ``k / fps`` the frame whose timestamp is nearest (the earlier of
-                two), as long as the time lies before the end by half a step of the grid or half of the last frame,
+                two), as long as the time is before the end by half a step of the grid or half of the last frame,
                 whichever is less. So N frames at their own rate stay N. Frames that repeat share one image. None:
                 every frame with its own time.
             size: (width, height) of the images, or the length of their short side; None: as shown.
@@ -227,7 +227,7 @@ class VideoFile:
         return Clock(self.info.fps, broadcast=clock_may_jump(self._container))
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
-        """Frames from where the container stands; broken packets are counted, and skipped if nothing comes of them."""
+        """Frames from the current place in the container; broken packets are counted and skipped."""
         try:
             for packet in self._container.demux(self._stream):
                 yield from self._decode(packet)

@@ -18,7 +18,7 @@ Sources: Chromium's ``media/filters/ffmpeg_demuxer.cc`` subtracts the start time
 for transport streams. Where the sound *and* the pictures of an MP4 or
 Matroska file start late, players differ, and untrim follows browsers.
 
-Where the clock of a broadcast jumps, time goes on without a gap (`untrim.video.clock`), in both kinds of seconds.
+Where the clock of a broadcast jumps, time continues without a gap (`untrim.video.clock`), in both kinds of seconds.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from untrim.support.array_types import Float64
 from untrim.video.decode import VideoFile
 
 _TIE = 1e-6  # seconds; less than this is rounding
-_ROUNDED = 2e-3  # seconds by which timestamps in milliseconds may lie beside an even rate, at most
+_ROUNDED = 2e-3  # seconds by which timestamps in milliseconds may differ from an even rate, at most
 
 
 @dataclass(frozen=True, eq=False)

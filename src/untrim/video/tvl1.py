@@ -57,7 +57,7 @@ def tvl1(
         previous: Grey images, (N, H, W), 0 to 255, of any type and on any device.
         following: The image after each, likewise.
         lambda_data: Weight of the images against smoothness, lambda in (1), per grey level.
-        theta: How far, in (1), the smooth flow may lie from the one that explains the images; pixels.
+        theta: How far, in (1), the smooth flow may be from the flow that explains the images; pixels.
         tau: Step length of (4); that of (3) follows from it.
         warps: Times a level that rho is linearised anew.
         iterations: Iterations after each.
@@ -88,7 +88,7 @@ def pyramid(images: Tensor) -> list[Tensor]:
 
 
 def smooth(images: Tensor, deviation: float) -> Tensor:
-    """Images (N, 1, H, W) under a Gaussian of that standard deviation in pixels; the border goes on outside."""
+    """Images (N, 1, H, W) under a Gaussian of that standard deviation in pixels; the border continues outside."""
     reach = math.ceil(3 * deviation)
     place = torch.arange(-reach, reach + 1, dtype=images.dtype, device=images.device)
     kernel = torch.softmax(-place.square() / (2 * deviation**2), dim=0)
@@ -115,7 +115,7 @@ def warp(images: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def median3x3(u: Tensor) -> Tensor:
-    """The median of each pixel and its eight neighbours, (..., H, W); the border goes on outside.
+    """The median of each pixel and its eight neighbours, (..., H, W); the border continues outside.
 
     Sorted columns: the median is that of the largest of the least, the median of the medians, the least of the largest.
     """
@@ -141,7 +141,7 @@ def _finer(u: Tensor, p: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
         return image.new_zeros(2, count, height, width), image.new_zeros(2, 2, count, height, width)
     scale = u.new_tensor([width / u.shape[3], height / u.shape[2]]).view(2, 1, 1, 1)
     p = F.interpolate(p.flatten(0, 1), (height, width), mode="bilinear").view(2, 2, count, height, width)
-    p[0, ..., -1], p[1, ..., -1, :] = 0, 0  # Nothing lies behind the border that u could differ from.
+    p[0, ..., -1], p[1, ..., -1, :] = 0, 0  # There is nothing behind the border that u could differ from.
     return F.interpolate(u, (height, width), mode="bilinear") * scale, p
 
 

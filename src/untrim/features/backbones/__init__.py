@@ -1,4 +1,4 @@
-"""The backbones, by name, and what each of them is: frames of one video in, one feature row a snippet out.
+"""The backbones, by name, and what each of them is: frames of one video in, one feature row per snippet out.
 
 A new backbone is one file with a subclass of `Backbone`, its config beside it, and one line in `BACKBONES`. Third
 parties add theirs through the entry point group ``untrim.backbones``.
@@ -37,7 +37,7 @@ StreamName = Literal["rgb", "flow"]
 
 
 def _in_order(streams: tuple[StreamName, ...]) -> tuple[StreamName, ...]:
-    """Columns lie in one order, whatever the order that streams are asked for in."""
+    """Columns have one order, in whatever order streams are asked for."""
     if not streams:
         raise ValueError("name at least one stream")
     return tuple(sorted(set(streams), reverse=True))
@@ -118,7 +118,7 @@ class Backbone(ABC, Generic[C]):
 
     @property
     def grid(self) -> SnippetGrid:
-        """Where the snippets lie; the first starts with the video."""
+        """Where the snippets are in time; the first starts with the video."""
         return SnippetGrid.regular(self.config.snippet_frames, self.config.stride_frames, self.config.fps)
 
     def info(self, name: str) -> FeatureInfo:

@@ -4,11 +4,11 @@ Carreira, Zisserman: Quo vadis, action recognition? A new model and the Kinetics
 
     stream   columns   the network sees                                               weights
     rgb      1024      RGB from -1 to 1                                               `untrim weights pull`, or a file
-    flow     1024      TV-L1 flow, clipped at 20 pixels a frame, from -1 to 1         a file
+    flow     1024      TV-L1 flow, clipped at 20 pixels per frame, from -1 to 1         a file
 
-Frames are taken at 25 a second, their short side brought to 256, the flow computed there, and the central 224 x 224 cut
-out; a snippet is 16 of them. A last snippet that is shorter is filled up with its last frame, and its last flow. With
-ten crops, the features of the corners, the centre and their mirror images are averaged.
+Frames are taken at 25 frames per second and scaled to a short side of 256. The flow is computed at that size. Then the
+central 224 x 224 pixels are cut out. A snippet has 16 frames. If the last snippet is shorter, its last frame and flow
+are repeated. With ten crops, the features of the corners, the centre and their mirror images are averaged.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class I3DConfig(BackboneConfig):
 
 
 class I3D(Backbone[I3DConfig]):
-    """Pooled features of the last Inception module, 1024 a stream."""
+    """Pooled features of the last Inception module, 1024 per stream."""
 
     Config = I3DConfig
 
@@ -118,7 +118,7 @@ class I3D(Backbone[I3DConfig]):
         return dict.fromkeys(self.config.streams, FEATURES)
 
     def features(self, images: Iterable[Image]) -> Features:
-        """Features of one video, float32 (T, 1024 a stream), not negative.
+        """Features of one video, float32 (T, 1024 per stream), not negative.
 
         On a GPU, the next snippets are decoded and their flow computed while it works.
         """

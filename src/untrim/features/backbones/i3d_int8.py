@@ -30,7 +30,7 @@ class Agreement:
     """How near int8 features come to the exact ones, on snippets that calibration has not seen.
 
     Args:
-        cosines: Cosine similarity of the two, one a held-out snippet.
+        cosines: Cosine similarity of the two, one per held-out snippet.
         calibrated_on: Snippets that calibration has seen.
     """
 

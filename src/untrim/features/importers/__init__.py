@@ -63,7 +63,7 @@ def import_features(
     backbone: str | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Turn other people's features into a feature folder; what is there already and the same is left as it is.
+    """Turn other people's features into a feature folder; videos already present and equal are left as they are.
 
     Args:
         layout: Name of the layout (`LAYOUTS`).
@@ -74,7 +74,7 @@ def import_features(
         snippet_frames: Frames that a snippet sees, likewise.
         stride_frames: Frames from one snippet to the next, likewise.
         center_frames: Frames from the start to the middle of the first snippet; None for half a snippet.
-        streams: Columns a stream, in order; None: 2,048 columns are 1,024 of RGB and 1,024 of flow, unless the layout
+        streams: Columns per stream, in order; None: 2,048 columns are 1,024 of RGB and 1,024 of flow, unless the layout
             keeps them apart, and others one stream.
         backbone: What made the features; it must be the same for all that is trained and localized with.
         progress: Told of each video; None for silence.

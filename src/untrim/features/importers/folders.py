@@ -1,4 +1,4 @@
-"""Layouts with one file a video: those of BaS-Net, ActionFormer, OpenTAD and ECM."""
+"""Layouts with one file per video: those of BaS-Net, ActionFormer, OpenTAD and ECM."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def read_ecm(sources: Sequence[Path], target: Taker, progress: Progress | None) 
 
 
 def _take(target: Taker, name: str, files: Sequence[Path], streams: Sequence[str]) -> None:
-    """Take over a video whose streams lie in a ``.npy`` each, memory-mapped."""
+    """Take over a video whose streams are in one ``.npy`` each, memory-mapped."""
     try:
         parts = {stream: read_array(file) for stream, file in zip(streams, files, strict=True)}
     except UntrimError as error:

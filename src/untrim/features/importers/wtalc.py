@@ -1,7 +1,7 @@
 """W-TALC's layout (Paul et al., ECCV 2018), which most weakly-supervised code since then reads.
 
-``<Dataset>-I3D-JOINTFeatures.npy`` is a pickled array of arrays (T, 2048), one a video: RGB, then flow, of videos at 25
-frames a second, one snippet every 16 frames. Beside it, ``<Dataset>-Annotations/`` holds ``videoname.npy``,
+``<Dataset>-I3D-JOINTFeatures.npy`` is a pickled array of arrays (T, 2048), one per video: RGB, then flow, of videos at
+25 frames per second, one snippet every 16 frames. Beside it, ``<Dataset>-Annotations/`` holds ``videoname.npy``,
 ``subset.npy`` and ``duration.npy`` in the same order.
 """
 
@@ -92,7 +92,7 @@ def _texts(file: Path, count: int | None = None) -> list[str]:
     values = rows.ravel() if isinstance(rows, np.ndarray) else [None]
     texts = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values]
     if not all(isinstance(text, str) for text in texts) or len(texts) != (len(texts) if count is None else count):
-        raise UntrimError(f"holds {dtype} {shape}, wanted a text a video", where=file)
+        raise UntrimError(f"holds {dtype} {shape}, wanted one text per video", where=file)
     return [str(text) for text in texts]
 
 
@@ -102,5 +102,5 @@ def _durations(file: Path, count: int) -> list[float | None]:
     try:
         values = read_array(file).astype(np.float64).reshape(count, -1)[:, 0]
     except (ValueError, TypeError, IndexError) as error:
-        raise UntrimError(f"does not hold a number a video: {error!s:.80}", where=file) from error
+        raise UntrimError(f"does not hold one number per video: {error!s:.80}", where=file) from error
     return [float(value) if np.isfinite(value) and value > 0 else None for value in values]
