@@ -73,7 +73,7 @@ def test_what_does_not_fit_is_said_before_anything_is_written(
             combine(sources, tmp_path / "out")
     both.info = both.info.model_copy(update={"stride_frames": 8})
     both.save_info()
-    with pytest.raises(UntrimError, match="elsewhere in time"):
+    with pytest.raises(UntrimError, match="have other times"):
         combine([str(rgb.path), f"{both.path}:flow"], tmp_path / "out")
     FeatureFolder(tmp_path / "empty", rgb.info).path.mkdir()
     FeatureFolder(tmp_path / "empty", rgb.info).save_info()
