@@ -18,6 +18,7 @@ from untrim.features.sources import durations_differ
 from untrim.features.store import FeatureFolder, VideoInfo
 from untrim.support.device import choose_device
 from untrim.support.kinds import check_kind
+from untrim.support.names import standard
 from untrim.support.progress import Progress, ShouldStop, Tell, count_steps, stop_if, tell_each
 from untrim.timeline import Detection, SnippetGrid
 from untrim.training.checkpoint import FEATURES, Run
@@ -61,7 +62,8 @@ def localize(
     if folder is not None:
         check_kind(folder.path, "activations")
     run.check_features(features)
-    names = features.names() if videos is None else [videos] if isinstance(videos, str) else list(videos)
+    given = features.names() if videos is None else [videos] if isinstance(videos, str) else list(videos)
+    names = [standard(name) for name in given]
     if not names:
         raise UntrimError("has no features of any video", where=features.path, fix="run `untrim extract` first")
     features.require(names)

@@ -84,3 +84,17 @@ def test_detections_are_no_annotations(tmp_path: Path) -> None:
     (tmp_path / "found.json").write_text('{"results": {}}')
     with pytest.raises(UntrimError, match="holds detections, no annotations"):
         read_annotations(tmp_path / "found.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"database":\n {"café": {}}}'.encode("cp1252"), "line 2: is not UTF-8: byte 0xe9 (save it as UTF-8)"),
+        ('{"database": {}}'.encode("utf-16"), "line 1: is UTF-16, not UTF-8 (save it as UTF-8)"),
+    ],
+)
+def test_another_encoding_is_said_with_its_line(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "labels.json").write_bytes(content)
+    with pytest.raises(UntrimError) as caught:
+        read_annotations(tmp_path / "labels.json")
+    assert str(caught.value) == f"{tmp_path / 'labels.json'}, {message}"

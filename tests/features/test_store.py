@@ -1,4 +1,5 @@
 import json
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -205,3 +206,27 @@ def test_an_offset_of_zero_is_known(folder: FeatureFolder) -> None:
     folder.save_info()
     again = FeatureFolder.open(folder.path).info.videos
     assert (again["a"].offset_seconds, again["b"].offset_seconds) == (0.0, None)
+
+
+def test_one_name_in_two_unicode_forms_is_one_video(folder: FeatureFolder) -> None:
+    nfc, nfd = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+    np.save(folder.path / f"{nfd}.npy", np.ones((3, 4), np.float16))
+    content = json.loads((folder.path / INFO_NAME).read_text())
+    write_json(folder.path / INFO_NAME, {**content, "videos": {nfd: {"duration": 1.5, "fps": 30}}})
+    opened = FeatureFolder.open(folder.path)
+    opened.require([nfc, nfd])
+    assert opened.names() == [nfc]
+    for name in (nfc, nfd):
+        assert len(opened.load(name)) == 3
+        assert opened.duration(name, 3) == 1.5
+        assert opened.info.grid(name).fps == 30
+    write_json(folder.path / INFO_NAME, {**content, "videos": {nfd: {}, nfc: {}}})
+    with pytest.raises(UntrimError, match="'café' is listed twice"):
+        FeatureFolder.open(folder.path)
+
+
+@pytest.mark.parametrize("name", ["clip one", "Clip One.MP4", "v_Clip One"])
+def test_a_name_that_fits_but_for_its_form_is_said(folder: FeatureFolder, name: str) -> None:
+    folder.save("Clip One", np.zeros((3, 4)))
+    with pytest.raises(UntrimError, match=f"missing for 1 of 1 videos: {name}; '{name}' is there as 'Clip One'"):
+        folder.require([name])

@@ -4,6 +4,7 @@ Its methods are WSAD and the supervised bound, which was called `oracle`; 60 ite
 """
 
 import shutil
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,16 @@ def test_an_old_run_opens_and_finds_what_it_found(labels: Annotations, folder: s
             ends = (theirs.segment.start, theirs.segment.end, theirs.score)
             assert (mine.segment.start, mine.segment.end, mine.score) == pytest.approx(ends, abs=1e-6)
     assert any(found.values())
+
+
+def test_classes_of_an_old_run_have_the_one_form_of_names(tmp_path: Path) -> None:
+    shutil.copytree(OLD / "wsad", tmp_path / "run")
+    nfc, nfd = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+    (tmp_path / "run" / "labels.json").write_text(f'["{nfd}", "run "]')
+    assert Run.open(tmp_path / "run").labels == (nfc, "run")
+    (tmp_path / "run" / "labels.json").write_text('["run", "run"]')
+    with pytest.raises(UntrimError, match=r"labels\.json: 'run' is listed twice"):
+        Run.open(tmp_path / "run")
 
 
 @pytest.mark.parametrize(("folder", "method"), NAMES.items())

@@ -1,4 +1,5 @@
 import os
+import unicodedata
 from pathlib import Path
 
 import av
@@ -121,3 +122,12 @@ def test_what_cannot_be_told_apart_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "a/x/film.mp4", "b/x/film.mp4")
     with pytest.raises(UntrimError, match="has the same name as"):
         find_videos([tmp_path / "a" / "x", tmp_path / "b" / "x"])
+
+
+def test_names_have_one_form(tmp_path: Path) -> None:
+    nfc, nfd = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+    apart, blank = touch(tmp_path, f"{nfd}.mp4", "clip .mp4")
+    assert find_videos([tmp_path]).files == {nfc: apart, "clip": blank}
+    touch(tmp_path, f"{nfc}.mov")
+    with pytest.raises(UntrimError, match="has the same name as"):
+        find_videos([tmp_path])

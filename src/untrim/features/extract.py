@@ -26,6 +26,7 @@ from untrim.support.files import new_folder, remove_leftovers, write_text
 from untrim.support.kinds import check_kind
 from untrim.support.locks import locked
 from untrim.support.named_files import names_in
+from untrim.support.names import standard
 from untrim.support.paths import as_path, as_paths
 from untrim.support.progress import Progress, ShouldStop, count_steps
 from untrim.support.workers import Died, Engine, Local, work_off
@@ -241,7 +242,7 @@ def _unsure(names: Sequence[str], folder: FeatureFolder) -> tuple[str, ...]:
 
 def _left_behind(found: FoundVideos, folder: FeatureFolder) -> tuple[str, ...]:
     """A note on features of a plain name that several of the files have now."""
-    plain = {file.stem for file in found.files.values()} - found.files.keys()
+    plain = {standard(file.stem) for file in found.files.values()} - found.files.keys()
     if not (left := [name for name in plain if name in folder.info.videos]):
         return ()
     return (

@@ -13,6 +13,7 @@ from typing import TypedDict
 from untrim.errors import UntrimError, listing, numbered
 from untrim.features.store import FeatureFolder, FeatureInfo, VideoInfo
 from untrim.support.files import reading
+from untrim.support.names import standard
 
 _NOTABLE = 0.1  # seconds: an offset that moves what a person marked
 _SAME = 0.5  # seconds by which two durations may differ, since some count the sound
@@ -90,14 +91,14 @@ def adopt_renamed(files: Mapping[str, Path], folder: FeatureFolder) -> None:
 
     ``clip``, extracted while there was one such file, becomes ``cam1/clip`` if it was made of that file.
     """
-    for plain in {file.stem for file in files.values()} - files.keys():
+    for plain in {standard(file.stem) for file in files.values()} - files.keys():
         if plain not in folder.info.videos:
             continue
         with suppress(OSError, UntrimError):  # What cannot be read or named is reported when its turn comes.
             same = [
                 name
                 for name, file in files.items()
-                if file.stem == plain and state_of(plain, file, folder) is not State.MISSING
+                if standard(file.stem) == plain and state_of(plain, file, folder) is not State.MISSING
             ]
             certain = folder.info.videos[plain].source_blake2b is not None
             if (certain or len(same) == 1) and same and same[0] not in folder.info.videos:

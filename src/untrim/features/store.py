@@ -16,12 +16,13 @@ from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from untrim.errors import UntrimError, listing, numbered
 from untrim.support.arrays import read_array, write_array
 from untrim.support.files import write_json
 from untrim.support.named_files import file_of, names_in
+from untrim.support.names import in_one_form, standard, there_as
 from untrim.support.paths import as_path, similar
 from untrim.support.schema import read_object
 from untrim.support.validation import validate
@@ -82,6 +83,14 @@ class FeatureInfo(BaseModel):
     )
     videos: dict[str, VideoInfo] = {}
 
+    @field_validator("videos")
+    @classmethod
+    def _by_standard_name(cls, videos: dict[str, VideoInfo]) -> dict[str, VideoInfo]:
+        try:
+            return in_one_form(videos)
+        except UntrimError as error:  # pydantic wants a ValueError.
+            raise ValueError(error.what) from error
+
     @model_validator(mode="after")
     def _streams_tile_dim(self) -> FeatureInfo:
         position = 0
@@ -102,7 +111,7 @@ class FeatureInfo(BaseModel):
 
     def grid(self, video: str | None = None) -> SnippetGrid:
         """The snippet grid of all videos, or of one video that may have its own fps."""
-        own = self.videos.get(video) if video is not None else None
+        own = self.videos.get(standard(video)) if video is not None else None
         fps = own.fps if own is not None and own.fps is not None else self.fps
         # The first centre is a frame position: at another fps it moves with it.
         return SnippetGrid(self.snippet_frames, self.stride_frames, fps, self.first_center_seconds * self.fps / fps)
@@ -229,11 +238,11 @@ class FeatureFolder:
                     where=self.path,
                     fix="name the videos in the labels as they are named here",
                 )
-        raise UntrimError(
-            f"features missing for {len(missing)} of {len(names)} videos: {listing(missing)}",
-            where=self.path,
-            fix="run `untrim extract` on them, or take them out of the annotations",
-        )
+        what = f"features missing for {len(missing)} of {len(names)} videos: {listing(missing)}"
+        if hint := there_as(missing, known):
+            raise UntrimError(f"{what}; {hint}", where=self.path, fix="use the same names in the labels")
+        fix = "run `untrim extract` on them, or take them out of the annotations"
+        raise UntrimError(what, where=self.path, fix=fix)
 
     def stored(self, name: str) -> npt.NDArray[np.floating]:
         """Features of one video as they are stored, (T, D), memory-mapped: a part is read when it is looked at.
@@ -297,7 +306,7 @@ class FeatureFolder:
 
     def duration(self, name: str, snippets: int) -> float:
         """Seconds of a video: as recorded, else up to the end of its last snippet's cell."""
-        own = self.info.videos.get(name)
+        own = self.info.videos.get(standard(name))
         if own is not None and own.duration is not None:
             return own.duration
         return self.info.grid(name).boundary(snippets)

@@ -20,6 +20,7 @@ from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoIn
 from untrim.support.array_types import Array
 from untrim.support.files import new_folder, remove_leftovers
 from untrim.support.locks import locked
+from untrim.support.names import standard
 
 _MOST_EXTRA_SNIPPETS = 2
 
@@ -121,6 +122,7 @@ class GrowingFolder:
             UntrimError: The place cannot be written.
         """
         assert self._now is not None, "begin comes first"
+        name = standard(name)
         if name in self._written or name in self._failed:
             raise NotTaken("is listed twice")
         if features.shape[1] != self._now.info.dim:
@@ -138,7 +140,7 @@ class GrowingFolder:
 
     def fail(self, name: str, reason: str) -> None:
         """Note why a video could not be taken."""
-        self._failed[name] = f"{name}: {reason}"
+        self._failed[standard(name)] = f"{name}: {reason}"
 
     def close(self) -> None:
         """Write ``features.json`` for what was added, or put the one from before back where nothing was."""

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from untrim.errors import UntrimError, WorkFailed
+from untrim.errors import Place, UntrimError, WorkFailed
 from untrim.support.documents import parse_json
 from untrim.support.paths import similar
 from untrim.support.system import is_running
@@ -131,10 +131,15 @@ def read_text(path: Path) -> str:
         UntrimError: Missing, unreadable or not UTF-8.
     """
     with reading(path):
-        try:
-            return path.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise UntrimError(f"cannot be read: {error}", where=path) from error
+        content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        utf_16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+        what = "is UTF-16, not UTF-8" if utf_16 else f"is not UTF-8: byte 0x{error.object[error.start]:02x}"
+        place = Place(path, content[: error.start].count(b"\n") + 1)
+        raise UntrimError(what, where=place, fix="save it as UTF-8") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 @contextmanager

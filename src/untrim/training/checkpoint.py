@@ -17,6 +17,7 @@ from untrim.features.store import FeatureFolder, FeatureInfo, read_info
 from untrim.methods import load_method
 from untrim.methods.base import Method, MethodConfig
 from untrim.support.files import read_json, write_json, write_text
+from untrim.support.names import standard
 from untrim.support.paths import as_path
 from untrim.support.schema import SCHEMA, check_schema, read_object
 from untrim.support.settings import plain, read_yaml
@@ -208,7 +209,9 @@ def _read_labels(path: Path) -> tuple[str, ...]:
     labels = read_object(path).get("labels") if isinstance(content, dict) else content
     if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
         raise UntrimError("'labels' should be a list of class names", where=path)
-    return tuple(labels)
+    if twice := [label for label in labels if labels.count(label) > 1]:
+        raise UntrimError(f"'{twice[0]}' is listed twice", where=path, fix="train again")
+    return tuple(map(standard, labels))
 
 
 def _save_weights(model: Method, path: Path) -> None:

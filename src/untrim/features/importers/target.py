@@ -14,6 +14,7 @@ from untrim.errors import UntrimError, listing
 from untrim.features.store import FeatureInfo, VideoInfo, column_ranges
 from untrim.features.writing import GrowingFolder, ImportReport, NotTaken, side_by_side, two_axes
 from untrim.support.array_types import Array
+from untrim.support.names import standard
 
 JOINT = "joint"
 """Name of columns of which the layout does not say which stream they belong to."""
@@ -92,6 +93,7 @@ class Known:
 
     def name(self, name: str) -> str:
         """The name of a video in the annotations: some features carry, or lack, ActivityNet's ``v_``."""
+        name = standard(name)
         if self.annotations is not None and name not in self.annotations:
             for other in (name.removeprefix("v_"), f"v_{name}"):
                 if other in self.annotations:
