@@ -1,17 +1,21 @@
 """A run is resumed on the data that it was begun on, and on no other."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from helpers import run_untrim
 from untrim.annotations import Annotations, write_annotations
+from untrim.doctor import check_up
 from untrim.errors import Stopped, UntrimError
 from untrim.features.store import FeatureFolder
 from untrim.support.locks import locked
@@ -221,3 +225,57 @@ def test_killed_while_it_is_described_a_run_is_begun_again(corpus: Corpus, tmp_p
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("run", "whole")]
     assert weights[0] == weights[1]
     assert Run.open(tmp_path / "run").finished
+
+
+def changed_state(name: str, state: dict[str, Any]) -> None:
+    """Change a saved state as no training does."""
+    first = next(iter(state["model"]))
+    moments, groups = state["optimizer"]["state"], state["optimizer"]["param_groups"]
+    changes: dict[str, Callable[[], object]] = {
+        "'step' is -1": lambda: state.update(step=-1),
+        "'step' is 13": lambda: state.update(step=13),
+        "'step' is 2.5": lambda: state.update(step=2.5),
+        "the sum of the loss 'metric' is not finite": lambda: state.update(sums={"metric": float("nan")}),
+        "it lacks the tensor": lambda: state["model"].pop(first),
+        "holds torch.int64": lambda: state["model"].update({first: state["model"][first].long()}),
+        "holds NaN or infinity": lambda: state["model"].update({first: state["model"][first] * torch.nan}),
+        "exp_avg of the optimizer": lambda: moments[0].update(exp_avg=moments[0]["exp_avg"] * torch.inf),
+        "'exp_avg' of the optimizer has shape": lambda: moments[0].update(exp_avg=torch.zeros(1)),
+        "'lr' of the optimizer is 'high'": lambda: groups[0].update(lr="high"),
+        "'betas' of the optimizer is 3": lambda: groups[0].update(betas=3),
+        "cannot be resumed from": lambda: state.pop("optimizer"),
+    }
+    changes[name]()
+
+
+STATES = (
+    "'step' is -1", "'step' is 13", "'step' is 2.5", "the sum of the loss 'metric' is not finite",
+    "it lacks the tensor", "holds torch.int64", "holds NaN or infinity",
+    "exp_avg of the optimizer", "'exp_avg' of the optimizer has shape",
+    "'lr' of the optimizer is 'high'", "'betas' of the optimizer is 3", "cannot be resumed from",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", STATES)
+def test_a_state_that_no_training_leaves_is_refused(corpus: Corpus, tmp_path: Path, words: str) -> None:
+    path = stopped(corpus, tmp_path / "run")
+    state = torch.load(path / "state" / "training.pt", weights_only=True)
+    changed_state(words, state)
+    torch.save(state, path / "state" / "training.pt")
+    before = tree(path)
+    with pytest.raises(UntrimError, match="the training then starts anew") as caught:
+        train("wsad", [corpus], path, settings=SETTINGS, resume=True)
+    assert words in str(caught.value)
+    assert tree(path) == before
+    assert "weights" in {finding.check for finding in check_up(run=path) if finding.severity == "error"}
+
+
+@pytest.mark.parametrize("name", ["state", "checkpoints", "tensorboard"])
+def test_a_link_in_a_run_leads_nowhere(corpus: Corpus, tmp_path: Path, name: str) -> None:
+    path = stopped(corpus, tmp_path / "run")
+    shutil.rmtree(path / name, ignore_errors=True)
+    (tmp_path / "elsewhere").mkdir()
+    (path / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UntrimError, match=f"{name}: is a link"):
+        train("wsad", [corpus], path, settings=SETTINGS, resume=True)
+    assert not any((tmp_path / "elsewhere").iterdir())

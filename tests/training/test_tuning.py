@@ -1,5 +1,8 @@
 import json
 import math
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ from untrim.features.store import FeatureFolder
 from untrim.methods.wsbm import WSBMConfig
 from untrim.training import tuning
 from untrim.training.loop import train
-from untrim.training.tuning import Choice, Range, default_space, parse_space, tune
+from untrim.training.tuning import STUDY, Choice, Range, default_space, parse_space, tune
 
 optuna = pytest.importorskip("optuna")
 Corpus = tuple[FeatureFolder, Annotations]
@@ -122,3 +125,43 @@ def test_wrong_spaces_are_refused(corpus: Corpus, tmp_path: Path, text: str, mes
     with pytest.raises(UntrimError, match=message):  # one text is not a row of letters
         tune("wsad", [corpus], tmp_path / "out", search=text)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_hostile_study_writes_and_reads_nothing_elsewhere(corpus: Corpus, tmp_path: Path) -> None:
+    """A trial that is under way in a folder elsewhere, by its name or by a link."""
+    for name in ("../../elsewhere", str(tmp_path / "elsewhere"), "0000/../../x", "", 3, None):
+        output = tmp_path / "search"
+        shutil.rmtree(output, ignore_errors=True)
+        output.mkdir()
+        study = optuna.create_study(
+            study_name="untrim", storage=f"sqlite:///{output / STUDY}", direction="maximize"
+        )  # fmt: skip
+        study.ask().set_user_attr("folder", name)
+        with pytest.raises(UntrimError, match=r"the folder of trial .* wanted a number"):
+            tune("wsad", [corpus], output, trials=1, settings=SETTINGS)
+        assert not (tmp_path / "elsewhere").exists()
+        assert not (output / "trials").exists()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "trials").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UntrimError, match="trials: is a link"):
+        tune("wsad", [corpus], tmp_path / "linked", trials=1, settings=SETTINGS)
+    assert not any((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_database_of_others_stays_as_it_is(corpus: Corpus, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / STUDY)) as database:
+        database.execute("CREATE TABLE precious (value)")
+        database.commit()
+    before = (tmp_path / STUDY).read_bytes()
+    with pytest.raises(UntrimError, match="cannot be read as a study"):
+        tune("wsad", [corpus], tmp_path, trials=1, settings=SETTINGS)
+    assert (tmp_path / STUDY).read_bytes() == before
+
+
+def test_a_search_is_not_resumed_on_other_data(corpus: Corpus, tmp_path: Path) -> None:
+    tune("wsad", [corpus], tmp_path / "search", trials=1, settings=SETTINGS)
+    corpus[0].save("video07", corpus[0].load("video07")[:, ::-1])
+    with pytest.raises(UntrimError, match="was begun on other data: features of 'video07' have changed"):
+        tune("wsad", [corpus], tmp_path / "search", trials=2, settings=SETTINGS)
+    assert not (tmp_path / "search" / "trials" / "0001").exists()

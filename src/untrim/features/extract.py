@@ -82,11 +82,11 @@ def extract(
         WorkFailed: No space left, or processes cannot be started. What is done is kept.
         Stopped: `should_stop` said so. What is done is kept, and the same call resumes.
     """
+    output, engine = as_path(output, "output"), engine or Local()
+    check_kind(output, "features")
     found = find_videos(as_paths(videos, "videos"))
     if workers is not None and workers < 1:
         raise UntrimError(f"{workers} workers", fix="use at least 1")
-    output, engine = as_path(output, "output"), engine or Local()
-    check_kind(output, "features")
     info = load_backbone(backbone, settings).info(backbone)
     with new_folder(output), locked(output):
         folder = _open(output, info)

@@ -1,0 +1,234 @@
+"""What is refused changes nothing: for each verb, all that lies in its folders is the same before and after."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from helpers import new_folder, run_untrim
+from untrim.annotations import Annotations, Video, write_annotations
+from untrim.errors import UntrimError
+from untrim.reproduction.measuring import TableData
+from untrim.reproduction.tables import reproduce
+from untrim.support.files import check_output
+from untrim.support.kinds import check_kind, kind_of
+from untrim.support.locks import locked
+from untrim.timeline import Instance
+
+TRAIN = "train -m wsad -f features -a labels.json --set iterations=2 --set hidden=8"
+TUNE = "tune -m wsad -f features -a labels.json --set iterations=2 --set hidden=8 --trials 1"
+REPRODUCE = "reproduce project:methods -f features -a labels.json --row WSAD --seeds 1"
+IMPORT = "import features sources --layout"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with one of each: features, labels, a run, a search, detections, layouts of others; it is worked in."""
+    folder, rng = tmp_path_factory.mktemp("refused"), np.random.default_rng(0)
+    features, videos = new_folder(folder / "features", rgb=24), []
+    for index in range(16):
+        label, trained = ("jump", "run")[index % 2], index < 12
+        features.save(f"v{index:02d}", rng.normal(size=(20, 24)))
+        instances = () if trained else (Instance(label, features.info.grid().segment(2, 8)),)
+        videos.append(Video(f"v{index:02d}", "training" if trained else "validation", 12.8, (label,), instances))
+    write_annotations(Annotations(videos), folder / "labels.json")
+    write_annotations(Annotations([Video("other", "training", 5.0, ("jump",))]), folder / "others.json")
+    wide = new_folder(folder / "wide", rgb=25)
+    wide.save("v00", rng.normal(size=(20, 25)))
+    new_folder(folder / "empty", rgb=24)
+    for name in ("corpus", "sources", "sources/odd-Annotations", "plain", "videos"):
+        (folder / name).mkdir()
+    (folder / "corpus" / "corpus.json").write_text("{}")
+    (folder / "sources" / "odd-I3D-JOINTFeatures.npy").write_bytes(b"no array")
+    (folder / "sources" / "odd-Annotations" / "videoname.npy").write_bytes(b"no array")
+    (folder / "plain" / "notes.txt").write_text("a file")
+    (folder / "broken.yaml").write_text("a: [")
+    (folder / "broken.json").write_text("{")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert run_untrim(*f"{TRAIN} -o run".split()) == 0
+        assert (
+            run_untrim(
+                *["localize", "run", "-f", "features", "-a", "labels.json", "-o", "found.json", "--save-activations"]
+            )
+            == 0
+        )
+        assert run_untrim(*f"{TUNE} -o search".split()) == 0
+        yield folder
+
+
+def tree(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {
+        str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns) if path.is_file() else (b"", 0)
+        for path in folder.rglob("*")
+    }
+
+
+REFUSED = {
+    # A folder of another kind.
+    f"{TRAIN} -o features": "holds features, no place for a run",
+    f"{TRAIN} -o search": "holds a search",
+    f"{TRAIN} -o corpus": "holds a rendered corpus",
+    f"{TRAIN} -o activations": "holds activations",
+    f"{TRAIN} -o labels.json": "is a file, not a folder",
+    f"{TRAIN} -o labels.json/run": "cannot be written",
+    f"{TUNE} -o run": "holds a run of `untrim train`, no place for a search",
+    f"{TUNE} -o features": "holds features",
+    f"{REPRODUCE} -o run": "holds a run",
+    f"{REPRODUCE} -o features": "holds features",
+    "demo --no-open -o features": "holds features, no place for a rendered corpus",
+    "demo --no-open -o run": "holds a run",
+    "extract videos -o run": "holds a run of `untrim train`, no place for features",
+    "combine features -o run": "holds a run",
+    "combine features -o search": "holds a search",
+    f"{IMPORT} wtalc -o run": "holds a run",
+    "localize run -f features -o activations/found.txt": "has ending '.txt'",
+    # Outputs that cannot be.
+    "localize run -f features -o found": "has ending ''",
+    "localize run -f features -o features": "has ending ''",
+    "localize run -f features -o labels.json/found.json": "is no folder",
+    "import labels labels.json --layout activitynet -o out.txt": "has ending '.txt'",
+    "import labels labels.json --layout activitynet -o plain/notes.txt/out.json": "is no folder",
+    "evaluate found.json -a labels.json --json plain": "is a folder",
+    "evaluate found.json -a labels.json --json labels.json/x": "is no folder",
+    "diagnose found.json -a labels.json -o plain": "is a folder",
+    "diagnose found.json -a labels.json --json plain": "is a folder",
+    "report run -d found.json -a labels.json -o plain": "is a folder",
+    "weights quantize videos -o plain": "has ending ''",
+    # Values that cannot be.
+    f"{TRAIN} -o new/run --seed 18446744073709551616": "seed 18446744073709551616",
+    f"{TUNE} -o new/search --seed 4294967295": "seed 4294967295",
+    "demo --no-open -o new --seed 18446744073709551616": "seed",
+    f"{TRAIN} -o new --device meta": "device 'meta' cannot be used",
+    f"{TUNE} -o new --device meta": "device 'meta' cannot be used",
+    "localize run -f features -o new/found.json --device meta": "device 'meta' cannot be used",
+    f"{TRAIN} -o new --set batch_size=1000000000": "'batch_size': 1000000000 videos in each step, and there are 12",
+    f"{TRAIN} -o new --set groups=1000000000": "'groups'",
+    f"{TRAIN} -o new --set group_videos=1000000000 --set groups=3": "'groups'",
+    f"{TRAIN} -o new --set iterations=1000000000000": "'iterations' is 1000000000000",
+    f"{TRAIN} -o new --set max_snippets=1000000000000": "'max_snippets'",
+    f"{TUNE} -o new --set batch_size=1000000000": "'batch_size'",
+    f"{TRAIN} -o new --set nonsense=3": "unknown key 'nonsense'",
+    f"{TRAIN} -o new --recipe broken.yaml": "broken.yaml",
+    f"{TUNE} -o new --search nonsense=1..2": "nonsense",
+    # Data that do not go together.
+    f"{TRAIN} -o run": "holds a run already",
+    f"{TRAIN} -o run --resume --seed 3": "holds another run: different seed",
+    f"{TRAIN} -o new --subset test": "no video in subset 'test'",
+    "train -m wsad -f features -a others.json -o new": "features missing for 1 of 1 videos: other",
+    "train -m wsad -f empty -a labels.json -o new": "features missing",
+    "train -m supervised -f features -a labels.json -o new": "labels without segments",
+    "train -m wsad -f features -a broken.json -o new": "is not valid JSON",
+    "tune -m wsad -f empty -a labels.json -o new": "features missing",
+    f"{TUNE} -o search --seed 3": "holds another search: different seed",
+    f"{TUNE} -o plain -f missing -a labels.json": "has no features.json",
+    f"{REPRODUCE} -o new --protocol thumos14": "protocol 'thumos14' has 210",
+    f"{REPRODUCE} -o new --evaluated test": "no video in subset 'test'",
+    f"{REPRODUCE} -o new --subset test": "no video in subset 'test'",
+    f"{REPRODUCE} -o new --set nonsense=3": "unknown key 'nonsense'",
+    f"{REPRODUCE} -o new --segments missing.json": "no such file",
+    "reproduce project:methods -f empty -a labels.json -o new": "features missing",
+    "localize run -f wide -o new/found.json --save-activations": "disagree with the run",
+    "localize run -f empty -o new/found.json --save-activations": "has no features of any video",
+    "localize run -f features -a others.json --subset training -o new/f.json --save-activations": "features missing",
+    "localize search -f features -o new/found.json": "is not a run folder",
+    "localize run videos -o new/found.json": "unknown backbone 'test'",
+    "combine features wide -o new": "stream 'rgb' comes from two folders",
+    "combine features missing -o new": "has no features.json",
+    f"{IMPORT} wtalc -o new/features": "not a readable",
+    f"{IMPORT} basnet -o new/features": "holds no folder rgb or flow",
+    f"{IMPORT} ecm -o new/features": "holds no .npz",
+    f"{IMPORT} wtalc -o wide": "not a readable",
+    f"{IMPORT} nonsense -o new": "unknown layout",
+    "extract videos -o new": "no video",
+    "extract missing.mp4 -o new": "missing.mp4",
+    "extract videos -o new --backbone nonsense": "",
+    "evaluate found.json -a labels.json --json new.json --protocol thumos14": "protocol 'thumos14'",
+    "evaluate found.json -a labels.json --json new.json --measures nonsense": "unknown measure 'nonsense'",
+    "evaluate found.json -a labels.json --json new.json --against missing.json": "no such file",
+    "diagnose found.json -a others.json -o new.html": "",
+    "report run -d found.json -a others.json -o new.html --subset training": "no video in common",
+    "weights path nonsense": "unknown weights",
+    "weights pull nonsense": "unknown weights",
+}
+
+
+@pytest.mark.parametrize("call", REFUSED)
+def test_what_is_refused_changes_nothing(place: Path, call: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = tree(place)
+    assert run_untrim(*call.split()) == 2
+    printed = capsys.readouterr()
+    assert REFUSED[call] in printed.err
+    assert len(printed.err.splitlines()) == 1
+    assert tree(place) == before
+
+
+HELD = {
+    "run": f"{TRAIN} -o run --resume",
+    "search": f"{TUNE} -o search",
+    "tables": f"{REPRODUCE} -o tables",
+    "demo": "demo --no-open -o demo",
+    "joined": "combine features -o joined",
+    "activations": "localize run -f features -o found.json --save-activations",
+}
+
+
+@pytest.mark.parametrize("folder", HELD)
+def test_a_folder_is_written_by_one_at_a_time(place: Path, folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / folder).mkdir(exist_ok=True)
+    before = tree(place)
+    with locked(place / folder):
+        assert run_untrim(*HELD[folder].split()) == 2
+    assert "another run works in this folder" in capsys.readouterr().err
+    assert tree(place) == before
+
+
+def test_kinds_of_folders(place: Path, tmp_path: Path) -> None:
+    kinds = {name: kind_of(place / name) for name in ("features", "run", "search", "corpus", "activations", "plain")}
+    assert kinds == {name: name if name != "plain" else None for name in kinds}
+    assert kind_of(tmp_path) is None
+    assert kind_of(tmp_path / "missing") is None
+    check_kind(place / "plain", "run")
+    (tmp_path / "trained_on.json").touch()  # Of a training that was killed before it had described the run.
+    (tmp_path / "features.json").touch()
+    assert kind_of(tmp_path) == "run"
+    results = tmp_path / "tables" / "project-methods" / "WSAD"
+    results.mkdir(parents=True)
+    (results / "0.detections.json").touch()
+    assert kind_of(tmp_path / "tables") == "tables"
+
+
+def test_outputs_that_can_be_written_are_let_be(tmp_path: Path) -> None:
+    (tmp_path / "link.json").symlink_to(tmp_path / "elsewhere" / "found.json")
+    for path in (tmp_path / "a.json", tmp_path / "new" / "deep" / "a.JSON", tmp_path / "link.json"):
+        check_output(path, (".json", ".csv"))
+    os.mkfifo(tmp_path / "pipe")
+    check_output(tmp_path / "pipe")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.json", "pipe"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_an_output_in_a_place_of_others_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(UntrimError, match="not yours to write in"):
+        check_output(tmp_path / "new" / "a.json")
+
+
+def test_a_table_on_data_that_cannot_be_leaves_nothing(place: Path, tmp_path: Path) -> None:
+    data = TableData((place / "features",), (place / "labels.json",), protocol="legacy")
+    with pytest.raises(UntrimError, match="needs the Ambiguous spans"):
+        reproduce("project:methods", data, tmp_path / "tables")
+    assert not (tmp_path / "tables").exists()
+
+
+def test_infinity_in_features_json_is_refused_at_once(place: Path, tmp_path: Path) -> None:
+    folder = new_folder(tmp_path / "features", rgb=4)
+    path = folder.path / "features.json"
+    for key in ("fps", "first_center_seconds"):
+        values = json.loads((place / "features" / "features.json").read_text())
+        path.write_text(json.dumps(values | {key: float("inf")}))
+        assert run_untrim("train", "-m", "wsad", "-f", folder.path, "-a", "labels.json", "-o", tmp_path / "run") == 2
+        assert not (tmp_path / "run").exists()
