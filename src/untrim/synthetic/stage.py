@@ -81,7 +81,7 @@ class Stage:
         scene: What happens.
         width: Frame width in pixels.
         height: Frame height in pixels.
-        fps: Frames a second.
+        fps: Frames per second.
         rng: Draws landscape, cast and camera.
     """
 
