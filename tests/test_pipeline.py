@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from helpers import run_untrim
-from untrim.annotations import Annotations, Video, read_detections
+from untrim.activations import ActivationFolder
+from untrim.annotations import Annotations, Video, read_detections, write_detections
 from untrim.doctor import check_up
 from untrim.errors import Stopped, UntrimError
 from untrim.features.extract import extract
@@ -19,7 +20,7 @@ from untrim.features.store import FeatureFolder, VideoInfo
 from untrim.pipeline import localize, localize_videos
 from untrim.support.locks import locked
 from untrim.support.tensors import read_safetensors, write_safetensors
-from untrim.timeline import Detection
+from untrim.timeline import Detection, Instance, Segment
 from untrim.training.checkpoint import Run
 from untrim.training.loop import train
 
@@ -277,3 +278,38 @@ def test_scores_that_are_no_numbers_are_no_detections(trained: Path, tmp_path: P
     write_safetensors(run / "model.safetensors", huge)
     with pytest.raises(UntrimError, match="says NaN or infinity of video 'video0'"):
         localize(run, trained / "features")
+
+
+def test_labels_with_a_players_times_are_said_by_localize_and_train(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a video whose pictures begin late."""
+    folder, notes = FeatureFolder.open(trained / "features"), list[str]()
+    folder.info.videos["video2"] = folder.info.videos["video2"].model_copy(update={"offset_seconds": 3.0})
+    instances = (Instance("slow", Segment(3.5, 4.5)),)
+    labels = Annotations([Video("video2", "training", 5.4, instances=instances), Video("video1", "training", 2.4)])
+    localize(trained / "run", folder, labels, tell=notes.append)
+    (line,) = notes
+    assert "first picture of 1 video comes late on a player's clock: video2 3.00 s" in line
+    imported = Annotations([replace(labels["video2"], duration=folder.info.videos["video2"].duration)])
+    localize(trained / "run", folder, imported, tell=notes.append)
+    assert notes == [line]
+    shutil.copytree(trained / "features", tmp_path / "features")
+    FeatureFolder(tmp_path / "features", folder.info).save_info()
+    (tmp_path / "labels.csv").write_text("video,label,start,end,subset\nvideo2,slow,3.5,4.5,training\n")
+    options = ("-f", tmp_path / "features", "-a", tmp_path / "labels.csv", "--set", "iterations=1")
+    assert run_untrim("train", "-m", "wsad", *options, "-o", tmp_path / "run") == 0
+    assert f"warning: {line}" in capsys.readouterr().err
+
+
+def test_videos_of_one_name_keep_their_folders_all_the_way(trained: Path, tmp_path: Path) -> None:
+    for number, place in enumerate(("cam1", "cam2")):
+        (tmp_path / "clips" / place).mkdir(parents=True)
+        shutil.copy(trained / "videos" / f"video{2 * number}.mp4", tmp_path / "clips" / place / "clip.mp4")
+    drawn = tmp_path / "activations"
+    found, failed = localize_videos(trained / "run", tmp_path / "clips", tmp_path / "features", activations=drawn)
+    assert (list(found), failed) == (["cam1/clip", "cam2/clip"], {})
+    assert ActivationFolder(drawn).names() == ["cam1/clip", "cam2/clip"]
+    assert (drawn / "cam2" / "clip.npz").is_file()
+    write_detections(found, tmp_path / "found.csv")
+    assert list(read_detections(tmp_path / "found.csv")) == ["cam1/clip", "cam2/clip"]

@@ -14,7 +14,7 @@ from untrim.annotations import Annotations, Video
 from untrim.errors import UntrimError, listing, numbered
 from untrim.features.backbones import load_backbone, load_backbone_class
 from untrim.features.extract import extract
-from untrim.features.sources import durations_differ
+from untrim.features.sources import durations_differ, late_labels, late_pictures
 from untrim.features.store import FeatureFolder, VideoInfo
 from untrim.support.device import choose_device
 from untrim.support.kinds import check_kind
@@ -86,6 +86,8 @@ def localize(
                 folder.save(name, found, grid)
             advance("")
     tell_each(tell, durations.notes())
+    if isinstance(videos, Annotations):
+        tell_each(tell, late_pictures(features.info, late_labels(features.info, videos)))
     return detections
 
 

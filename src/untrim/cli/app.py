@@ -151,4 +151,16 @@ def read_training_labels(features: list[Path], annotations: list[Path], subset: 
     if is_first():
         for doubt in doubtful_labels({label for _, labelled in sources for label in labelled.subset(subset).labels}):
             complain(f"warning: {doubt}")
+        for folder, labelled in sources:
+            for line in _late(folder, labelled.subset(subset)):
+                complain(f"warning: {line}")
     return sources
+
+
+def _late(folder: Path, labelled: Annotations) -> tuple[str, ...]:
+    """A line on labels whose times may be those of a player, of videos whose pictures begin late."""
+    from untrim.features.sources import late_labels, late_pictures
+    from untrim.features.store import FeatureFolder
+
+    info = FeatureFolder.open(folder).info
+    return late_pictures(info, late_labels(info, labelled))

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from untrim.annotations import Annotations, Video
+from untrim.annotations import Annotations
 from untrim.annotations.checks import doubtful_labels, find_oddities
 from untrim.doctor.finding import Finding
 from untrim.errors import listing
-from untrim.features.sources import durations_differ, is_late, late_pictures
+from untrim.features.sources import durations_differ, late_labels, late_pictures
 from untrim.features.store import INFO_NAME, FeatureFolder
 from untrim.support.names import there_as
 
@@ -108,18 +108,11 @@ def _claims(folder: FeatureFolder, annotations: Annotations) -> Iterator[Finding
 
 
 def _late(folder: FeatureFolder, annotations: Annotations) -> Iterator[Finding]:
-    """Times that a player gave for videos whose pictures begin late; labels that say their measured length do not."""
-    timed = {name for name, video in annotations.items() if video.instances and not _measured(video, folder)}
-    if lines := late_pictures(folder.info, dict.fromkeys(sorted(timed))):
-        names = tuple(name for name in sorted(timed) if is_late(folder.info.videos.get(name)))
+    """Times that a player may have given, for videos whose pictures begin late."""
+    names = late_labels(folder.info, annotations)
+    for line in late_pictures(folder.info, names):
         remedy = "import the labels with `untrim import labels --layout videos`, unless their times count so already"
-        yield Finding("warning", "offset", lines[0], str(folder.path), remedy, names)
-
-
-def _measured(video: Video, folder: FeatureFolder) -> bool:
-    """Whether the labels have the duration that decoding the video gave, as labels that untrim made do."""
-    entry = folder.info.videos.get(video.name)
-    return entry is not None and None not in (entry.duration, video.duration) and entry.duration == video.duration
+        yield Finding("warning", "offset", line, str(folder.path), remedy, tuple(sorted(names)))
 
 
 def _durations(folder: FeatureFolder, snippets: Mapping[str, int], annotations: Annotations) -> Iterator[Finding]:

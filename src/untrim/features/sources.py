@@ -10,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TypedDict
 
+from untrim.annotations import Annotations
 from untrim.errors import UntrimError, listing, numbered
 from untrim.features.store import FeatureFolder, FeatureInfo, VideoInfo
 from untrim.support.files import reading
@@ -124,6 +125,20 @@ def late_pictures(info: FeatureInfo, names: Iterable[str]) -> tuple[str, ...]:
         f"the first picture of {videos} comes late on a player's clock: {listing(late)}. "
         "untrim counts from the first picture: take this off times from a player, as `untrim import labels --layout "
         "videos` does",
+    )
+
+
+def late_labels(info: FeatureInfo, annotations: Annotations) -> tuple[str, ...]:
+    """Names of the videos whose first picture comes late, and whose labels have times that may be a player's.
+
+    They are not if the labels have the very duration that was measured, as `untrim import labels` writes it.
+    """
+    return tuple(
+        name
+        for name, video in annotations.items()
+        if video.instances
+        and is_late(known := info.videos.get(name))
+        and (known is None or known.duration is None or known.duration != video.duration)
     )
 
 

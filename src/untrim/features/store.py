@@ -229,7 +229,7 @@ class FeatureFolder:
         if not (missing := self.missing(names)):
             return
         known = self.names()
-        for name in missing:
+        for name in missing[:100]:  # Of thousands it would take long.
             alike = [other for other in known if other.endswith(f"/{name}") or name.endswith(f"/{other}")]
             if alike:
                 others, have = " and ".join(map(repr, alike[:3])), "have" if alike[1:] else "has"

@@ -16,7 +16,7 @@ from untrim.errors import UntrimError
 from untrim.support.array_types import Array
 from untrim.support.files import reading, write_bytes
 
-_LARGEST_MEMBER = 1 << 31  # bytes; a longer one is no video's, but a file that unfolds to fill the memory
+_LARGEST = 1 << 29  # bytes of all arrays; more is no video's, but a file that unfolds to fill the memory
 
 
 def read_array(path: Path) -> Array:
@@ -73,9 +73,9 @@ def read_archive(path: Path, names: Collection[str]) -> dict[str, Array]:
 
     Raises:
         UntrimError: Missing, unreadable, not a ``.npz`` file, or an array in it is damaged, of Python objects, or
-            larger than any video's.
+            they are larger than any video's.
     """
-    found: dict[str, Array] = {}
+    found, total = dict[str, Array](), 0
     with reading(path), open(path, "rb") as stream:
         try:
             with zipfile.ZipFile(stream) as archive:
@@ -85,8 +85,9 @@ def read_archive(path: Path, names: Collection[str]) -> dict[str, Array]:
                         continue
                     if name in found:
                         raise UntrimError(f"'{name}' is listed twice", where=path)
-                    if entry.file_size > _LARGEST_MEMBER:
-                        raise UntrimError(f"'{name}' unfolds to {entry.file_size / 1e9:.0f} GB", where=path)
+                    total += entry.file_size
+                    if total > _LARGEST:
+                        raise UntrimError(f"unfolds to {total / 1e9:.1f} GB with '{name}'", where=path)
                     found[name] = _array(archive.read(entry), f"{path}, '{name}'")
         except UntrimError:
             raise
