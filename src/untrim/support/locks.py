@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from untrim.errors import UntrimError
+from untrim.support.system import end_if_still_importing
 
 _NO_SUCH_LOCKS = (errno.EOPNOTSUPP, errno.ENOLCK)  # What a network file system answers that has none.
 
@@ -27,6 +28,7 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         UntrimError: Another process, or another thread of this one, holds it; or it cannot be written.
     """
+    end_if_still_importing()
     path = folder / ".lock"
     lock = FileLock(path, timeout=0)
     try:

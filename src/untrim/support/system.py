@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 from pathlib import Path
@@ -48,3 +49,12 @@ def _has_ended(pid: int) -> bool:
     except OSError:
         return False
     return stat.rpartition(b")")[2].split()[:1] in ([b"Z"], [b"X"])
+
+
+def end_if_still_importing() -> None:
+    """End this process without a word, if it is one that Python started and that is still importing the script.
+
+    It is where a script without ``if __name__ == "__main__":`` leads. The process that started it says what is wrong.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        sys.exit(1)

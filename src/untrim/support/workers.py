@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from abc import ABC, abstractmethod
 from collections import Counter, deque
@@ -17,7 +16,7 @@ from typing import ClassVar, Generic, TypeVar, cast
 
 from untrim.errors import WorkFailed
 from untrim.support.progress import ShouldStop, stop_if
-from untrim.support.system import cores
+from untrim.support.system import cores, end_if_still_importing
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -108,8 +107,7 @@ def work_off(
         WorkFailed: Processes cannot be started: the first that ended had not started, or too many in a row had not.
         Stopped: It should stop: the processes end at whatever they are.
     """
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        sys.exit(1)  # A script without that guard, imported by a process of its own: the first one says what is wrong.
+    end_if_still_importing()
     crew = _Crew(task, jobs, workers, engine or Local())
     try:
         while crew.waiting or crew.busy:
