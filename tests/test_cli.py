@@ -125,9 +125,9 @@ def test_features_of_a_video_that_went_bad(
 
 def test_device_is_the_setting_of_the_backbone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[object] = []
-    monkeypatch.setattr("untrim.features.extract.extract", lambda *call: given.append(call) or NOTHING)
+    monkeypatch.setattr("untrim.features.extract.extract", lambda *call, **hooks: given.append(call) or NOTHING)
     assert run_untrim("extract", "A", "-o", tmp_path, "--backbone", "i3d", "--device", "cpu", "--set", "batch=2") == 0
-    assert given == [([Path("A")], tmp_path, "i3d", {"batch": 2, "device": "cpu"}, None)]
+    assert given == [([Path("A")], tmp_path, "i3d", {"batch": 2, "device": "cpu"}, None, None)]
 
 
 def test_no_traceback_on_a_closed_pipe() -> None:
