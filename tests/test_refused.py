@@ -111,6 +111,8 @@ REFUSED = {
     f"{TRAIN} -o new --set iterations=1000000000000": "'iterations' is 1000000000000",
     f"{TRAIN} -o new --set max_snippets=1000000000000": "'max_snippets'",
     f"{TUNE} -o new --set batch_size=1000000000": "'batch_size'",
+    f"{TRAIN} -o new --set hidden=1000000000000": "its network cannot be made",
+    f"{TRAIN} -o new --set hidden=100000000000000000000": "its network cannot be made",
     f"{TRAIN} -o new --set nonsense=3": "unknown key 'nonsense'",
     f"{TRAIN} -o new --recipe broken.yaml": "broken.yaml",
     f"{TUNE} -o new --search nonsense=1..2": "nonsense",

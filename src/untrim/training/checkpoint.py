@@ -125,10 +125,19 @@ class Run:
         write_text(self.path / CONFIG, yaml.safe_dump(content, sort_keys=False))
 
     def build(self) -> Method:
-        """The untrained network, the same for the same seed."""
+        """The untrained network, the same for the same seed.
+
+        Raises:
+            UntrimError: The config asks for one that this machine cannot hold.
+        """
+        method = load_method(self.method)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            return load_method(self.method).for_features(self.config, self.features, self.labels)
+            try:
+                return method.for_features(self.config, self.features, self.labels)
+            except (RuntimeError, MemoryError, TypeError, OverflowError) as error:  # torch has one each for too large.
+                what = f"its network cannot be made: {str(error).strip().partition(chr(10))[0]:.160}"
+                raise UntrimError(what, where=self.path, fix="--set smaller values") from error
 
     def save_model(self, model: Method) -> None:
         """Write the weights, which makes the run finished."""
