@@ -187,7 +187,7 @@ def localize(
     failed: Mapping[str, str] = {}
     if videos:
         if annotations is not None:
-            raise UntrimError("-a chooses among the videos of a feature folder", fix="name the video files alone")
+            raise UntrimError("-a chooses among the videos of a feature folder", fix="name only the video files")
         kept = features or output.with_name(f"{output.stem}-features")
         values = parse_settings(settings)
         with terminal_progress() as progress, stop_requests() as should_stop:

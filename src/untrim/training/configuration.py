@@ -29,9 +29,9 @@ def configure(
     Args:
         method: The method.
         data: Facts of the training data, for the project's defaults.
-        recipe: None for the project's defaults, else the name of a preset, of a recipe (`untrim.recipes`), or a YAML
-            file (`read_recipe`); a recipe's values are laid over the paper's.
-        settings: The user's own values, laid over everything.
+        recipe: None for the project's defaults, otherwise the name of a preset, of a recipe (`untrim.recipes`), or a
+            YAML file (`read_recipe`); a recipe's values override the paper's.
+        settings: The user's own values, which override all others.
 
     Raises:
         UntrimError: An unknown recipe or key (names the nearest), or a value out of range.

@@ -1,7 +1,7 @@
 """Whether the run in a folder is the one that is asked for, on the data that it was begun on.
 
 What a run was begun on is in ``trained_on.json``, written before the first step: of each video a digest of what the
-annotations say, labels of every kind, and one of its features. Videos stand in the order of training, since batches
+annotations say, labels of every kind, and one of its features. Videos are in the order of training, since batches
 follow from it.
 """
 

@@ -1,17 +1,17 @@
-"""Choosing a checkpoint and thresholds without segments: by what held-out videos' labels can tell.
+"""Choosing a checkpoint and thresholds without segments, by the labels of held-out videos.
 
-Three criteria, each 1 at best, and their mean:
+There are three criteria, each 1 at best, and their mean:
 
-- *classification*: mAP of ranking the held-out videos by the score of each class;
-- *agreement*: how alike attention and class scores run over time, in the classes that a video has: Spearman's rank
-  correlation, mean over videos, brought to [0, 1]; where a method has no attention, the background scores' negative
-  stands for it, and where it has neither, there is no such criterion;
-- *calibration*: Brier skill of the class scores, the share by which their squared error is below that of saying how
-  common each class is; 0 where it is not below.
+- *classification*: mAP of ranking the held-out videos by the score of each class.
+- *agreement*: Spearman's rank correlation over time of attention and class scores, for the classes that a video has. It
+  is a mean over videos, brought to [0, 1]. A method without attention uses its negated background scores. A method with
+  neither has no such criterion.
+- *calibration*: Brier skill of the class scores: the share by which their squared error is below that of predicting the
+  frequency of each class; 0 if it is not below.
 
 Candidates are evenly spaced over the training. Later is better unless the labels say otherwise: the last candidate
-within 0.01 of the best is chosen. Then each threshold of the config is tried at other values, which must beat its own
-by more than that in *detected classes*: mAP of ranking the held-out videos by the best detection of each class.
+within 0.01 of the best is chosen. Then each threshold of the config is tried at other values. Another value must be
+better by more than 0.01 in *detected classes*: mAP of ranking the held-out videos by the best detection of each class.
 """
 
 from __future__ import annotations

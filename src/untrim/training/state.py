@@ -1,4 +1,4 @@
-"""``state/training.pt``: what a training resumes from. Written and read here alone."""
+"""``state/training.pt``: what a training resumes from. Only this module writes and reads it."""
 
 from __future__ import annotations
 

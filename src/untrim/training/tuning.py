@@ -164,7 +164,7 @@ def tune(
         trials: How many trials there should be in all.
         search: What to search, as for `parse_space`; empty for `default_space`.
         recipe: Where all other values come from, as for `train`.
-        settings: Values laid over the recipe's, the same in all trials.
+        settings: Values that override the recipe's, the same in all trials.
         subset: Subset of the annotations to train on.
         seed: Seed of the search and of every training.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
