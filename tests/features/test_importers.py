@@ -255,7 +255,7 @@ def npy(array: np.ndarray) -> bytes:
         ("a.npy", npy(np.full((3, 48), 1e6, np.float32)), "beyond what float16"),
         ("a.npy", npy(features(3, 47)), "has 47 columns, the others 48"),
         ("a.npz", b"PK\x03\x04", "not a readable .npz"),
-        ("a.npz", bad_zip(), "unfolds to 4 GB"),
+        ("a.npz", bad_zip(), "unfolds to 4.3 GB"),
         ("a.npz", npz(feats=features(3))[:-9], "not a readable .npz"),
         ("a.npz", npz(other=features(3)), "holds no 'feats'"),
         ("a.npz", npz(feats=features(3), fps=-1.0), "fps is not a positive"),
