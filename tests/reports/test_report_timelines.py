@@ -97,7 +97,10 @@ def test_a_video_is_judged_by_its_own_classes():
     assert own_maps(found, truth, [0.5, 0.7]) == {"good": 1.0, "half": 0.5, "none": 0.0}
 
 
-@given(st.dictionaries(st.text(max_size=3), st.floats(0, 1), min_size=1, max_size=30), st.integers(0, 40))
+NAMES = st.text("abcdefé中 ", max_size=3).map(lambda text: f"v{text}".strip())
+
+
+@given(st.dictionaries(NAMES, st.floats(0, 1), min_size=1, max_size=30), st.integers(0, 40))
 def test_chosen_videos_go_evenly_from_best_to_worst(quality: dict[str, float], limit: int):
     truth = Annotations([Video(name) for name in quality])
     chosen = pick_videos(truth, quality, limit)
