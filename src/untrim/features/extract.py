@@ -39,14 +39,14 @@ _SECONDS_BETWEEN_SAVES = 1.0
 _PAUSES = 20  # Times as long as it takes to write features.json it is left alone.
 
 
-class Job(NamedTuple):
+class VideoJob(NamedTuple):
     """A video to be done: its name, and its file."""
 
     name: str
     path: Path
 
 
-Outcomes = Generator[tuple[Job, VideoInfo | str | WorkFailed | Died] | None]
+Outcomes = Generator[tuple[VideoJob, VideoInfo | str | WorkFailed | Died] | None]
 
 
 def extract(
@@ -124,7 +124,9 @@ def _complete(
     finally:
         remove_leftovers(folder.path)
         folder.save_info()
-        _write_failures(folder.path, {Job(*job): failed[job[0]] for job in found.files.items() if job[0] in failed})
+        _write_failures(
+            folder.path, {VideoJob(*job): failed[job[0]] for job in found.files.items() if job[0] in failed}
+        )
     skipped = sorted(job.name for job in states if job not in set(missing))
     unsure = [job.name for job, state in states.items() if state is State.PERHAPS_CHANGED]
     notes = [*found.notes(), *_unsure(unsure, folder), *_left_behind(found, folder)]
@@ -156,7 +158,7 @@ class _Extractor:
         except UntrimError as error:  # It could be loaded where the run was started: this machine lacks something.
             raise WorkFailed(f"in a worker: {error.what}", where=error.where, fix=error.fix) from error
 
-    def __call__(self, job: Job) -> VideoInfo | str | WorkFailed:
+    def __call__(self, job: VideoJob) -> VideoInfo | str | WorkFailed:
         """Write the features of a video; gives what is known of it, why it cannot be done, or why no video can."""
         try:
             return self._extract(job)
@@ -169,7 +171,7 @@ class _Extractor:
             what = f"{job.path}: {type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
             return " ".join(what.split())
 
-    def _extract(self, job: Job) -> VideoInfo:
+    def _extract(self, job: VideoJob) -> VideoInfo:
         config = self._backbone.config
         with VideoFile(job.path, limits=config.limits) as file:
             before = job.path.stat()
@@ -203,7 +205,7 @@ def _open(path: Path, info: FeatureInfo) -> FeatureFolder:
 
 def _looked_at(
     files: Mapping[str, Path], folder: FeatureFolder
-) -> tuple[dict[Job, int], dict[Job, State], dict[str, str]]:
+) -> tuple[dict[VideoJob, int], dict[VideoJob, State], dict[str, str]]:
     """Bytes of each video, and whether it is done; without those that are gone or whose names cannot name features,
     with the reason by name."""
     sizes, states, refused = {}, {}, {}
@@ -216,11 +218,11 @@ def _looked_at(
         except OSError as error:
             refused[name] = f"{path}: {error.strerror}"
         else:
-            sizes[Job(name, path)], states[Job(name, path)] = size, state
+            sizes[VideoJob(name, path)], states[VideoJob(name, path)] = size, state
     return sizes, states, refused
 
 
-def _forget(jobs: Sequence[Job], folder: FeatureFolder) -> None:
+def _forget(jobs: Sequence[VideoJob], folder: FeatureFolder) -> None:
     """Drop what the folder has of some videos: features of files that changed, or that nothing is known of."""
     for job in jobs:
         folder.info.videos.pop(job.name, None)
@@ -251,7 +253,7 @@ def _left_behind(found: FoundVideos, folder: FeatureFolder) -> tuple[str, ...]:
     )
 
 
-def _recorded(outcomes: Outcomes, folder: FeatureFolder) -> Iterator[tuple[Job, VideoInfo | str]]:
+def _recorded(outcomes: Outcomes, folder: FeatureFolder) -> Iterator[tuple[VideoJob, VideoInfo | str]]:
     """Pass outcomes on, and keep ``features.json`` about a second behind them; more where it is long."""
     saved, interval, pending = time.monotonic(), _SECONDS_BETWEEN_SAVES, False
     for outcome in outcomes:
@@ -270,7 +272,7 @@ def _recorded(outcomes: Outcomes, folder: FeatureFolder) -> Iterator[tuple[Job, 
             interval = max(_SECONDS_BETWEEN_SAVES, _PAUSES * (saved - began))
 
 
-def _write_failures(folder: Path, failed: Mapping[Job, str]) -> None:
+def _write_failures(folder: Path, failed: Mapping[VideoJob, str]) -> None:
     if failed:
         lines = [
             json.dumps({"schema": 1, "video": job.name, "source": str(job.path), "reason": reason})

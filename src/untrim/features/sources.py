@@ -28,7 +28,7 @@ class State(Enum):
     PERHAPS_CHANGED = "perhaps changed"  # Its size is the same, and no more was recorded.
 
 
-class Source(TypedDict):
+class SourceFile(TypedDict):
     """What ``features.json`` says of the file that features were made of."""
 
     source: str
@@ -37,7 +37,7 @@ class Source(TypedDict):
     source_blake2b: str
 
 
-def made_of(file: Path, before: os.stat_result) -> Source:
+def made_of(file: Path, before: os.stat_result) -> SourceFile:
     """What to record of a video file after it was read to its end.
 
     Args:
