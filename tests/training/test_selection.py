@@ -81,6 +81,7 @@ def test_a_class_threshold_that_is_not_a_number_is_left_alone(corpus: Corpus, tm
 def test_without_iterations_there_is_nothing_to_choose(corpus: Corpus, tmp_path: Path) -> None:
     with pytest.raises(UntrimError, match="iterations is 0"):
         train("wsad", [corpus], tmp_path / "run", settings={"iterations": 0}, select="weak")
+    assert not (tmp_path / "run").exists()
 
 
 def test_candidates_lie_along_the_training() -> None:

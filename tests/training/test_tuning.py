@@ -109,6 +109,7 @@ def test_a_space_is_read_as_a_person_means_it() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("iterations=0|2", "iterations is 0"),
         ("a", "write key=low..high"),
         ("a=3", "write key=low..high"),
         ("a=5..1", "not a range"),
@@ -124,6 +125,22 @@ def test_wrong_spaces_are_refused(corpus: Corpus, tmp_path: Path, text: str, mes
         tune("wsad", [corpus], tmp_path / "out", search=[text])
     with pytest.raises(UntrimError, match=message):  # one text is not a row of letters
         tune("wsad", [corpus], tmp_path / "out", search=text)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"iterations": 0}, "iterations is 0"),
+        ({"add_metric": 1.0}, "has this loss of its own"),
+        ({"hidden": 10**12}, "network cannot be made"),
+    ],
+)
+def test_what_every_trial_would_refuse_is_refused_before_the_first(
+    corpus: Corpus, tmp_path: Path, settings: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UntrimError, match=message):
+        tune("wsad", [corpus], tmp_path / "out", trials=1, settings={**SETTINGS, **settings})
     assert not (tmp_path / "out").exists()
 
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from untrim.annotations import Annotations
@@ -15,12 +17,12 @@ from untrim.annotations.checks import doubtful_labels
 from untrim.data.dataset import TrainingVideos
 from untrim.data.holdout import hold_out
 from untrim.data.sources import Source, open_sources
-from untrim.data.summary import summarize
+from untrim.data.summary import DataSummary, summarize
 from untrim.errors import UntrimError, nearest
 from untrim.features.store import FeatureFolder
 from untrim.methods import load_method
 from untrim.methods.additions import check_additions
-from untrim.methods.base import Method, MethodConfig
+from untrim.methods.base import Method
 from untrim.support.device import check_seed, choose_device
 from untrim.support.extras import optional
 from untrim.support.files import new_folder
@@ -99,12 +101,9 @@ def train(
     world.from_first(lambda: _refuse_place(output, resume))
     videos, held = _videos(method, open_sources(sources), subset, seed, select)
     data = summarize(videos)
-    config = configure(load_method(method), data, recipe, settings or {})
-    features = videos.info.model_copy(update={"videos": {}})
-    run = Run(output, method, recipe, seed, subset, config, videos.class_names, features, precision, select)
-    model = run.build()
-    check_additions(model, config, videos.labels)
-    model.input.fit(config.input_scaling, data)
+    run = _planned(output, method, videos, data, recipe, settings or {}, subset, seed, precision, select)
+    model = untrained(run, videos.labels)
+    model.input.fit(run.config.input_scaling, data)
     trainer = Trainer(run, model.to(where), videos, world, where)
     with _alone_in(output, world):
         finished = world.from_first(lambda: begin(run, data_of(videos, data, held), resume))
@@ -115,6 +114,7 @@ def train(
 
 
 def resolve(
+    output: Path,
     method: str,
     sources: Sequence[tuple[FeatureFolder, Annotations]],
     *,
@@ -123,15 +123,52 @@ def resolve(
     subset: str,
     seed: int,
     select: Select,
-) -> tuple[MethodConfig, Data]:
-    """The complete config that `train` would use for the same arguments, and what it would train on.
+) -> tuple[Run, TrainingVideos, Data]:
+    """The run that `train` would begin for the same arguments, and the videos it would train on; nothing is written.
 
     Raises:
         UntrimError: The input or the call is wrong.
     """
     videos, held = _videos(method, sources, subset, seed, select)
     summary = summarize(videos)
-    return configure(load_method(method), summary, recipe, settings), data_of(videos, summary, held)
+    run = _planned(output, method, videos, summary, recipe, settings, subset, seed, "fp32", select)
+    return run, videos, data_of(videos, summary, held)
+
+
+def untrained(run: Run, labels: npt.NDArray[np.float32]) -> Method:
+    """The untrained network of a run, once nothing in its config is wrong.
+
+    Args:
+        run: The run; it need not be there yet.
+        labels: (V, C) labels of the training videos.
+
+    Raises:
+        UntrimError: The config and the data, method or machine do not fit.
+    """
+    if run.select == "weak" and run.config.iterations == 0:
+        what = "--select weak and tune choose among checkpoints, but iterations is 0"
+        raise UntrimError(what, fix="set iterations to 1 or more")
+    model = run.build()
+    check_additions(model, run.config, labels)
+    return model
+
+
+def _planned(
+    output: Path,
+    method: str,
+    videos: TrainingVideos,
+    data: DataSummary,
+    recipe: str | None,
+    settings: Mapping[str, object],
+    subset: str,
+    seed: int,
+    precision: Precision,
+    select: Select,
+) -> Run:
+    """The run to be, with its complete config."""
+    config = configure(load_method(method), data, recipe, settings)
+    features = videos.info.model_copy(update={"videos": {}})
+    return Run(output, method, recipe, seed, subset, config, videos.class_names, features, precision, select)
 
 
 def _videos(

@@ -79,14 +79,9 @@ def choose(
         The run, with the chosen thresholds in its config, and its network.
 
     Raises:
-        UntrimError: It has no iterations to choose from.
         Stopped: It should stop; nothing is chosen.
     """
     run = run.before_selection()
-    if run.config.iterations == 0:
-        raise UntrimError(
-            "--select weak chooses among checkpoints, but iterations is 0", fix="set iterations to 1 or more"
-        )
     steps = checkpoint_steps(run.config.iterations)
     candidates = {}
     for step in steps:

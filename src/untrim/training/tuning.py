@@ -11,7 +11,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ from untrim.support.schema import read_object
 from untrim.support.settings import parse_settings
 from untrim.support.validation import validate
 from untrim.training.checkpoint import SELECTION, Run
-from untrim.training.loop import resolve, train
+from untrim.training.loop import resolve, train, untrained
 from untrim.training.resuming import TRAINED_ON, Data, refuse_links, refuse_other_data
 
 if TYPE_CHECKING:
@@ -183,11 +183,16 @@ def tune(
     if type(seed) is not int or not 0 <= seed <= _LARGEST_SEED - trials:
         raise UntrimError(f"seed {seed!r:.40}: not a whole number from 0 to {_LARGEST_SEED - trials}")
     choose_device(device)
-    config, data = resolve(method, opened, recipe=recipe, settings=fixed, subset=subset, seed=seed, select="weak")
+    planned, videos, data = resolve(
+        output, method, opened, recipe=recipe, settings=fixed, subset=subset, seed=seed, select="weak"
+    )
+    config = planned.config
+    untrained(planned, videos.labels)
     space = parse_space([search] if isinstance(search, str) else search) or default_space(config)
     for key, part in space.items():
         for value in part.ends:
-            validate(type(config), {**config.model_dump(), key: value}, "--search")
+            end = validate(type(config), {**config.model_dump(), key: value}, "--search")
+            untrained(replace(planned, config=end), videos.labels)
     asked = {"method": method, "recipe": recipe, "subset": subset, "seed": seed, "values": config.model_dump()}
     asked["search"] = {key: str(part) for key, part in space.items()}
     with new_folder(output), locked(output):
