@@ -41,7 +41,38 @@ def test_classes_say_what_they_are_made_of(tmp_path: Path) -> None:
     for wrong in ([1], {"v": 3}, {"v": ["x"]}, "x"):
         with pytest.raises(untrim.UntrimError):
             untrim.write_detections(wrong, tmp_path / "found.json")  # type: ignore[arg-type]
+    for wrong in ([1], {"v": 3}):
+        with pytest.raises(untrim.UntrimError, match="not annotations"):
+            untrim.write_annotations(wrong, tmp_path / "labels.json")  # type: ignore[arg-type]
+    with pytest.raises(untrim.UntrimError, match="fps, which is not finite"):
+        untrim.Video("v", fps=float("inf"))
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_table_is_measured_on_is_paths_or_texts_in_pairs(tmp_path: Path) -> None:
+    data = untrim.TableData("features", ["labels.json"], "segments.json")  # type: ignore[arg-type]
+    assert (data.features, data.annotations, data.segments) == (
+        (Path("features"),),
+        (Path("labels.json"),),
+        Path("segments.json"),
+    )
+    with pytest.raises(untrim.UntrimError, match="2 feature folders and 1 annotation files"):
+        untrim.TableData((Path("a"), Path("b")), (Path("c"),))
+    with pytest.raises(untrim.UntrimError, match="not a TableData: None"):
+        untrim.reproduce("wsbm:table1", None, tmp_path / "out")  # type: ignore[arg-type]
+    with pytest.raises(untrim.UntrimError, match="0 seeds"):
+        untrim.reproduce("wsbm:table1", data, tmp_path / "out", seeds=0)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("trials", ["3", 0, None])
+def test_trials_are_a_whole_number_from_1(
+    trials: object, corpus: tuple[untrim.FeatureFolder, untrim.Annotations], tmp_path: Path
+) -> None:
+    pytest.importorskip("optuna")
+    with pytest.raises(untrim.UntrimError, match="trials"):
+        untrim.tune("wsad", [corpus], tmp_path / "out", trials=trials)  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_script_without_a_main_guard_gets_one_line(tmp_path: Path, write_video: Callable[..., Path]) -> None:

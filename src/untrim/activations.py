@@ -18,7 +18,7 @@ from untrim.errors import UntrimError, numbered
 from untrim.methods.base import Activations
 from untrim.support.array_types import Float64
 from untrim.support.arrays import read_archive, write_archive
-from untrim.support.files import new_folder, remove_leftovers
+from untrim.support.files import remove_leftovers
 from untrim.support.locks import locked
 from untrim.support.named_files import file_of, names_in
 from untrim.support.paths import as_path
@@ -79,7 +79,7 @@ class ActivationFolder:
         Raises:
             UntrimError: It cannot be written, or another process holds it.
         """
-        with new_folder(self.path), locked(self.path):
+        with locked(self.path):
             remove_leftovers(self.path)
             yield
 

@@ -14,7 +14,7 @@ from untrim.pipeline import localize
 from untrim.reports.html import write_report
 from untrim.reproduction.baselines import random_detections
 from untrim.support.device import check_seed
-from untrim.support.files import new_folder, write_json
+from untrim.support.files import write_json
 from untrim.support.kinds import check_kind
 from untrim.support.locks import locked
 from untrim.support.progress import Progress, ShouldStop
@@ -47,7 +47,7 @@ def run_demo(
     Args:
         output: Folder to write.
         corpus: The corpus to render; its seed is that of the training too.
-        settings: Values laid over the project's defaults.
+        settings: Values that override the project's defaults.
         progress: Told of each video and each step of training; None for silence.
         should_stop: Asked between them, from the thread that calls, whether to stop.
 
@@ -60,7 +60,7 @@ def run_demo(
     """
     check_seed(corpus.seed)
     check_kind(output, "corpus")
-    with new_folder(output), locked(output):
+    with locked(output):
         return _run_demo(output, corpus, settings or {}, progress, should_stop)
 
 

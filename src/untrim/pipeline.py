@@ -14,16 +14,15 @@ from untrim.annotations import Annotations, Video
 from untrim.errors import UntrimError, listing, numbered
 from untrim.features.backbones import load_backbone, load_backbone_class
 from untrim.features.extract import extract
+from untrim.features.lasting import slack
 from untrim.features.sources import durations_differ, late_labels, late_pictures
 from untrim.features.store import FeatureFolder, VideoInfo
 from untrim.support.device import choose_device
 from untrim.support.kinds import check_kind
 from untrim.support.names import standard
 from untrim.support.progress import Progress, ShouldStop, Tell, count_steps, stop_if, tell_each
-from untrim.timeline import Detection, SnippetGrid
+from untrim.timeline import Detection
 from untrim.training.checkpoint import FEATURES, Run
-
-_SLACK = 0.03  # of a stated duration, by which features may be longer: rates of frames are rounded
 
 
 def localize(
@@ -54,7 +53,8 @@ def localize(
         Detections by video, best first, inside the video's duration.
 
     Raises:
-        UntrimError: The run is not finished, or the features are missing, wrong or of another kind.
+        UntrimError: The run is not finished; the features are missing, wrong or of another kind; or `activations` holds
+            something else, is worked in by another process, or cannot be written.
         Stopped: `should_stop` said so; the activations of videos that are done are whole.
     """
     run, features = Run.of(run), FeatureFolder.of(features)
@@ -209,7 +209,7 @@ class _Durations:
         grid = self._features.info.grid(name)
         covered = grid.boundary(snippets)
         measured = known.duration is not None and known.source is not None
-        if stated is None or (not measured and covered - stated > _slack(grid, stated)):
+        if stated is None or (not measured and covered - stated > slack(grid, stated)):
             if stated is not None:
                 self._short.append(f"{name} {stated:.4g} s, features of {covered:.4g} s")
             return covered
@@ -225,11 +225,6 @@ class _Durations:
             videos = numbered(len(self._short), "video has", "videos have")
             notes.append(f"{videos} features beyond the stated duration, which is not used: {listing(self._short)}")
         return notes
-
-
-def _slack(grid: SnippetGrid, duration: float) -> float:
-    """Seconds by which snippets may reach beyond a duration that is right."""
-    return (grid.snippet_frames + grid.stride_frames) / grid.fps + _SLACK * duration
 
 
 def _tidy(detections: Sequence[Detection], duration: float) -> list[Detection]:

@@ -42,7 +42,7 @@ ADVICE = {
     "training/loop.py": {"--resume": ["train"], "-o": ["train"]},
     "training/checkpoint.py": {"-o": ["train"], "--resume": ["train"]},
     "training/resuming.py": {"-o": ["train"], "--resume": ["train"]},
-    "training/tuning.py": {"-o": ["tune"]},
+    "training/study.py": {"-o": ["tune"]},
     "training/parallel.py": {"--set": ["train"]},
     "features/backbones/i3d_engines.py": {"--set": ["extract", "localize", "weights quantize"]},
     "features/backbones/i3d.py": {"--set": ["extract", "localize", "weights quantize"]},

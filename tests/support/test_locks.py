@@ -30,6 +30,15 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_that_is_made_for_nothing_is_removed(tmp_path: Path) -> None:
+    with locked(tmp_path / "a" / "b"):
+        assert (tmp_path / "a" / "b" / ".lock").exists()
+    assert not list(tmp_path.iterdir())
+    with locked(tmp_path / "a" / "b"):
+        (tmp_path / "a" / "b" / "result").touch()
+    assert (tmp_path / "a" / "b" / "result").exists()
+
+
 def test_of_many_that_want_a_lock_one_at_a_time_has_it(tmp_path: Path) -> None:
     inside, most, entered = [0], [0], [0]
 

@@ -16,7 +16,8 @@ from untrim.features.store import FeatureFolder
 from untrim.methods.wsbm import WSBMConfig
 from untrim.training import tuning
 from untrim.training.loop import train
-from untrim.training.tuning import STUDY, Choice, Range, default_space, parse_space, tune
+from untrim.training.study import STUDY
+from untrim.training.tuning import Choice, Range, default_space, parse_space, tune
 
 optuna = pytest.importorskip("optuna")
 Corpus = tuple[FeatureFolder, Annotations]

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from untrim.annotations import activitynet, csv, thumos14
 from untrim.annotations.detections import Detections
@@ -37,8 +36,6 @@ _OTHER_FOLDERS = (
 )
 """What people give where annotations belong: a file that is in it, what it is, and what to do."""
 
-M = TypeVar("M")
-
 
 def read_annotations(path: Path | str) -> Annotations:
     """Annotations of a file, ActivityNet JSON or CSV, or of a folder of the official THUMOS14 text files.
@@ -65,9 +62,15 @@ def annotations_of(given: Annotations | Path | str) -> Annotations:
 
 
 def write_annotations(annotations: Annotations, path: Path | str) -> None:
-    """Write annotations as ActivityNet JSON or CSV."""
+    """Write annotations as ActivityNet JSON or CSV.
+
+    Raises:
+        UntrimError: `annotations` are none, or the file has another ending or cannot be written.
+        WorkFailed: The disk is full.
+    """
     path = linked_file(as_path(path, "annotations"))
-    _mapping(annotations, "annotations")
+    if not isinstance(annotations, Annotations):
+        raise UntrimError(f"not annotations: {annotations!r:.60}")
     write = csv.write_annotations_csv if _is_csv(path) else activitynet.write_annotations_json
     write(annotations, path)
 
@@ -91,16 +94,15 @@ def detections_of(given: Mapping[str, Sequence[Detection]] | Path | str) -> Dete
     return Detections.of(given) if isinstance(given, Mapping) else read_detections(given)
 
 
-def _mapping(given: M, what: str) -> M:
-    if not isinstance(given, Mapping):
-        raise UntrimError(f"not {what}: {given!r:.60}")
-    return given
-
-
 def write_detections(detections: Mapping[str, Sequence[Detection]], path: Path | str) -> None:
-    """Write detections by video as ActivityNet results JSON or CSV."""
+    """Write detections by video as ActivityNet results JSON or CSV.
+
+    Raises:
+        UntrimError: `detections` are none, or the file has another ending or cannot be written.
+        WorkFailed: The disk is full.
+    """
     path = linked_file(as_path(path, "detections"))
-    Detections.of(_mapping(detections, "detections by video"))
+    detections = Detections.of(detections)
     write = csv.write_detections_csv if _is_csv(path) else activitynet.write_detections_json
     write(detections, path)
 

@@ -160,8 +160,8 @@ def _time(annotation: Mapping[str, object], path: Path, name: str) -> Segment | 
     elsewhere = keys_of_time(key for key, value in annotation.items() if value not in _NOTHING and key != "segment")
     if annotation.get("segment") not in _NOTHING and "point" not in elsewhere:
         return _segment(annotation["segment"], path, name)
-    for key in elsewhere:
-        what = f"an annotation of '{name}' has its time in '{key}': {annotation[key]!r:.40}"
+    if elsewhere:
+        what = f"an annotation of '{name}' has its time in '{elsewhere[0]}': {annotation[elsewhere[0]]!r:.40}"
         raise UntrimError(what, where=path, fix='write "segment": [start, end], in seconds')
     return None
 

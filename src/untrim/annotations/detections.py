@@ -64,7 +64,11 @@ class Detections(Mapping[str, list[Detection]]):
 
     @classmethod
     def of(cls, detections: Mapping[str, Sequence[Detection]], notes: Sequence[str] = ()) -> Detections:
-        """The same detections as columns; nothing is copied if they are columns already."""
+        """The same detections as columns; nothing is copied if they are columns already.
+
+        Raises:
+            UntrimError: They are none, or as for the class.
+        """
         if isinstance(detections, Detections):
             return detections
         try:

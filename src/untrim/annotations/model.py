@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,9 @@ class Video:
         instances: Instances with known times; empty where only labels are known.
         ambiguous: Spans of which nobody can say what they show (THUMOS14); no instance, and no background either.
         fps: Frames per second of the video file, or None if unknown, likewise.
+
+    Raises:
+        UntrimError: The duration or the fps is not finite, or the duration is longer than any video's.
     """
 
     name: str
@@ -35,6 +39,8 @@ class Video:
     def __post_init__(self) -> None:
         if self.duration is not None and not abs(self.duration) <= LONGEST:
             raise UntrimError(f"video '{self.name}' lasts {self.duration} s, which is not within {LONGEST:g}")
+        if self.fps is not None and not math.isfinite(self.fps):
+            raise UntrimError(f"video '{self.name}' has {self.fps} fps, which is not finite")
         instances = tuple(
             instance if (label := standard(instance.label)) == instance.label else replace(instance, label=label)
             for instance in self.instances
@@ -65,6 +71,9 @@ class Annotations(Mapping[str, Video]):
         videos: The videos, each once; ``clip`` and ``clip.mp4`` are one.
         source: Where they come from, for error messages.
         notes: How the source was taken where it could be taken otherwise: a sentence each.
+
+    Raises:
+        UntrimError: A video is listed twice, or is no `Video`.
     """
 
     def __init__(self, videos: Iterable[Video], source: object = None, notes: Iterable[str] = ()) -> None:

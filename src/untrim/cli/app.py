@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperGroup
@@ -13,6 +13,8 @@ from untrim.errors import UntrimError
 
 if TYPE_CHECKING:
     from untrim.annotations import Annotations, Detections
+
+Read = TypeVar("Read", "Annotations", "Detections")
 
 _PANELS = {
     "Start": ("demo",),
@@ -126,17 +128,17 @@ def read_labels(path: Path) -> Annotations:
     """Annotations of a file or folder; how it was taken, where it could be taken otherwise, goes to standard error."""
     from untrim.annotations import read_annotations
 
-    found = read_annotations(path)
-    for note in found.notes:
-        complain(f"{path}: {note}")
-    return found
+    return _with_notes(read_annotations(path), path)
 
 
 def read_found(path: Path) -> Detections:
     """Detections of a file, likewise."""
     from untrim.annotations import read_detections
 
-    found = read_detections(path)
+    return _with_notes(read_detections(path), path)
+
+
+def _with_notes(found: Read, path: Path) -> Read:
     for note in found.notes:
         complain(f"{path}: {note}")
     return found

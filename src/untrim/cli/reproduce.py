@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from untrim.cli.app import ProtocolName, Settings, app, read_training_labels
+from untrim.cli.app import AnnotationFiles, FeatureFolders, ProtocolName, Settings, app, read_training_labels
 from untrim.cli.printing import say
 from untrim.cli.terminal import stop_requests, terminal_progress
 
@@ -25,8 +25,8 @@ def _list_tables(value: bool) -> None:
 @app.command()
 def reproduce(
     table: Annotated[str, typer.Argument(help="paper:table, such as wsbm:table1; --list shows all.")],
-    features: Annotated[list[Path], typer.Option("--features", "-f", help="Feature folder; may be given repeatedly.")],
-    annotations: Annotated[list[Path], typer.Option("--annotations", "-a", help="One per feature folder.")],
+    features: FeatureFolders,
+    annotations: AnnotationFiles,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder to write; results in it are not measured again.")
     ],

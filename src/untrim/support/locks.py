@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from untrim.errors import UntrimError
+from untrim.support.files import new_folder
 from untrim.support.system import end_if_still_importing
 
 _NO_SUCH_LOCKS = (errno.EOPNOTSUPP, errno.ENOLCK)  # What a network file system answers that has none.
@@ -17,18 +18,21 @@ _NO_SUCH_LOCKS = (errno.EOPNOTSUPP, errno.ENOLCK)  # What a network file system 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold `folder` alone for as long as the context lasts; a process that is killed holds nothing.
+    """Hold `folder`, made if need be, alone for as long as the context lasts; a process that is killed holds nothing.
 
     The operating system locks the file ``.lock`` in the folder, which is removed afterwards. On a file system
-    that has no such locks, nothing is held.
-
-    Args:
-        folder: An existing folder that can be written.
+    that has no such locks, nothing is held. A folder that was made and in which nothing was written is removed.
 
     Raises:
         UntrimError: Another process, or another thread of this one, holds it; or it cannot be written.
     """
     end_if_still_importing()
+    with new_folder(folder), _lock(folder):
+        yield
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
     path = folder / ".lock"
     lock = FileLock(path, timeout=0)
     try:

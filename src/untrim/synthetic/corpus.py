@@ -19,7 +19,7 @@ import numpy as np
 from untrim.annotations import Annotations
 from untrim.errors import UntrimError, WorkFailed
 from untrim.support.array_types import Image
-from untrim.support.files import new_folder, remove_leftovers, write_json
+from untrim.support.files import remove_leftovers, write_json
 from untrim.support.kinds import check_kind
 from untrim.support.locks import locked
 from untrim.support.paths import as_path
@@ -73,7 +73,7 @@ def render_corpus(
         raise UntrimError(f"not a CorpusSpec: {spec!r:.60}")
     videos = folder / "videos"
     check_kind(folder, "corpus")
-    with new_folder(videos), locked(videos):
+    with locked(videos):
         _claim(folder / "corpus.json", spec)
         return _rendered(folder, spec, workers, progress, should_stop)
 

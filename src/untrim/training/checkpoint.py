@@ -137,7 +137,7 @@ class Run:
                 return method.for_features(self.config, self.features, self.labels)
             except (RuntimeError, MemoryError, TypeError, OverflowError) as error:  # torch has one each for too large.
                 what = f"its network cannot be made: {str(error).strip().partition(chr(10))[0]:.160}"
-                raise UntrimError(what, where=self.path, fix="--set smaller values") from error
+                raise UntrimError(what, where=self.path, fix="set smaller values") from error
 
     def save_model(self, model: Method) -> None:
         """Write the weights, which makes the run finished."""

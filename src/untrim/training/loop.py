@@ -25,7 +25,6 @@ from untrim.methods.additions import check_additions
 from untrim.methods.base import Method
 from untrim.support.device import check_seed, choose_device
 from untrim.support.extras import optional
-from untrim.support.files import new_folder
 from untrim.support.kinds import check_kind
 from untrim.support.locks import locked
 from untrim.support.paths import as_path
@@ -194,12 +193,7 @@ def _refuse_place(output: Path, resume: bool) -> None:
 def _alone_in(output: Path, world: World) -> Iterator[None]:
     """Hold the run folder, made if need be, for the processes of this training; process 0 does so for all."""
     with ExitStack() as held:
-
-        def hold() -> None:
-            held.enter_context(new_folder(output))
-            held.enter_context(locked(output))
-
-        world.from_first(hold)
+        world.from_first(lambda: held.enter_context(locked(output)))
         yield
 
 

@@ -19,6 +19,7 @@ from untrim.data.dataset import TrainingVideos
 from untrim.data.summary import DataSummary
 from untrim.errors import UntrimError, listing, numbered
 from untrim.support.files import remove_leftovers, write_json
+from untrim.support.kinds import refuse_links
 from untrim.support.schema import read_object
 from untrim.support.validation import validate
 from untrim.training.checkpoint import CONFIG, Run
@@ -118,19 +119,6 @@ def refuse_other_data(path: Path, data: Data) -> None:
     begun_on = validate(Data, read_object(path / TRAINED_ON), path / TRAINED_ON)
     if difference := difference_of(begun_on, data):
         raise UntrimError(f"was begun on other data: {difference}", where=path, fix=_OTHER_DATA)
-
-
-def refuse_links(folder: Path, *names: str) -> None:
-    """Refuse links in a folder of ours, which whoever made it could have lead to any place.
-
-    Raises:
-        UntrimError: One of `names` is a link.
-    """
-    for name in names:
-        if (folder / name).is_symlink():
-            raise UntrimError(
-                "is a link, which is not followed", where=folder / name, fix="put the folder itself there"
-            )
 
 
 def knows_its_data(run: Run) -> bool:

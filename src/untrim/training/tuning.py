@@ -1,16 +1,11 @@
 """Searching for config values without segments: each trial is a run, judged on held-out training videos by labels.
 
-The study is an Optuna study in an SQLite file in the output folder. The run folder of each trial is beside it. So a
-search that was killed resumes: first the unfinished trial from its last saved state, then the next trials.
-What a trial proposes follows from the seed and the trials that are done.
+The study (`untrim.training.study`) and the run folder of each trial are in the output folder.
 """
 
 from __future__ import annotations
 
-import re
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from untrim.data.sources import Source, open_sources
-from untrim.errors import UntrimError, WorkFailed, listing
+from untrim.errors import UntrimError, WorkFailed
 from untrim.methods.base import MethodConfig
-from untrim.support.device import choose_device
+from untrim.support.device import check_seed, choose_device
 from untrim.support.extras import optional
-from untrim.support.files import new_folder, write_text
+from untrim.support.files import write_text
 from untrim.support.kinds import check_kind
 from untrim.support.locks import locked
 from untrim.support.paths import as_path
@@ -32,12 +27,12 @@ from untrim.support.settings import parse_settings
 from untrim.support.validation import validate
 from untrim.training.checkpoint import SELECTION, Run
 from untrim.training.loop import resolve, train, untrained
-from untrim.training.resuming import TRAINED_ON, Data, refuse_links, refuse_other_data
+from untrim.training.study import STUDY, ended, failures, folder_of, next_trial, open_study
 
 if TYPE_CHECKING:
     import optuna
 
-STUDY, BEST = "study.db", "best.yaml"
+BEST = "best.yaml"
 _LARGEST_SEED = (1 << 32) - 1  # That Optuna takes; each trial has its own.
 
 
@@ -172,7 +167,8 @@ def tune(
         should_stop: As in `train`.
 
     Raises:
-        UntrimError: The input or the call is wrong, `output` holds another search, or Optuna is not installed.
+        UntrimError: The input or the call is wrong, Optuna is not installed, or `output` holds something else or
+            another search, or is worked in by another process.
         WorkFailed: All trials failed.
         Stopped: `should_stop` said so; the same call resumes.
     """
@@ -180,8 +176,9 @@ def tune(
     recipe = None if recipe is None else str(recipe)
     check_kind(output, "search")
     optional("optuna")
-    if type(seed) is not int or not 0 <= seed <= _LARGEST_SEED - trials:
-        raise UntrimError(f"seed {seed!r:.40}: not a whole number from 0 to {_LARGEST_SEED - trials}")
+    if type(trials) is not int or trials < 1:
+        raise UntrimError(f"{trials!r:.40} trials", fix="use at least 1")
+    check_seed(seed, _LARGEST_SEED - trials)
     choose_device(device)
     planned, videos, data = resolve(
         output, method, opened, recipe=recipe, settings=fixed, subset=subset, seed=seed, select="weak"
@@ -195,11 +192,11 @@ def tune(
             untrained(replace(planned, config=end), videos.labels)
     asked = {"method": method, "recipe": recipe, "subset": subset, "seed": seed, "values": config.model_dump()}
     asked["search"] = {key: str(part) for key, part in space.items()}
-    with new_folder(output), locked(output):
-        study = _open_study(output, asked, data)
-        while (done := _done(study)) < trials:
-            with _trial(study, seed + done) as trial:
-                folder = _folder_of(trial, output)
+    with locked(output):
+        study = open_study(output, asked, data)
+        while (done := ended(study)) < trials:
+            with next_trial(study, seed + done) as trial:
+                folder = folder_of(trial, output)
                 trial.set_user_attr("folder", folder.name)
                 suggested = _suggested(trial, space, output)
                 run = train(
@@ -208,20 +205,6 @@ def tune(
                 )  # fmt: skip
                 study.tell(trial, _score(run))
         return _best(study, output)
-
-
-def _folder_of(trial: optuna.Trial | optuna.trial.FrozenTrial, output: Path) -> Path:
-    """The run folder of a trial, as the study says, which other people may have made.
-
-    Raises:
-        UntrimError: It is no folder in `output`.
-    """
-    name = trial.user_attrs.get("folder", f"{trial.number:04d}")
-    if not isinstance(name, str) or not re.fullmatch(r"[0-9]{4,9}", name):
-        what = f"the folder of trial {trial.number} is {name!r:.40}, wanted a number"
-        raise UntrimError(what, where=output / STUDY, fix="do not trust this file; choose another -o")
-    refuse_links(output, "trials", f"trials/{name}")
-    return output / "trials" / name
 
 
 def _suggested(trial: optuna.Trial, space: Space, output: Path) -> dict[str, object]:
@@ -233,83 +216,16 @@ def _suggested(trial: optuna.Trial, space: Space, output: Path) -> dict[str, obj
         raise UntrimError(what, where=output / STUDY, fix="choose another -o") from error
 
 
-def _open_study(output: Path, asked: Mapping[str, object], data: Data) -> optuna.Study:
-    """The study in `output`, new or resumed; trials that were under way are the next."""
-    import optuna
-    from sqlalchemy.exc import SQLAlchemyError
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    file = output / STUDY
-    refuse_links(output, STUDY)
-    if file.is_file():
-        _refuse_foreign(file)
-    try:
-        study = optuna.create_study(
-            study_name="untrim", storage=f"sqlite:///{file.resolve()}", direction="maximize", load_if_exists=True
-        )
-    except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
-        raise UntrimError(
-            f"cannot be read as a study: {str(error).splitlines()[0]}", where=file, fix="choose another -o"
-        ) from error
-    before = study.user_attrs.get("asked", asked)
-    if not isinstance(before, dict):
-        raise UntrimError("does not say what was searched", where=file, fix="choose another -o")
-    if different := [key for key, value in asked.items() if before.get(key) != value]:
-        raise UntrimError(
-            f"holds another search: different {', '.join(different)}", where=output, fix="choose another -o"
-        )
-    if "asked" not in study.user_attrs:
-        study.set_user_attr("asked", dict(asked))
-    if begun := sorted((output / "trials").glob(f"*/{TRAINED_ON}")):
-        refuse_other_data(begun[0].parent, data)
-    for trial in study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING]):
-        study.enqueue_trial(trial.params, user_attrs=trial.user_attrs)
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-    return study
-
-
-def _refuse_foreign(file: Path) -> None:
-    """Refuse a file that holds no study of ours; Optuna would write its tables into any database."""
-    try:
-        with closing(sqlite3.connect(file)) as database:
-            names = [name for (name,) in database.execute("SELECT study_name FROM studies")]
-    except sqlite3.Error as error:
-        raise UntrimError(f"cannot be read as a study: {error}", where=file, fix="choose another -o") from error
-    if names != ["untrim"]:
-        raise UntrimError(
-            f"holds other studies: {listing(map(str, names)) or 'none'}", where=file, fix="choose another -o"
-        )
-
-
-def _done(study: optuna.Study) -> int:
-    """Trials that came to an end: with a score, or because the work failed."""
-    return sum(trial.state.name == "COMPLETE" or "reason" in trial.user_attrs for trial in study.trials)
-
-
-@contextmanager
-def _trial(study: optuna.Study, seed: int) -> Iterator[optuna.Trial]:
-    """The next trial. If its work fails, that is noted, and the search continues."""
-    import optuna
-
-    study.sampler = optuna.samplers.TPESampler(seed=seed)
-    trial = study.ask()
-    try:
-        yield trial
-    except WorkFailed as failed:
-        trial.set_user_attr("reason", str(failed))
-        study.tell(trial, state=optuna.trial.TrialState.FAIL)
-
-
 def _score(run: Run) -> float:
     selection: Any = read_object(run.path / SELECTION)
     return float(selection["score"])
 
 
 def _best(study: optuna.Study, output: Path) -> Tuned:
-    failed = [str(trial.user_attrs["reason"]) for trial in study.trials if "reason" in trial.user_attrs]
-    if _done(study) == len(failed):
+    done, failed = ended(study), failures(study)
+    if done == len(failed):
         raise WorkFailed(f"all {len(failed)} trials failed, the last with: {failed[-1]}", where=output)
     best = study.best_trial
-    run = Run.open(_folder_of(best, output))
+    run = Run.open(folder_of(best, output))
     write_text(output / BEST, yaml.safe_dump({"schema": 1, "config": run.config.model_dump()}, sort_keys=False))
-    return Tuned(best.params, float(best.value or 0.0), run.path, _done(study), len(failed))
+    return Tuned(best.params, float(best.value or 0.0), run.path, done, len(failed))

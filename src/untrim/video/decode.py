@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 
 from untrim.errors import UntrimError
 from untrim.support.array_types import Float64, Image
-from untrim.support.paths import as_path
+from untrim.support.paths import as_path, similar
 from untrim.video.clock import Clock, clock_may_jump, first_media_seconds, length, timestamp
 from untrim.video.images import orientation, rgb_converter
 from untrim.video.limits import USUAL_LIMITS, Limits
@@ -167,7 +167,7 @@ class VideoFile:
 
     def _open(self) -> None:
         if not self.path.is_file():
-            raise UntrimError("no such file", where=self.path)
+            raise UntrimError("no such file", where=self.path, fix=similar(self.path))
         try:
             file = self._resources.enter_context(self.path.open("rb"))
             if not file.peek(1):

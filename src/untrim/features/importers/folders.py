@@ -11,6 +11,7 @@ from untrim.errors import UntrimError
 from untrim.features.importers.target import JOINT, Taker
 from untrim.support.array_types import Array
 from untrim.support.arrays import read_archive, read_array
+from untrim.support.paths import similar
 from untrim.support.progress import Progress, count_steps
 
 STREAMS = ("rgb", "flow")
@@ -157,7 +158,7 @@ def _reason(error: Exception) -> str:
 
 def _folders(source: Path) -> list[Path]:
     if not source.is_dir():
-        raise UntrimError("no such folder", where=source)
+        raise UntrimError("no such folder", where=source, fix=similar(source))
     return [source, *(path for path in source.rglob("*") if path.is_dir())]
 
 

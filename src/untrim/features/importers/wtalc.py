@@ -19,6 +19,7 @@ from untrim.features.importers.target import JOINT, Taker
 from untrim.support.array_types import Array
 from untrim.support.arrays import read_array, read_header
 from untrim.support.files import reading
+from untrim.support.paths import similar
 from untrim.support.progress import Progress, count_steps
 from untrim.support.unpickle import OnArray, load_arrays
 
@@ -64,7 +65,7 @@ def _found(sources: Sequence[Path]) -> tuple[Path, Path]:
     file = sources[0]
     folder = sources[1] if len(sources) > 1 else file.with_name(f"{file.name.partition('-I3D')[0]}-Annotations")
     if not file.is_file():
-        raise UntrimError("no such file", where=file)
+        raise UntrimError("no such file", where=file, fix=similar(file))
     if not (folder / "videoname.npy").is_file():
         raise UntrimError("has no videoname.npy", where=folder, fix="name the layout's folder of annotations too")
     return file, folder
