@@ -207,7 +207,7 @@ def test_folder_of_another_corpus_is_refused(corpus: tuple[Path, Annotations], t
     with pytest.raises(UntrimError, match="should be an object"):
         render_corpus(tmp_path, SMALL)
     (tmp_path / "file").touch()
-    with pytest.raises(UntrimError, match="cannot be written"):
+    with pytest.raises(UntrimError, match="is a file, not a folder"):
         render_corpus(tmp_path / "file", SMALL)
     with pytest.raises(UntrimError, match="0 workers"):
         render_corpus(tmp_path / "new", SMALL, workers=0)
