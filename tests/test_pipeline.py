@@ -119,7 +119,7 @@ def test_wrong_calls_are_one_line(trained: Path, tmp_path: Path, capsys: pytest.
     video, out = trained / "videos" / "video1.mp4", ("-o", tmp_path / "found.json")
     wrong = {
         "no videos are named": (trained / "run", *out),
-        "name the video files alone": (trained / "run", video, "-a", "labels.csv", *out),
+        "name only the video files": (trained / "run", video, "-a", "labels.csv", *out),
         "--set is for extracting features": (trained / "run", "-f", trained / "features", "--set", "fps=5", *out),
         "recipe.short_side: 48 against 64": (trained / "run", video, "--set", "short_side=64", *out),
     }

@@ -55,7 +55,7 @@ def run_demo(
         Results on the validation videos by row: the trained method, the same network untrained, random proposals.
 
     Raises:
-        UntrimError: `output` cannot be written or holds something else.
+        UntrimError: `output` cannot be written, holds something else, or is worked in by another process.
         Stopped: `should_stop` said so. What is done is kept, and the same call resumes.
     """
     check_seed(corpus.seed)

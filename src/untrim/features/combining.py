@@ -83,8 +83,8 @@ def combine(
 
     Raises:
         UntrimError: A source is no feature folder, snippets have other times, features last much longer or shorter
-            than their videos, two streams have one name, no video is in all sources, or `output` holds other features,
-            is worked in by another run, or cannot be written.
+            than their videos, two streams have one name, no video is in all sources, or `output` holds something
+            else or other features, is worked in by another run, or cannot be written.
     """
     texts, output = [str(source) for source in as_paths(sources, "sources")], as_path(output, "output")
     check_kind(output, "features")

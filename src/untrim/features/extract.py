@@ -78,7 +78,7 @@ def extract(
 
     Raises:
         UntrimError: No videos, two with the same name, unknown backbone or setting, or `output` cannot be written,
-            holds features of another recipe, or is worked in by another run.
+            holds something else or features of another recipe, or is worked in by another run.
         WorkFailed: No space left, or processes cannot be started. What is done is kept.
         Stopped: `should_stop` said so. What is done is kept, and the same call resumes.
     """

@@ -110,14 +110,18 @@ def adopt_renamed(files: Mapping[str, Path], folder: FeatureFolder) -> None:
                 folder.save_info()
 
 
-def is_late(info: VideoInfo | None) -> bool:
+def is_late(info: VideoInfo) -> bool:
     """Whether a player shows the first picture of a video at a time that matters, not at 0."""
-    return info is not None and abs(info.offset_seconds or 0.0) >= _NOTABLE
+    return abs(info.offset_seconds or 0.0) >= _NOTABLE
 
 
 def late_pictures(info: FeatureInfo, names: Iterable[str]) -> tuple[str, ...]:
     """A line on those of the videos `names` whose first picture a player does not show at 0; none if there are none."""
-    late = [f"{name} {info.videos[name].offset_seconds:.2f} s" for name in names if is_late(info.videos.get(name))]
+    late = [
+        f"{name} {info.videos[name].offset_seconds:.2f} s"
+        for name in names
+        if is_late(info.videos.get(name, VideoInfo()))
+    ]
     if not late:
         return ()
     videos = numbered(len(late), "video", "videos")
@@ -137,8 +141,8 @@ def late_labels(info: FeatureInfo, annotations: Annotations) -> tuple[str, ...]:
         name
         for name, video in annotations.items()
         if video.instances
-        and is_late(known := info.videos.get(name))
-        and (known is None or known.duration is None or known.duration != video.duration)
+        and is_late(known := info.videos.get(name, VideoInfo()))
+        and (known.duration is None or known.duration != video.duration)
     )
 
 

@@ -217,7 +217,11 @@ class FeatureFolder:
         return file_of(self.path, name, ".npy")
 
     def missing(self, names: list[str]) -> list[str]:
-        """Those of `names` that have no feature file."""
+        """Those of `names` that have no feature file.
+
+        Raises:
+            UntrimError: As for `file`.
+        """
         return [name for name in names if not self.file(name).is_file()]
 
     def require(self, names: list[str]) -> None:

@@ -61,7 +61,8 @@ def render_corpus(
         Subset, duration and all instances of every video, including training videos.
 
     Raises:
-        UntrimError: `folder` cannot be written or holds another corpus, or `workers` is less than 1.
+        UntrimError: `folder` cannot be written, holds something else or another corpus, or is worked in by another
+            process; or `workers` is less than 1.
         WorkFailed: Processes cannot be started, or die.
         Stopped: `should_stop` said so. What is done is kept, and the same call resumes.
     """

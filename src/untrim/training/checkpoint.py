@@ -175,7 +175,11 @@ class Run:
         return model.to(device).eval()
 
     def before_selection(self) -> Run:
-        """The run with the thresholds that it had before others were chosen, as ``selection.json`` tells."""
+        """The run with the thresholds that it had before others were chosen, as ``selection.json`` tells.
+
+        Raises:
+            UntrimError: That file is wrong.
+        """
         if not (self.path / SELECTION).exists():
             return self
         selection: Any = read_object(self.path / SELECTION)

@@ -81,8 +81,8 @@ def import_features(
 
     Raises:
         UntrimError: Unknown layout, wrong or hostile files, no video that could be taken, arrays that lie (D, T) or
-            last much longer or shorter than the videos, or `output` holds other features, is worked in by another
-            run, or cannot be written.
+            last much longer or shorter than the videos, or `output` holds something else or other features, is
+            worked in by another run, or cannot be written.
     """
     if not isinstance(layout, str) or layout not in LAYOUTS:
         raise UntrimError(f"unknown layout '{layout}'", fix=nearest(layout, LAYOUTS))
