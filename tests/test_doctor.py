@@ -179,6 +179,7 @@ def test_what_the_findings_say(corpus: Corpus) -> None:
     missing = next(iter(check_features_fit(folder, scan_features(folder).snippets, annotations, "training")))
     assert missing.severity == "error"
     assert "'video00' is there as 'v_video00'" in missing.what
+    assert missing.remedy.startswith("use the same names in the labels")
 
 
 def test_no_features_of_any_training_video_is_an_error(corpus: Corpus) -> None:
@@ -297,7 +298,7 @@ def test_the_description_sums_up() -> None:
     lines = describe([note, error]).splitlines()
     assert lines[0] == "error   here: lost"
     assert lines[1].strip() == "-> look"
-    assert lines[-1] == "1 errors, 0 warnings"
+    assert lines[-1] == "1 error, 0 warnings"
 
 
 def test_a_late_picture_is_named_and_not_a_wrong_stride(corpus: Corpus) -> None:

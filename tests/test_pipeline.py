@@ -103,14 +103,14 @@ def test_the_command_keeps_features_and_goes_on(
 ) -> None:
     video, found = trained / "videos" / "video1.mp4", tmp_path / "found.json"
     assert run_untrim("localize", trained / "run", video, "-o", found) == 0
-    assert "1 videos" in capsys.readouterr().out.splitlines()[-1]
+    assert "in 1 video: " in capsys.readouterr().out.splitlines()[-1]
     assert read_detections(found).keys() == {"video1"}
     kept = tmp_path / "found-features" / "video1.npy"
     made = kept.stat().st_mtime_ns
     (tmp_path / "bad.mp4").touch()
     more = (video, tmp_path / "bad.mp4", "-f", tmp_path / "found-features")
     assert run_untrim("localize", trained / "run", *more, "-o", found) == 1
-    assert "1 videos failed" in capsys.readouterr().err
+    assert "1 video failed" in capsys.readouterr().err
     assert kept.stat().st_mtime_ns == made
     assert read_detections(found).keys() == {"video1"}
 

@@ -172,7 +172,7 @@ def test_absurd_thresholds(
     write_annotations(corpus[1], tmp_path / "labels.json")
     write_detections({"video12": [Detection("run", Segment(1, 2), 1.0)]}, tmp_path / "found.json")
     assert run_untrim("evaluate", tmp_path / "found.json", "-a", tmp_path / "labels.json", "--iou", iou) == 2
-    assert capsys.readouterr().err.startswith(f"untrim: --iou {iou}: not thresholds in (0, 1]")
+    assert capsys.readouterr().err.startswith(f"untrim: --iou {iou}: not thresholds above 0 and up to 1")
 
 
 @pytest.mark.parametrize(

@@ -146,8 +146,8 @@ def test_a_folder_of_videos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     arguments = ("-o", out, "--layout", "videos", "--labels", tmp_path / "labels.csv")
     assert run_untrim("import", "labels", folder, *arguments) == 0
     printed = capsys.readouterr().out
-    assert "labelled videos have no file: three" in printed
-    assert "video files have no label: two" in printed
+    assert "1 labelled video has no file: three" in printed
+    assert "1 video file has no label: two" in printed
     found = read_annotations(out)
     assert list(found) == ["one", "three"]
     assert (found["one"].duration, found["one"].fps) == pytest.approx((2.0, 25.0), abs=0.05)

@@ -43,6 +43,8 @@ def test_the_list_names_every_method_with_its_presets() -> None:
     lines = describe_methods().splitlines()
     assert [line.split()[0] for line in lines] == method_names()
     assert "official" in lines[0]
+    width = max(map(len, method_names()))
+    assert [line[: width + 2] for line in lines] == [f"{name:{width}}  " for name in method_names()]
 
 
 def test_every_option_is_described(name: str) -> None:

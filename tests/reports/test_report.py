@@ -308,7 +308,7 @@ def test_without_evaluation_videos_and_activations_the_page_says_so(inputs):
     write_detections(inputs.detections, lonely)
     page = report(inputs, detections=lonely, evaluation=None, videos=None)
     assert page.notes() == [
-        "No evaluation was given, so there are no tables: `untrim evaluate --json` makes one.",
+        "No evaluation was given, so there are no tables: name with -e what evaluate --json wrote.",
         "No curves: there are no activation sequences (localize with --save-activations).",
         "No thumbnails: the video file is not there.",
     ]

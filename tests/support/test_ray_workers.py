@@ -87,7 +87,7 @@ def test_extraction_joins_a_cluster_and_outlives_a_worker(
         os.kill(workers[0], signal.SIGKILL)
         _, error = run.communicate(timeout=120)
     assert run.returncode == 1
-    assert "1 videos failed, listed in" in error.decode()
+    assert "1 video failed, listed in" in error.decode()
     assert (output / "failures.jsonl").exists()
     (videos / "bad.mp4").unlink()
     assert len(extract([videos], output, settings={"short_side": 48}).skipped) == 4  # Another engine, the same folder.
