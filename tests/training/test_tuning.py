@@ -145,6 +145,30 @@ def test_what_every_trial_would_refuse_is_refused_before_the_first(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("UPDATE trial_values SET value_type = '-'", "cannot be read as a study: '-' is not among"),
+        ("UPDATE trial_user_attributes SET value_json = 'x'", "cannot be read as a study"),
+        ("UPDATE study_directions SET direction = 'MINIMIZE'", "looks for the least"),
+        ("DELETE FROM trial_values", "trial 0 has no score"),
+        ("DELETE FROM study_directions", "cannot be read as a study"),
+        ("DROP TABLE study_directions", "the table 'study_directions' is missing"),
+    ],
+)
+def test_a_damaged_study_is_one_line_and_stays_as_it_is(
+    corpus: Corpus, tmp_path: Path, change: str, message: str
+) -> None:
+    tune("wsad", [corpus], tmp_path, trials=1, settings=SETTINGS)
+    with closing(sqlite3.connect(tmp_path / STUDY)) as database:
+        database.execute(change)
+        database.commit()
+    before = (tmp_path / STUDY).read_bytes()
+    with pytest.raises(UntrimError, match=message):
+        tune("wsad", [corpus], tmp_path, trials=2, settings=SETTINGS)
+    assert (tmp_path / STUDY).read_bytes() == before
+
+
 def test_a_hostile_study_writes_and_reads_nothing_elsewhere(corpus: Corpus, tmp_path: Path) -> None:
     """A trial that is under way in a folder elsewhere, by its name or by a link."""
     for name in ("../../elsewhere", str(tmp_path / "elsewhere"), "0000/../../x", "", 3, None):

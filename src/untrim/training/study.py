@@ -23,7 +23,30 @@ if TYPE_CHECKING:
 STUDY = "study.db"
 
 _NAME = "untrim"  # of the study in the file
+_TABLES = (
+    "study_directions", "study_user_attributes", "trials", "trial_params", "trial_user_attributes", "trial_values",
+)  # fmt: skip
 _REASON = "reason"  # why the work of a trial failed
+
+
+@contextmanager
+def using_study(output: Path) -> Iterator[None]:
+    """Turn errors of Optuna and SQLAlchemy, which can be any where others have changed the study, into one line each.
+
+    Raises:
+        UntrimError: The study is damaged.
+        WorkFailed: The disk is full.
+    """
+    try:
+        yield
+    except (UntrimError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        if "disk is full" in str(error):  # As SQLite says it.
+            fix = "free some space; the same command resumes"
+            raise WorkFailed("the disk is full", where=output / STUDY, fix=fix) from error
+        what = f"cannot be read as a study: {(str(error).splitlines() or [type(error).__name__])[0]:.160}"
+        raise UntrimError(what, where=output / STUDY, fix="choose another -o") from error
 
 
 def open_study(output: Path, asked: Mapping[str, object], data: Data) -> optuna.Study:
@@ -38,21 +61,21 @@ def open_study(output: Path, asked: Mapping[str, object], data: Data) -> optuna.
         UntrimError: The file is no study of ours, or one of another search; or its trials were begun on other data.
     """
     import optuna
-    from sqlalchemy.exc import SQLAlchemyError
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     file = output / STUDY
     refuse_links(output, STUDY)
     if file.is_file():
         _refuse_foreign(file)
-    try:
-        study = optuna.create_study(
-            study_name=_NAME, storage=f"sqlite:///{file.resolve()}", direction="maximize", load_if_exists=True
-        )
-    except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
-        raise UntrimError(
-            f"cannot be read as a study: {str(error).splitlines()[0]}", where=file, fix="choose another -o"
-        ) from error
+    study = optuna.create_study(
+        study_name=_NAME, storage=f"sqlite:///{file.resolve()}", direction="maximize", load_if_exists=True
+    )
+    if study.direction != optuna.study.StudyDirection.MAXIMIZE:
+        raise UntrimError("looks for the least, not the best", where=file, fix="choose another -o")
+    # All that others may have written is read before anything is changed.
+    for trial in study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE]):
+        if len(trial.values or ()) != 1:
+            raise UntrimError(f"trial {trial.number} has no score", where=file, fix="choose another -o")
     before = study.user_attrs.get("asked", asked)
     if not isinstance(before, dict):
         raise UntrimError("does not say what was searched", where=file, fix="choose another -o")
@@ -71,12 +94,16 @@ def open_study(output: Path, asked: Mapping[str, object], data: Data) -> optuna.
 
 
 def _refuse_foreign(file: Path) -> None:
-    """Refuse a file that holds no study of ours; Optuna would write its tables into any database."""
+    """Refuse a file that holds no whole study of ours; Optuna would write the tables that lack into any database."""
     try:
         with closing(sqlite3.connect(file)) as database:
+            tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             names = [name for (name,) in database.execute("SELECT study_name FROM studies")]
     except sqlite3.Error as error:
         raise UntrimError(f"cannot be read as a study: {error}", where=file, fix="choose another -o") from error
+    if missing := [name for name in _TABLES if name not in tables]:
+        what = f"cannot be read as a study: the table '{missing[0]}' is missing"
+        raise UntrimError(what, where=file, fix="choose another -o")
     if names != [_NAME]:
         raise UntrimError(
             f"holds other studies: {listing(map(str, names)) or 'none'}", where=file, fix="choose another -o"

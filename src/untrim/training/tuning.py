@@ -27,7 +27,7 @@ from untrim.support.settings import parse_settings
 from untrim.support.validation import validate
 from untrim.training.checkpoint import SELECTION, Run
 from untrim.training.loop import resolve, train, untrained
-from untrim.training.study import STUDY, ended, failures, folder_of, next_trial, open_study
+from untrim.training.study import ended, failures, folder_of, next_trial, open_study, using_study
 
 if TYPE_CHECKING:
     import optuna
@@ -193,27 +193,22 @@ def tune(
     asked = {"method": method, "recipe": recipe, "subset": subset, "seed": seed, "values": config.model_dump()}
     asked["search"] = {key: str(part) for key, part in space.items()}
     with locked(output):
-        study = open_study(output, asked, data)
+        with using_study(output):
+            study = open_study(output, asked, data)
         while (done := ended(study)) < trials:
             with next_trial(study, seed + done) as trial:
-                folder = folder_of(trial, output)
-                trial.set_user_attr("folder", folder.name)
-                suggested = _suggested(trial, space, output)
+                with using_study(output):
+                    folder = folder_of(trial, output)
+                    trial.set_user_attr("folder", folder.name)
+                    suggested = {key: part.suggest(trial, key) for key, part in space.items()}
                 run = train(
                     method, opened, folder, recipe=recipe, settings={**fixed, **suggested}, subset=subset, seed=seed,
                     resume=True, device=device, select="weak", progress=progress, should_stop=should_stop,
                 )  # fmt: skip
-                study.tell(trial, _score(run))
-        return _best(study, output)
-
-
-def _suggested(trial: optuna.Trial, space: Space, output: Path) -> dict[str, object]:
-    """The values of a trial."""
-    try:
-        return {key: part.suggest(trial, key) for key, part in space.items()}
-    except ValueError as error:  # Of a trial that was under way, in a study that others have changed.
-        what = f"trial {trial.number} has values that are not searched: {error!s:.120}"
-        raise UntrimError(what, where=output / STUDY, fix="choose another -o") from error
+                with using_study(output):
+                    study.tell(trial, _score(run))
+        with using_study(output):
+            return _best(study, output)
 
 
 def _score(run: Run) -> float:
