@@ -40,7 +40,7 @@ def read_annotations_json(path: Path) -> Annotations:
         raise UntrimError(
             "holds detections, no annotations",
             where=path,
-            fix="swap the two files; as labels, detections are read from CSV",
+            fix="swap the two files; detections that serve as labels must be CSV",
         )
     database = _flat(content, path) or _mapping(content.get("database"), path, "'database'")
     if not database:

@@ -28,9 +28,7 @@ def doctor(
     annotations: Annotated[Path | None, typer.Option("--annotations", "-a", help="Labels.")] = None,
     run: Annotated[Path | None, typer.Option(help="Run folder.")] = None,
     videos: Annotated[Path | None, typer.Option(help="Folder of video files.")] = None,
-    subset: Annotated[
-        str | None, typer.Option(help="Only look at this subset; default: all, to train on training.")
-    ] = None,
+    subset: Annotated[str | None, typer.Option(help="Check this subset only; default: all of them.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check the machine, and whether features, labels, videos and a run are whole and fit together."""

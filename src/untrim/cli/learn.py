@@ -22,7 +22,7 @@ from untrim.cli.app import (
 )
 from untrim.cli.printing import complain, say
 from untrim.cli.terminal import stop_requests, terminal_progress
-from untrim.errors import UntrimError, WorkFailed
+from untrim.errors import UntrimError, WorkFailed, numbered
 from untrim.training.choices import Precision, Select
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def extract(
     device: Annotated[
         str | None, typer.Option(help="For backbones that can run on a GPU: auto, cpu, cuda or cuda:N.")
     ] = None,
-    engine: Annotated[EngineName, typer.Option(help="Where they run: this machine, or a Ray cluster.")] = "local",
+    engine: Annotated[EngineName, typer.Option(help="Extract on this machine, or on a Ray cluster.")] = "local",
     address: Annotated[str | None, typer.Option(help="Ray cluster to join, host:port or auto.")] = None,
     gpus: Annotated[float, typer.Option(min=0, help="Ray: GPUs of each process; 0.25 lets four share one.")] = 0,
 ) -> None:
@@ -94,11 +94,7 @@ def extract(
         raise UntrimError("--address and --gpus are for a Ray cluster", fix="add --engine ray")
     with place as where, terminal_progress() as progress, stop_requests() as should_stop:
         report = extract(videos, output, backbone, values, workers, where, progress=progress, should_stop=should_stop)
-    say(
-        "\n".join(
-            [*report.notes, f"{len(report.done)} extracted, {len(report.skipped)} were already present: {output}"]
-        )
-    )
+    say("\n".join([*report.notes, f"{len(report.done)} extracted, {len(report.skipped)} already present: {output}"]))
     _complain_of(report.failed, output)
 
 
@@ -118,7 +114,7 @@ def train(
     device: Device = "auto",
     precision: Annotated[Precision, typer.Option(help="Number format of the network's computation.")] = "fp32",
     select: Annotated[
-        Select, typer.Option(help="The last checkpoint, or one chosen on a held-out fifth by its labels.")
+        Select, typer.Option(help="Keep the last checkpoint, or the best on the labels of a held-out fifth.")
     ] = "last",
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard events too.")] = False,
 ) -> None:
@@ -175,7 +171,7 @@ def localize(
     workers: Workers = None,
     device: Device = "auto",
 ) -> None:
-    """Find the actions of a run in videos: in feature folders, or in video files."""
+    """Find actions with a trained run: in the videos of a feature folder, or in video files."""
     from untrim.annotations import ENDINGS, write_detections
     from untrim.pipeline import localize, localize_videos
     from untrim.support.files import check_output
@@ -215,7 +211,8 @@ def localize(
     if len(found) == 1:
         for best in next(iter(found.values()))[:_BEST]:
             say(f"{best.segment.start:8.2f} - {best.segment.end:8.2f} s  {best.score:7.3f}  {best.label}")
-    say(f"{sum(map(len, found.values()))} detections in {len(found)} videos: {output}")
+    detections = numbered(sum(map(len, found.values())), "detection", "detections")
+    say(f"{detections} in {numbered(len(found), 'video', 'videos')}: {output}")
     _complain_of(failed, kept)
 
 
@@ -237,4 +234,4 @@ def _complain_of(failed: Mapping[str, str], features: Path) -> None:
     for reason in failed.values():
         complain(f"failed: {reason}")
     if failed:
-        raise WorkFailed(f"{len(failed)} videos failed, listed in {features / FAILURES_NAME}")
+        raise WorkFailed(f"{numbered(len(failed), 'video', 'videos')} failed, listed in {features / FAILURES_NAME}")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from untrim.doctor.finding import Finding, from_error
-from untrim.errors import UntrimError, listing
+from untrim.errors import UntrimError, listing, numbered
 from untrim.features.extract import FAILURES_NAME
 from untrim.features.store import INFO_NAME, FeatureFolder
 from untrim.support.progress import Progress, count_steps
@@ -96,12 +96,13 @@ def _values(folder: FeatureFolder, scan: Scan, broken: dict[str, int], constant:
         what = f"NaN or infinity in {sum(broken.values())} snippets of {len(broken)} videos: {listing(broken)}"
         yield Finding("error", "nan", what, where, "extract them again", tuple(broken))
     if constant:
-        what = f"{len(constant)} videos have the same features from start to end: {listing(constant)}"
+        count = numbered(len(constant), "video has", "videos have")
+        what = f"{count} the same features from start to end: {listing(constant)}"
         yield Finding(
             "warning", "constant", what, where, "look at the files: black or frozen, or lost", tuple(constant)
         )
     if short := [name for name, count in scan.snippets.items() if count < _SHORT]:
-        what = f"{len(short)} videos have fewer than {_SHORT} snippets: {listing(short)}"
+        what = f"{numbered(len(short), 'video has', 'videos have')} fewer than {_SHORT} snippets: {listing(short)}"
         yield Finding("warning", "short", what, where, "use a smaller stride, or leave them out", tuple(short))
     for stream, (first, stop) in folder.info.streams.items():
         dead = int((scan.low[first:stop] == scan.high[first:stop]).sum())

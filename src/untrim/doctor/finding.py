@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from untrim.errors import UntrimError
+from untrim.errors import UntrimError, numbered
 
 Severity = Literal["error", "warning", "note"]
 
@@ -58,4 +58,5 @@ def describe(findings: Iterable[Finding]) -> str:
     counts = {kind: sum(finding.severity == kind for finding in ordered) for kind in ("error", "warning")}
     if not any(counts.values()):
         return "\n".join([*lines, "nothing is wrong"])
-    return "\n".join([*lines, f"{counts['error']} errors, {counts['warning']} warnings"])
+    errors = numbered(counts["error"], "error", "errors")
+    return "\n".join([*lines, f"{errors}, {numbered(counts['warning'], 'warning', 'warnings')}"])

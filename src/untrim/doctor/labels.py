@@ -10,7 +10,7 @@ import numpy as np
 from untrim.annotations import Annotations
 from untrim.annotations.checks import doubtful_labels, find_oddities
 from untrim.doctor.finding import Finding
-from untrim.errors import listing
+from untrim.errors import listing, numbered
 from untrim.features.lasting import slack
 from untrim.features.sources import durations_differ, late_labels, late_pictures
 from untrim.features.store import INFO_NAME, FeatureFolder
@@ -40,14 +40,14 @@ def check_labels(annotations: Annotations, subset: str | None) -> Iterator[Findi
         yield Finding(severity, "subset", what, where, f"train with --subset, of {listing(counts, most=6)}")  # type: ignore[arg-type]
         return
     if bare := [video.name for video in videos if not video.labels]:
-        what = f"{len(bare)} videos of subset '{trained}' without a label: {listing(bare)}"
+        what = f"{numbered(len(bare), 'video', 'videos')} of subset '{trained}' without a label: {listing(bare)}"
         yield Finding("error", "training", what, where, "label them, or take them out", tuple(bare))
     support = Counter(label for video in videos for label in video.labels)
     if unseen := [label for label in annotations.labels if label not in support]:
-        what = f"{len(unseen)} classes without a training video: {listing(unseen)}"
+        what = f"{numbered(len(unseen), 'class', 'classes')} without a training video: {listing(unseen)}"
         yield Finding("warning", "unseen", what, where, "they cannot be learned, and count as 0 in the mean")
     if rare := [label for label, count in support.items() if count == 1]:
-        what = f"{len(rare)} classes with a single training video: {listing(rare)}"
+        what = f"{numbered(len(rare), 'class', 'classes')} with a single training video: {listing(rare)}"
         yield Finding("warning", "rare", what, where, "label more; two or more let a method see what they share")
 
 
@@ -71,14 +71,15 @@ def check_features_fit(
         if not missing or (subset is not None and name != subset):
             continue
         what = f"{len(missing)} of {count} videos of subset '{name}' have no features: {listing(missing)}"
+        remedy = "extract or import them, or take them out of the annotations"
         if hint := there_as(missing, snippets):
             what += f"; {hint}"
+            remedy = f"use the same names in the labels; else {remedy}"
         unused = subset is None and len(missing) == count and name != "training"
         severity = "warning" if unused else "error"
-        remedy = "extract or import them, name them alike, or take them out of the annotations"
         yield Finding(severity, "missing", what, where, remedy, tuple(missing))  # type: ignore[arg-type]
     if extra := [name for name in snippets if name not in annotations]:
-        what = f"{len(extra)} videos have features and no labels: {listing(extra)}"
+        what = f"{numbered(len(extra), 'video has', 'videos have')} features and no labels: {listing(extra)}"
         yield Finding("note", "unannotated", what, where, videos=tuple(extra))
     yield from _claims(folder, annotations)
     yield from _late(folder, annotations)

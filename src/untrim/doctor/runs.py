@@ -10,7 +10,7 @@ import torch
 
 from untrim.annotations import Annotations
 from untrim.doctor.finding import Finding, from_error
-from untrim.errors import UntrimError, listing
+from untrim.errors import UntrimError, listing, numbered
 from untrim.features.store import FeatureFolder
 from untrim.support.names import there_as
 from untrim.support.progress import Progress, count_steps
@@ -93,14 +93,14 @@ def check_videos(
     where = str(folder)
     yield Finding("note", "videos", "; ".join([f"{len(found.files)} video files", *found.notes()]), where)
     if snippets is not None and (missing := [name for name in found.files if name not in snippets]):
-        what = f"{len(missing)} video files have no features: {listing(missing)}"
+        what = f"{numbered(len(missing), 'video file has', 'video files have')} no features: {listing(missing)}"
         yield Finding(
             "warning", "unextracted", what, where, "run `untrim extract` again; it does what is missing", tuple(missing)
         )
     if annotations is None:
         return
     if missing := [name for name in annotations if name not in found.files]:
-        what = f"{len(missing)} labelled videos have no file: {listing(missing)}"
+        what = f"{numbered(len(missing), 'labelled video has', 'labelled videos have')} no file: {listing(missing)}"
         what += f"; {hint}" if (hint := there_as(missing, found.files)) else ""
         yield Finding(
             "warning",

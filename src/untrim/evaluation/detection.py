@@ -100,8 +100,8 @@ def checked_thresholds(values: npt.ArrayLike, what: str) -> Float64:
         thresholds = np.empty(0)
     if not 0 < thresholds.size <= _MOST_THRESHOLDS or not ((thresholds > 0) & (thresholds <= 1)).all():
         raise UntrimError(
-            f"{what}: not thresholds in (0, 1], at most {_MOST_THRESHOLDS:,}",
-            fix="0.5 is one, 0.1:0.7:0.1 and 0.3,0.5 are several where several are taken",
+            f"{what}: not thresholds above 0 and up to 1, at most {_MOST_THRESHOLDS:,}",
+            fix="one is 0.5; several, where allowed, are 0.3,0.5 or 0.1:0.7:0.1",
         )
     return thresholds
 

@@ -48,10 +48,14 @@ def read_folder(
     annotations = labels.changed(looking.videos)
     notes = [*looking.notes(), *found.notes()]
     if missing := [name for name in annotations if name not in found.files]:
-        notes.append(f"{len(missing)} labelled videos have no file: {listing(missing)}")
+        notes.append(
+            f"{numbered(len(missing), 'labelled video has', 'labelled videos have')} no file: {listing(missing)}"
+        )
         notes += [hint] if (hint := there_as(missing, found.files)) else []
     if unlabelled := [name for name in found.files if name not in annotations]:
-        notes.append(f"{len(unlabelled)} video files have no label: {listing(unlabelled)}")
+        notes.append(
+            f"{numbered(len(unlabelled), 'video file has', 'video files have')} no label: {listing(unlabelled)}"
+        )
     return annotations, notes
 
 

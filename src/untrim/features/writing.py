@@ -62,7 +62,7 @@ class ImportReport(WritingReport):
         streams = ", ".join(f"{name} [{first}, {stop})" for name, (first, stop) in info.streams.items())
         grid = f"snippets of {info.snippet_frames} frames every {info.stride_frames} at {info.fps:g} fps"
         return [
-            f"{len(self.done)} written, {len(self.skipped)} were already present",
+            f"{len(self.done)} written, {len(self.skipped)} already present",
             f"{info.dim} columns: {streams}; {grid}, the first centred at {info.first_center_seconds:g} s",
             *self.notes,
         ]

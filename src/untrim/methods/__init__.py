@@ -43,14 +43,15 @@ def load_method(name: str) -> type[Method]:
 def describe_methods() -> str:
     """All methods: name, first line of the docstring, presets. A method that cannot be loaded gets the reason."""
     lines = []
+    width = max(map(len, method_names()))
     for name in method_names():
         try:
             method = load_method(name)
         except UntrimError as error:
-            lines.append(f"{name:8} {error}")
+            lines.append(f"{name:{width}}  {error}")
             continue
         presets = ", ".join(method.presets)
-        lines.append(f"{name:8} {(method.__doc__ or '').splitlines()[0]} (presets: {presets})")
+        lines.append(f"{name:{width}}  {(method.__doc__ or '').splitlines()[0]} (presets: {presets})")
     return "\n".join(lines)
 
 

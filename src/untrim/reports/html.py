@@ -206,7 +206,7 @@ def _notes(
     """What a reader should know before believing the page."""
     notes = []
     if not results:
-        notes.append("No evaluation was given, so there are no tables: `untrim evaluate --json` makes one.")
+        notes.append("No evaluation was given, so there are no tables: name with -e what evaluate --json wrote.")
     elif (results[0][1].videos, results[0][1].instances) != (len(truth), instances):
         result = results[0][1]
         notes.append(

@@ -98,8 +98,8 @@ def examine(
         )
     if classification is not None and classification[0] <= classification[1]:
         warnings.append(
-            "class scores tell the training videos apart no better than chance may "
-            f"(mAP {100 * classification[0]:.1f}, by chance up to {100 * classification[1]:.1f}); "
+            "class scores tell the training videos apart no better than chance "
+            f"(mAP {100 * classification[0]:.1f}; chance alone reaches up to {100 * classification[1]:.1f}); "
             f"try {faster}, and check that labels and features belong together"
         )
     return Health(loss, attention, classification, tuple(warnings))
