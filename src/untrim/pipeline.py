@@ -15,7 +15,7 @@ from untrim.errors import UntrimError, listing, numbered
 from untrim.features.backbones import load_backbone, load_backbone_class
 from untrim.features.extract import extract
 from untrim.features.lasting import slack
-from untrim.features.sources import durations_differ, late_labels, late_pictures
+from untrim.features.source_files import durations_differ, late_labels, late_pictures
 from untrim.features.store import FeatureFolder, VideoInfo
 from untrim.support.device import choose_device
 from untrim.support.kinds import check_kind
@@ -123,7 +123,7 @@ def localize_videos(
         Detections by video, as `localize` gives them, and for each video that could not be done the reason.
 
     Raises:
-        UntrimError: The run is not finished, or its features cannot be extracted here; or as in `extract`.
+        UntrimError: The run is not finished, its features cannot be extracted here, or as in `extract` and `localize`.
         WorkFailed: As in `extract`.
         Stopped: As in `extract`; the features of videos that are done are kept.
     """

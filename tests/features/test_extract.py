@@ -18,7 +18,7 @@ from helpers import WriteVideo
 from untrim.errors import Stopped, UntrimError
 from untrim.features.backbones import load_backbone
 from untrim.features.extract import extract
-from untrim.features.sources import made_of
+from untrim.features.source_files import made_of
 from untrim.features.store import FeatureFolder
 from untrim.features.writing import WritingReport
 from untrim.support import files

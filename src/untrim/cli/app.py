@@ -161,7 +161,7 @@ def read_training_labels(features: list[Path], annotations: list[Path], subset: 
 
 def _late(folder: Path, labelled: Annotations) -> tuple[str, ...]:
     """A line on labels whose times may be those of a player, of videos whose pictures begin late."""
-    from untrim.features.sources import late_labels, late_pictures
+    from untrim.features.source_files import late_labels, late_pictures
     from untrim.features.store import FeatureFolder
 
     info = FeatureFolder.open(folder).info

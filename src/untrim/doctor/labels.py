@@ -12,7 +12,7 @@ from untrim.annotations.checks import doubtful_labels, find_oddities
 from untrim.doctor.finding import Finding
 from untrim.errors import listing, numbered
 from untrim.features.lasting import slack
-from untrim.features.sources import durations_differ, late_labels, late_pictures
+from untrim.features.source_files import durations_differ, late_labels, late_pictures
 from untrim.features.store import INFO_NAME, FeatureFolder
 from untrim.support.names import there_as
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from untrim.annotations.model import Annotations, Video
 from untrim.errors import UntrimError, listing, numbered
-from untrim.features.sources import durations_differ
+from untrim.features.source_files import durations_differ
 from untrim.features.store import VideoInfo
 from untrim.support.names import standard, there_as
 from untrim.support.progress import Progress, count_steps

@@ -1,7 +1,7 @@
 """``untrim extract``: video files in, a feature folder out; resumes by itself.
 
 A video counts as done when its ``.npy`` is there and ``features.json`` lists it with the file it was made from
-(`untrim.features.sources`). A file that has changed since is extracted again.
+(`untrim.features.source_files`). A file that has changed since is extracted again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import cv2
 
 from untrim.errors import UntrimError, WorkFailed, listing, numbered
 from untrim.features.backbones import Backbone, BackboneConfig, load_backbone
-from untrim.features.sources import State, adopt_renamed, late_pictures, made_of, state_of
+from untrim.features.source_files import State, adopt_renamed, late_pictures, made_of, state_of
 from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoInfo
 from untrim.features.writing import WritingReport
 from untrim.support.files import remove_leftovers, write_text
