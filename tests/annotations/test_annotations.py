@@ -131,7 +131,7 @@ def test_wrong_json_is_refused_in_one_line(tmp_path: Path, content: str, message
         ("", "holds no rows"),
         ("video,label\n", "holds no rows"),
         ("a,run\nb,jump\n", "line 1: holds 'a, run', no names of columns"),
-        ("name,label\na,run\n", "line 1: misses column video; there are name, label"),
+        ("name,label\na,run\n", "line 1: has no column video; there are name, label"),
         ("video,label\na\n", "line 2: has 1 cells, the first line 2"),
         ("video,label\na,\n", "line 2: has no video or no label"),
         ("video,label,start,end\na,x,1,2\na,x,3,1\n", "line 3: ends before it starts"),
@@ -173,3 +173,8 @@ def test_a_link_that_detections_are_written_to_stays(tmp_path: Path) -> None:
     write_detections({}, tmp_path / "link.json")
     assert (tmp_path / "link.json").is_symlink()
     assert read_detections(tmp_path / "there.json") == {}
+
+
+def test_a_spreadsheet_is_refused_with_the_way_to_save_it(tmp_path: Path) -> None:
+    with pytest.raises(UntrimError, match=r"has ending '\.xlsx' \(use .*; save a spreadsheet as CSV\)"):
+        read_annotations(tmp_path / "labels.xlsx")

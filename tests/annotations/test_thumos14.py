@@ -43,7 +43,7 @@ def test_ambiguous_spans_survive_json(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, "holds no THUMOS14 annotations"),
+        ({}, "is a folder without annotations (name a .json or .csv file, or THUMOS14's folder"),
         ({"HighJump_test.txt": "a 1\n"}, "HighJump_test.txt, line 1: needs 'video start end'"),
         ({"HighJump_test.txt": "a 1 2\na x 2\n"}, "line 2: start is not a finite number: 'x'"),
         ({"HighJump_test.txt": "a 3 2\n"}, "ends before it starts"),

@@ -19,6 +19,8 @@ def test_page_is_one_file_and_safe(tmp_path: Path) -> None:
     assert "http" not in page
     assert all(sentence.split("(")[0] in page for sentence in findings(result))
     assert page.count('class="stack"') == len(result.bands)
+    assert result.boundaries.near_misses == 1
+    assert "1 near miss (" in page
 
 
 def test_page_about_nothing(tmp_path: Path) -> None:

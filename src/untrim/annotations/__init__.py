@@ -110,5 +110,7 @@ def write_detections(detections: Mapping[str, Sequence[Detection]], path: Path |
 def _is_csv(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix not in ENDINGS:
-        raise UntrimError(f"has ending '{suffix}'", where=path, fix="use .json (ActivityNet) or .csv")
+        raise UntrimError(
+            f"has ending '{suffix}'", where=path, fix="use .json (ActivityNet) or .csv; save a spreadsheet as CSV"
+        )
     return suffix == ".csv"

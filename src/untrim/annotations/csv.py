@@ -123,7 +123,7 @@ def _columns(heading: Sequence[str], place: Place, required: Sequence[str], know
         raise UntrimError(f"holds {', '.join(heading)!r:.80}, no names of columns", where=place, fix=remedy)
     if missing := sorted({*required} - {*columns}):
         there = ", ".join(name for name in heading if name)
-        raise UntrimError(f"misses column {', '.join(missing)}; there are {there:.120}", where=place, fix=remedy)
+        raise UntrimError(f"has no column {', '.join(missing)}; there are {there:.120}", where=place, fix=remedy)
     if twice := [name for name in columns if name and columns.count(name) > 1]:
         raise UntrimError(f"column '{twice[0]}' is listed twice", where=place, fix="keep one of the two")
     return columns

@@ -52,7 +52,9 @@ def read_thumos14(folder: Path) -> Annotations:
                 instances[name].append(Instance(label, segment))
     if not subsets:
         raise UntrimError(
-            "holds no THUMOS14 annotations", where=folder, fix="files are named <Class>_test.txt and <Class>_val.txt"
+            "is a folder without annotations",
+            where=folder,
+            fix="name a .json or .csv file, or THUMOS14's folder of <Class>_test.txt and <Class>_val.txt",
         )
     return Annotations(
         [
