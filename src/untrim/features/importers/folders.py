@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from untrim.errors import UntrimError
-from untrim.features.importers.target import JOINT, Taker
+from untrim.features.importers.target import JOINT, Incoming, Taker
 from untrim.support.array_types import Array
 from untrim.support.arrays import read_archive, read_array
 from untrim.support.paths import similar
@@ -110,7 +110,8 @@ def read_ecm(sources: Sequence[Path], target: Taker, progress: Progress | None) 
         except _DAMAGED as error:
             target.fail(file.stem, _reason(error))
         else:
-            target.save(file.stem, parts, duration=frames / fps if frames and fps else None, rescaled=True)
+            duration = frames / fps if frames and fps else None
+            target.save(Incoming(file.stem, parts, duration=duration, rescaled=True))
         advance(file.stem)
     return ()
 
@@ -122,7 +123,7 @@ def _take(target: Taker, name: str, files: Sequence[Path], streams: Sequence[str
     except UntrimError as error:
         target.fail(name, _reason(error))
     else:
-        target.save(name, parts)
+        target.save(Incoming(name, parts))
 
 
 def _take_npz(target: Taker, file: Path) -> None:
@@ -138,7 +139,7 @@ def _take_npz(target: Taker, file: Path) -> None:
     except _DAMAGED as error:
         target.fail(file.stem, _reason(error))
     else:
-        target.save(file.stem, {JOINT: features}, fps=fps, duration=duration)
+        target.save(Incoming(file.stem, {JOINT: features}, fps, duration))
 
 
 def _number(found: Mapping[str, Array], key: str) -> float | None:

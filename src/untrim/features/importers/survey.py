@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 
 from untrim.errors import UntrimError
-from untrim.features.importers.target import Known, Timing
+from untrim.features.importers.target import Incoming, Known, Timing
 from untrim.features.lasting import Lasting, lasting_notes
 from untrim.features.writing import two_axes
-from untrim.support.array_types import Array
 from untrim.timeline import SnippetGrid
 
 
@@ -31,23 +30,15 @@ class Survey:
         """As of `Taker`."""
         return self._known.has(name)
 
-    def save(
-        self,
-        name: str,
-        parts: Mapping[str, Array],
-        fps: float | None = None,
-        duration: float | None = None,
-        rescaled: bool = False,
-    ) -> None:
+    def save(self, video: Incoming) -> None:
         """As of `Taker`; only the shapes are looked at."""
-        shapes = {stream: two_axes(part.shape) for stream, part in parts.items() if part.dtype.kind == "f"}
+        shapes = {stream: two_axes(part.shape) for stream, part in video.parts.items() if part.dtype.kind == "f"}
         found = {stream: shape for stream, shape in shapes.items() if shape is not None and 0 not in shape}
-        if len(found) < len(parts):
+        if len(found) < len(video.parts):
             return
-        fps, duration = self._known.times(name, fps, duration)
-        name = self._known.name(name)
+        (fps, duration), name = self._known.times(video), self._known.name(video.name)
         self._shapes.setdefault(name, found)
-        if duration and not rescaled:
+        if duration and not video.rescaled:
             self._times.setdefault(name, (duration, fps if fps and self.timing.own_fps else self.timing.fps))
 
     def fail(self, name: str, reason: str) -> None:

@@ -47,6 +47,25 @@ class Timing:
         return replace(self, **given, own_fps=self.own_fps and "fps" not in given)  # type: ignore[arg-type]
 
 
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A video as a layout has it.
+
+    Args:
+        name: Name of the video.
+        parts: Features (T, D) of each stream, in the order of their columns; or of `JOINT` alone.
+        fps: Its own frames per second, if the layout says.
+        duration: Its seconds, if the layout says.
+        rescaled: Whether the snippets were stretched to a number that is the same for all videos.
+    """
+
+    name: str
+    parts: Mapping[str, Array]
+    fps: float | None = None
+    duration: float | None = None
+    rescaled: bool = False
+
+
 class Taker(Protocol):
     """What a layout hands its videos to, one by one.
 
@@ -59,23 +78,8 @@ class Taker(Protocol):
     def knows(self, name: str) -> bool:
         """Whether the annotations have a video of that name, with or without ActivityNet's ``v_``."""
 
-    def save(
-        self,
-        name: str,
-        parts: Mapping[str, Array],
-        fps: float | None = None,
-        duration: float | None = None,
-        rescaled: bool = False,
-    ) -> None:
-        """Take over one video; one that cannot be is noted, and stops no other.
-
-        Args:
-            name: Name of the video.
-            parts: Features (T, D) of each stream, in the order of their columns; or of `JOINT` alone.
-            fps: Its own frames per second, if the layout says.
-            duration: Its seconds, if the layout says.
-            rescaled: Whether the snippets were stretched to a number that is the same for all videos.
-        """
+    def save(self, video: Incoming) -> None:
+        """Take over one video; one that cannot be is noted, and stops no other."""
 
     def fail(self, name: str, reason: str) -> None:
         """Note that a video could not be read."""
@@ -104,12 +108,12 @@ class Known:
         """Whether the annotations have that video."""
         return self.annotations is not None and self.name(name) in self.annotations
 
-    def times(self, name: str, fps: float | None, duration: float | None) -> tuple[float | None, float | None]:
+    def times(self, video: Incoming) -> tuple[float | None, float | None]:
         """Frames per second and duration of a video, from what the layout says and what the annotations do."""
-        own = self.annotations.get(self.name(name)) if self.annotations is not None else None
+        own = self.annotations.get(self.name(video.name)) if self.annotations is not None else None
         if own is None:
-            return fps, duration
-        return fps or own.fps, duration if own.duration is None else own.duration
+            return video.fps, video.duration
+        return video.fps or own.fps, video.duration if own.duration is None else own.duration
 
 
 class Target:
@@ -141,27 +145,20 @@ class Target:
         """As of `Taker`."""
         return self._known.has(name)
 
-    def save(
-        self,
-        name: str,
-        parts: Mapping[str, Array],
-        fps: float | None = None,
-        duration: float | None = None,
-        rescaled: bool = False,
-    ) -> None:
+    def save(self, video: Incoming) -> None:
         """As of `Taker`.
 
         Raises:
             UntrimError: The place cannot be written, or holds other features.
         """
-        fps, duration = self._known.times(name, fps, duration)
-        name = self._known.name(name)
+        (fps, duration), name = self._known.times(video), self._known.name(video.name)
         try:
-            self._refuse_other_widths(parts)
-            features, notes = side_by_side(parts)
+            self._refuse_other_widths(video.parts)
+            features, notes = side_by_side(video.parts)
             if not self._folder.begun:
                 self._folder.begin(self._info(self._widths))
-            entry = VideoInfo(duration=duration, notes=notes, fps=self._fps(len(features), fps, duration, rescaled))
+            own = self._fps(len(features), fps, duration, video.rescaled)
+            entry = VideoInfo(duration=duration, notes=notes, fps=own)
             self._folder.add(name, features, entry)
         except NotTaken as error:
             self._folder.fail(name, str(error))

@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 
 from untrim.errors import UntrimError
-from untrim.features.importers.target import JOINT, Taker
+from untrim.features.importers.target import JOINT, Incoming, Taker
 from untrim.support.array_types import Array
 from untrim.support.arrays import read_array, read_header
 from untrim.support.files import reading
@@ -44,7 +44,7 @@ def read_wtalc(sources: Sequence[Path], target: Taker, progress: Progress | None
         def take(array: Array) -> object:
             nonlocal taken
             if taken < len(names):
-                target.save(names[taken], {JOINT: array}, duration=durations[taken])
+                target.save(Incoming(names[taken], {JOINT: array}, duration=durations[taken]))
                 advance(names[taken])
             taken += 1
             return None
