@@ -14,6 +14,7 @@ METHODS = Registry(
     "method",
     "untrim.methods",
     {
+        "consensus": "untrim.methods.consensus:Consensus",
         "wsad": "untrim.methods.wsad:WSAD",
         "wsbm": "untrim.methods.wsbm:WSBM",
         "lpat": "untrim.methods.lpat:LPAT",

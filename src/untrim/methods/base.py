@@ -188,6 +188,10 @@ class Method(nn.Module, Generic[C, A]):
             progress: Share of the training that is done, this step included, in (0, 1].
         """
 
+    def crop(self, progress: float) -> Crop:
+        """How the videos of a step are cropped, where `progress`, in [0, 1), is the share of the training before it."""
+        return self.config.crop
+
     def detections(self, runs: Runs, scores: npt.NDArray[np.float64], grid: SnippetGrid) -> list[Detection]:
         """Detections in seconds, from runs of snippets and their scores; the row of a run is its class."""
         return [

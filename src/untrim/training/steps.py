@@ -91,8 +91,10 @@ class Trainer:
     def batch(self, step: int) -> Batch:
         """What a step sees, on the CPU."""
         config, rng = self.run.config, np.random.default_rng((self.run.seed, step, 2))
-        batch = self.videos.batch(*self.sampler.draw(step), config.max_snippets, config.crop, rng)
-        return replace(batch, progress=step / config.iterations)
+        progress = step / config.iterations
+        crop = self.model.crop(progress)
+        batch = self.videos.batch(*self.sampler.draw(step), config.max_snippets, crop, rng)
+        return replace(batch, progress=progress)
 
     def update(self, batch: Batch, stop: bool = False) -> tuple[dict[str, Tensor], bool]:
         """One step of the optimizer; its loss terms, and whether this or another process was asked to stop."""

@@ -1,0 +1,247 @@
+"""Consensus: a snippet classifier, trained where two weakly-supervised teachers agree.
+
+The project's own method. Video-level labels train two teachers that err in different ways: WSAD's block-wise
+multiple-instance classification, whose scores rank snippets well, and LPAT's learned background threshold, which knows
+where an action ends. Then a classifier of snippets with their neighbours, that of `untrim.methods.supervised`, is
+trained on what both teachers say of the training videos.
+
+    symbol      variable        shape
+    x           features        (B, T, D)
+    r           block_scores    (B, T, C)
+    q           margins         (B, T, C)
+    s           cas             (B, T, C)
+    y           labels          (B, C)
+    k+, k-      present, absent (B, T, C)
+
+Equations:
+
+    (1) r = W_1 relu(V_1 x), trained with WSAD's L_BBCE (its Eq. 5-6, without the metric loss).
+    (2) q = W_2 relu(V_2 x) - b, b the background's score, trained with LPAT's L (its Eq. 8).
+    (3) k+ = y and r > m and q > 0.
+    (4) k- = not y, or r < 0 and q < 0.
+    (5) s = the convolution of x over `context` snippets.
+    (6) L = half the mean of log(1 + exp(-s)) where k+, plus half the mean of log(1 + exp(s)) where k-.
+
+The teachers alone are trained up to the share `teaching` of the steps, then the classifier alone. Snippets that are
+neither k+ nor k- count for nothing.
+
+Localization: runs of snippets above each of several levels of s, whose highest s is above 0. The score of a run is its
+outer-inner contrast, plus `peak` times its highest s, plus gamma times the mean of the eighth of the class's scores
+that is largest. Of runs of a class that overlap, the best one stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field, field_validator
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from untrim.data.dataset import Batch
+from untrim.data.sampling import Crop
+from untrim.data.summary import DataSummary
+from untrim.localization.grouping import Runs, sweep
+from untrim.localization.nms import nms
+from untrim.localization.scoring import outer_inner_contrast, run_max
+from untrim.methods.base import Activations, Method, MethodConfig
+from untrim.methods.lpat import LPAT, LPATConfig
+from untrim.methods.wsad import WSAD, WSADConfig
+from untrim.nn.convolution import TemporalConv
+from untrim.nn.pooling import topk_mean
+from untrim.timeline import Detection, SnippetGrid
+
+_LEVELS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+
+
+class ConsensusConfig(MethodConfig):
+    """Values of the method."""
+
+    iterations: int = Field(default=4000, ge=0)
+    """Training steps of teachers and classifier together; 0 leaves the network untrained, a baseline."""
+    batch_size: int = Field(default=10, ge=1)
+    """Videos per step."""
+    max_snippets: int | None = Field(default=320, ge=1)
+    """Longer videos are cropped to this many snippets in training; null: never."""
+    crop: Crop = "uniform"
+    """How the teachers' videos are cropped; the classifier always sees a contiguous stretch."""
+    teaching: float = Field(default=0.5, gt=0, lt=1)
+    """Share of the steps that trains the teachers; the rest trains the classifier."""
+    teachers: Literal["both", "blocks", "threshold"] = "both"
+    """Whose word counts: both teachers' where they agree, that of WSAD's blocks, or that of LPAT's threshold."""
+    margin: float = Field(default=1.0, ge=0)
+    """m in Eq. 3: the logit above which the first teacher is believed."""
+    hidden: int = Field(default=256, ge=1)
+    """Width of the teachers' embedded features."""
+    teacher_dropout: float = Field(default=0.7, ge=0, lt=1)
+    """Share of the teachers' embedded features that is dropped in training."""
+    threshold_decay: float = Field(default=5e-3, ge=0)
+    """Adam's L2 penalty on the second teacher, which otherwise narrows actions to a few snippets."""
+    lambda_clas: float = Field(default=0.5, ge=0, le=1)
+    """Weight of the second teacher's classification loss, lambda in LPAT's Eq. 8."""
+    context: int = Field(default=3, ge=1)
+    """Snippets that a snippet's scores are made of, itself in the middle; odd."""
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    """Share of what the classifier sees that is dropped in training."""
+    outer: float = Field(default=0.5, ge=0)
+    """Width of the surroundings in the outer-inner contrast, as a share of an instance's length."""
+    peak: float = Field(default=0.5, ge=0)
+    """Weight of the highest score of an instance in its score."""
+    gamma: float = Field(default=0.7, ge=0)
+    """Weight of the video's score in an instance's score."""
+    nms_threshold: float = Field(default=0.4, gt=0, le=1)
+    """tIoU from which on two detections of a class are one."""
+
+    @field_validator("context")
+    @classmethod
+    def _odd(cls, context: int) -> int:
+        if context % 2 == 0:
+            raise ValueError("should be odd")
+        return context
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsensusActivations(Activations):
+    """The classifier's sequence as `cas`, and what the teachers say.
+
+    Args:
+        block_scores: r, (B, T, C).
+        threshold_scores: The second teacher's class scores, (B, T, C).
+        threshold: b, (B, T).
+    """
+
+    block_scores: Tensor
+    threshold_scores: Tensor
+    threshold: Tensor
+
+
+class Consensus(Method[ConsensusConfig, ConsensusActivations]):
+    """A snippet classifier, trained where two weakly-supervised teachers agree."""
+
+    Config = ConsensusConfig
+    presets = {
+        "blocks": {"teachers": "blocks"},
+        "threshold": {"teachers": "threshold"},
+        "no_context": {"context": 1},
+    }
+    taught: Tensor
+
+    def __init__(self, config: ConsensusConfig, dim: int, labels: Sequence[str]) -> None:
+        super().__init__(config, dim, labels)
+        common = {"hidden": config.hidden, "dropout": config.teacher_dropout, "warmup": config.warmup}
+        blocks = WSADConfig(**common, remainder_in_last=True, metric="none")
+        threshold = LPATConfig(**common, lambda_clas=config.lambda_clas)
+        self.blocks, self.threshold = WSAD(blocks, dim, labels), LPAT(threshold, dim, labels)
+        self.classifier = TemporalConv(dim, len(self.labels), config.context)
+        self.dropout = nn.Dropout(config.dropout)
+        self.register_buffer("taught", torch.tensor(False))
+
+    @classmethod
+    def defaults(cls, data: DataSummary) -> dict[str, object]:
+        """The rules for every method, twice as many steps since there are two stages, on centred features."""
+        rules = data.training_defaults()
+        return {
+            **rules,
+            "iterations": 2 * int(str(rules["iterations"])),
+            "input_scaling": "standard",
+            "hidden": min(data.dim, 2048),
+            "lambda_clas": data.classification_share,
+        }
+
+    def optimizer(self) -> Optimizer:
+        """Adam; the second teacher's weights decay."""
+        config = self.config
+        groups = [
+            {"params": [*self.blocks.parameters(), *self.classifier.parameters()], "weight_decay": config.weight_decay},
+            {"params": list(self.threshold.parameters()), "weight_decay": config.threshold_decay},
+        ]
+        return Adam(groups, lr=config.learning_rate)
+
+    def after_step(self, optimizer: Optimizer, progress: float) -> None:
+        """Let the classifier's stage begin when the teachers' share of the steps is done."""
+        self.taught.fill_(progress >= self.config.teaching)
+
+    def crop(self, progress: float) -> Crop:
+        """Neighbours stay together for the classifier."""
+        return self.config.crop if progress < self.config.teaching else "contiguous"
+
+    def forward(self, features: Tensor, mask: Tensor) -> ConsensusActivations:
+        """Activations of (B, T, D) features with their (B, T) mask."""
+        x = self.input(features)
+        learning = self.training and not self.taught
+        self.blocks.train(learning)
+        self.threshold.train(learning)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and learning):
+            first, second = self.blocks(x, mask), self.threshold(x, mask)
+        s = self.classifier(self.dropout(x) * mask.unsqueeze(-1))  # Eq. 5; padding must look like the end of the video
+        assert second.background is not None
+        return ConsensusActivations(
+            mask,
+            s,
+            video_scores=self.pooled(s, mask).sigmoid(),
+            block_scores=first.cas,
+            threshold_scores=second.cas,
+            threshold=second.background,
+        )
+
+    def pooled(self, s: Tensor, mask: Tensor) -> Tensor:
+        """Mean of the largest eighth of each class's scores, (B, C)."""
+        return topk_mean(s, mask, mask.sum(dim=1) // 8)
+
+    def losses(self, activations: ConsensusActivations, batch: Batch) -> dict[str, Tensor]:
+        """Both teachers' losses and the classifier's; those of the other stage are constants, to look at."""
+        progress = batch.progress / self.config.teaching
+        found = replace(activations, cas=activations.cas.detach()) if progress < 1 else activations
+        return {
+            **self.teacher_losses(found, replace(batch, progress=min(progress, 1.0))),
+            "consensus": self.consensus_loss(found, batch.labels),
+        }
+
+    def teacher_losses(self, found: ConsensusActivations, batch: Batch) -> dict[str, Tensor]:
+        """Both teachers' own losses (Eq. 1-2)."""
+        mask, scores = found.mask, found.video_scores
+        first = self.blocks.losses(Activations(mask, found.block_scores, scores), batch)
+        second = Activations(mask, found.threshold_scores, scores, background=found.threshold)
+        return {
+            **{f"blocks_{name}": term for name, term in first.items()},
+            **{f"threshold_{name}": term for name, term in self.threshold.losses(second, batch).items()},
+        }
+
+    def consensus_loss(self, found: ConsensusActivations, labels: Tensor) -> Tensor:
+        """Balanced binary cross-entropy where the teachers agree (Eq. 6)."""
+        present, absent = self.consensus(found, labels)
+        s, present, absent = (values[found.mask] for values in (found.cas, present, absent))  # (N, C)
+        first = (present * F.softplus(-s)).sum() / present.sum().clamp(min=1)
+        return (first + (absent * F.softplus(s)).sum() / absent.sum().clamp(min=1)) / 2
+
+    def consensus(self, found: ConsensusActivations, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Where each class happens and where it does not, as far as the teachers agree, (B, T, C) each (Eq. 3-4)."""
+        r, q = found.block_scores.detach(), (found.threshold_scores - found.threshold.unsqueeze(-1)).detach()
+        y = (labels > 0).unsqueeze(1)  # (B, 1, C)
+        sure = {
+            "both": ((r > self.config.margin) & (q > 0), (r < 0) & (q < 0)),
+            "blocks": (r > self.config.margin, r < 0),
+            "threshold": (q > 0, q < 0),
+        }
+        present, absent = sure[self.config.teachers]
+        return present & y, absent | ~y
+
+    def localize(self, activations: ConsensusActivations, grid: SnippetGrid) -> list[Detection]:
+        """Runs above each of several levels, each class on its own."""
+        config = self.config
+        pooled = self.pooled(activations.cas, activations.mask)[0].double().cpu().numpy()  # (C,)
+        s = activations.cas[0].double().cpu().numpy().T  # (C, T)
+        runs = sweep(s, _LEVELS)
+        runs = Runs(*(column[run_max(s, runs) > 0] for column in runs))
+        scores = (
+            outer_inner_contrast(s, runs, config.outer)
+            + config.peak * run_max(s, runs)
+            + config.gamma * pooled[runs.row]
+        )
+        kept = nms(np.stack([runs.first, runs.stop], axis=1), scores, config.nms_threshold, runs.row)
+        return self.detections(Runs(*(column[kept] for column in runs)), scores[kept], grid)
