@@ -21,6 +21,7 @@ METHODS: dict[str, dict[str, object]] = {
     "lpat": {"batch_size": 5, "hidden": 8, "add_coactivity": 1.0, "groups": 2},
     "ecm": {"batch_size": 3, "hidden": 8, "max_snippets": 16},
     "wtalc": {"batch_size": 7, "groups": 2, "group_videos": 3},
+    "consensus": {"batch_size": 5, "hidden": 8, "teacher_dropout": 0.0},
 }
 SCRIPT = """
 import atexit, json, os, sys, weakref

@@ -139,7 +139,7 @@ class Consensus(Method[ConsensusConfig, ConsensusActivations]):
         self.blocks, self.threshold = WSAD(blocks, dim, labels), LPAT(threshold, dim, labels)
         self.classifier = TemporalConv(dim, len(self.labels), config.context)
         self.dropout = nn.Dropout(config.dropout)
-        self.register_buffer("taught", torch.tensor(False))
+        self.register_buffer("taught", torch.zeros(()))  # 1 in the classifier's stage
 
     @classmethod
     def defaults(cls, data: DataSummary) -> dict[str, object]:
@@ -164,7 +164,7 @@ class Consensus(Method[ConsensusConfig, ConsensusActivations]):
 
     def after_step(self, optimizer: Optimizer, progress: float) -> None:
         """Let the classifier's stage begin when the teachers' share of the steps is done."""
-        self.taught.fill_(progress >= self.config.teaching)
+        self.taught.fill_(float(progress >= self.config.teaching))
 
     def crop(self, progress: float) -> Crop:
         """Neighbours stay together for the classifier."""
@@ -173,7 +173,7 @@ class Consensus(Method[ConsensusConfig, ConsensusActivations]):
     def forward(self, features: Tensor, mask: Tensor) -> ConsensusActivations:
         """Activations of (B, T, D) features with their (B, T) mask."""
         x = self.input(features)
-        learning = self.training and not self.taught
+        learning = self.training and not bool(self.taught)
         self.blocks.train(learning)
         self.threshold.train(learning)
         with torch.set_grad_enabled(torch.is_grad_enabled() and learning):

@@ -1,0 +1,165 @@
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from helpers import new_folder
+from untrim.annotations import Annotations, Video
+from untrim.data.dataset import Batch
+from untrim.errors import Stopped
+from untrim.evaluation.detection import evaluate_detections, iou_thresholds
+from untrim.features.store import FeatureFolder
+from untrim.methods.consensus import Consensus, ConsensusActivations, ConsensusConfig
+from untrim.pipeline import localize
+from untrim.timeline import Instance, SnippetGrid
+from untrim.training.loop import train
+
+GRID = SnippetGrid.regular(16, 16, 25)
+
+
+def network(classes: int = 3, dim: int = 5, **values: object) -> Consensus:
+    torch.manual_seed(0)
+    return Consensus(ConsensusConfig(hidden=8, **values), dim, [f"class {c}" for c in range(classes)])
+
+
+def batch(lengths: list[int], classes: int = 3, dim: int = 5, progress: float = 0.0) -> Batch:
+    generator = torch.Generator().manual_seed(sum(lengths))
+    features = torch.randn(len(lengths), max(lengths), dim, generator=generator)
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
+    labels = torch.eye(classes)[torch.arange(len(lengths)) % classes]
+    return Batch(features, mask, labels, torch.full((len(lengths),), -1), progress=progress)
+
+
+def said(classes: int, lengths: list[int], dtype: torch.dtype = torch.float64) -> ConsensusActivations:
+    """What teachers and classifier might say of videos."""
+    generator = torch.Generator().manual_seed(classes)
+    count, most = len(lengths), max(lengths)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return 2 * torch.randn(*shape, generator=generator, dtype=dtype)
+
+    return ConsensusActivations(
+        torch.arange(most) < torch.tensor(lengths).unsqueeze(1),
+        draw(count, most, classes),
+        video_scores=torch.zeros(count, classes, dtype=dtype),
+        block_scores=draw(count, most, classes),
+        threshold_scores=draw(count, most, classes),
+        threshold=draw(count, most),
+    )
+
+
+@pytest.mark.parametrize("teachers", ["both", "blocks", "threshold"])
+def test_the_loss_is_that_of_a_plain_loop(teachers: str) -> None:
+    model, found = network(4, teachers=teachers, margin=0.5), said(4, [6, 9])
+    labels = torch.tensor([[1.0, 0, 1, 0], [0, 1, 0, 0]], dtype=torch.float64)
+    present, absent = [], []
+    for video, length in enumerate([6, 9]):
+        for t in range(length):
+            for c in range(4):
+                s, r = found.cas[video, t, c].item(), found.block_scores[video, t, c].item()
+                q = found.threshold_scores[video, t, c].item() - found.threshold[video, t].item()
+                yes = {"both": r > 0.5 and q > 0, "blocks": r > 0.5, "threshold": q > 0}[teachers]
+                no = {"both": r < 0 and q < 0, "blocks": r < 0, "threshold": q < 0}[teachers]
+                if labels[video, c] and yes:
+                    present.append(math.log1p(math.exp(-s)))
+                if not labels[video, c] or no:
+                    absent.append(math.log1p(math.exp(s)))
+    expected = (np.mean(present) + np.mean(absent)) / 2
+    assert model.consensus_loss(found, labels).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("classes", [20, 100])
+def test_the_gradient_of_the_loss(classes: int) -> None:
+    model, found = network(classes), said(classes, [3, 2])
+    labels = torch.eye(classes, dtype=torch.float64)[[0, 7]]
+
+    def loss(cas: torch.Tensor) -> torch.Tensor:
+        return model.consensus_loss(replace(found, cas=cas), labels)
+
+    assert torch.autograd.gradcheck(loss, found.cas.clone().requires_grad_())
+
+
+def test_where_nothing_is_known_the_loss_is_finite() -> None:
+    found = said(3, [4])
+    silent = replace(found, block_scores=torch.full_like(found.cas, 0.5))  # Neither above the margin nor below 0.
+    assert network().consensus_loss(silent, torch.ones(1, 3, dtype=torch.float64)).item() == 0.0
+
+
+def gradients(model: Consensus, data: Batch) -> set[str]:
+    model.zero_grad()
+    torch.stack(list(model.losses(model(data.features, data.mask), data).values())).sum().backward()
+    return {name.split(".")[0] for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+
+
+def test_the_teachers_learn_first_and_then_the_classifier_alone() -> None:
+    model, data = network(teaching=0.5), batch([30, 20, 25])
+    assert gradients(model, data) == {"blocks", "threshold"}
+    model.after_step(model.optimizer(), 0.49)
+    assert gradients(model, replace(data, progress=0.49)) == {"blocks", "threshold"}
+    model.after_step(model.optimizer(), 0.5)
+    assert gradients(model, replace(data, progress=0.5)) == {"classifier"}
+    assert [model.crop(progress) for progress in (0.0, 0.49, 0.5, 0.9)] == ["uniform"] * 2 + ["contiguous"] * 2
+
+
+def test_padding_changes_nothing() -> None:
+    model, data = network().eval(), batch([12, 7])
+    together = model(data.features, data.mask)
+    alone = model(data.features[1:, :7], data.mask[1:, :7])
+    torch.testing.assert_close(together.cas[1:, :7], alone.cas)
+    torch.testing.assert_close(together.video_scores[1:], alone.video_scores)
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> tuple[FeatureFolder, Annotations]:
+    """Sixteen videos of two classes, each with its own action; what all share lies around it. D = 6."""
+    rng = np.random.default_rng(0)
+    folder = new_folder(tmp_path / "features", rgb=6)
+    videos = []
+    for index in range(16):
+        features, own, start = rng.normal(0, 0.3, (40, 6)), index % 2, int(rng.integers(3, 27))
+        features[start : start + 10, own] += 2
+        features[: start - 2, 3] += 1
+        folder.save(f"video{index}", features)
+        label, subset = ("jump", "run")[own], "training" if index < 10 else "validation"
+        instance = Instance(label, folder.info.grid().segment(start, start + 10))
+        videos.append(Video(f"video{index}", subset, 25.6, instances=(instance,)))
+    return folder, Annotations(videos).without_segments("training")
+
+
+SETTINGS = {"iterations": 300, "learning_rate": 0.01, "hidden": 16, "warmup": 0.2, "input_scaling": "standard"}
+
+
+def test_actions_are_found_from_labels_alone(corpus: tuple[FeatureFolder, Annotations], tmp_path: Path) -> None:
+    run = train("consensus", [corpus], tmp_path / "run", settings=SETTINGS)
+    truth = corpus[1].subset("validation")
+    found = localize(run, corpus[0], truth)
+    assert evaluate_detections(found, truth, iou_thresholds("0.5")).average > 0.9
+
+
+@pytest.mark.parametrize("stop", [9, 10, 15])
+def test_a_stopped_run_resumes_in_its_stage(
+    corpus: tuple[FeatureFolder, Annotations], tmp_path: Path, stop: int
+) -> None:
+    settings = {**SETTINGS, "iterations": 20}
+    whole = train("consensus", [corpus], tmp_path / "whole", settings=settings)
+    asked = iter(range(100))
+    with pytest.raises(Stopped):
+        train("consensus", [corpus], tmp_path / "run", settings=settings, should_stop=lambda: next(asked) >= stop)
+    again = train("consensus", [corpus], tmp_path / "run", settings=settings, resume=True)
+    assert (again.path / "model.safetensors").read_bytes() == (whole.path / "model.safetensors").read_bytes()
+
+
+def test_detections_of_one_class_do_not_overlap_much() -> None:
+    model = network(classes=1, dim=1, context=1, nms_threshold=0.4).eval()
+    with torch.no_grad():
+        model.classifier.weight.fill_(1.0)
+        model.classifier.bias.fill_(0.0)
+    ramp = torch.tensor([-3.0, 0.2, 0.7, 2.0, 2.0, 0.7, -3, -3, -3, 1.5, -3]).view(1, -1, 1)
+    with torch.inference_mode():
+        found = model.localize(model(ramp, torch.ones(1, 11, dtype=torch.bool)), GRID)
+    assert len(found) == 2
+    assert found[0].segment.tiou(found[1].segment) == 0
+    assert all(instance.score > 0 for instance in found)
