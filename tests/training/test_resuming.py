@@ -199,6 +199,15 @@ def test_damaged_metrics_change_nothing_else(corpus: Corpus, tmp_path: Path) -> 
     assert tree(path) == before
 
 
+@pytest.mark.parametrize("file", ["trained_on.json", "labels.json", "config.yaml"])
+def test_a_folder_in_the_place_of_a_file_changes_nothing_else(corpus: Corpus, tmp_path: Path, file: str) -> None:
+    (tmp_path / "run" / file).mkdir(parents=True)
+    before = tree(tmp_path / "run")
+    with pytest.raises(UntrimError, match="is a folder, and a file is to be written"):
+        train("wsad", [corpus], tmp_path / "run", settings=SETTINGS, resume=True)
+    assert tree(tmp_path / "run") == before
+
+
 KILLED = """
 import os, signal, sys
 from untrim.support import files

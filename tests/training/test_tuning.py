@@ -169,6 +169,16 @@ def test_a_damaged_study_is_one_line_and_stays_as_it_is(
     assert (tmp_path / STUDY).read_bytes() == before
 
 
+def test_a_damaged_run_of_the_best_trial_is_said_before_the_next(corpus: Corpus, tmp_path: Path) -> None:
+    tune("wsad", [corpus], tmp_path, trials=1, settings=SETTINGS)
+    (tmp_path / "trials" / "0000" / "config.yaml").write_bytes(b"\xbc")
+    before = (tmp_path / STUDY).read_bytes()
+    with pytest.raises(UntrimError, match=r"0000/config\.yaml.*is not UTF-8"):
+        tune("wsad", [corpus], tmp_path, trials=2, settings=SETTINGS)
+    assert (tmp_path / STUDY).read_bytes() == before
+    assert [folder.name for folder in (tmp_path / "trials").iterdir()] == ["0000"]
+
+
 def test_a_hostile_study_writes_and_reads_nothing_elsewhere(corpus: Corpus, tmp_path: Path) -> None:
     """A trial that is under way in a folder elsewhere, by its name or by a link."""
     for name in ("../../elsewhere", str(tmp_path / "elsewhere"), "0000/../../x", "", 3, None):

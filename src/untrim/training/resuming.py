@@ -18,11 +18,11 @@ from untrim.annotations import Video
 from untrim.data.dataset import TrainingVideos
 from untrim.data.summary import DataSummary
 from untrim.errors import UntrimError, listing, numbered
-from untrim.support.files import remove_leftovers, write_json
+from untrim.support.files import check_output, remove_leftovers, write_json
 from untrim.support.kinds import refuse_links
 from untrim.support.schema import read_object
 from untrim.support.validation import validate
-from untrim.training.checkpoint import CONFIG, Run
+from untrim.training.checkpoint import CONFIG, FEATURES, LABELS, Run
 
 TRAINED_ON = "trained_on.json"
 
@@ -71,6 +71,8 @@ def begin(run: Run, data: Data, resume: bool) -> Run | None:
         UntrimError: The folder holds a run, and `resume` is not asked for; or another run, or one on other data.
     """
     if not (run.path / CONFIG).is_file():
+        for name in (TRAINED_ON, LABELS, FEATURES, CONFIG):
+            check_output(run.path / name)
         remove_leftovers(run.path)
         write_json(run.path / TRAINED_ON, {"schema": _SCHEMA, **data.model_dump()})
         run.save_description()

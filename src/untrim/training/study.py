@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from untrim.errors import UntrimError, WorkFailed, listing
 from untrim.support.kinds import refuse_links
+from untrim.training.checkpoint import Run
 from untrim.training.resuming import TRAINED_ON, Data, refuse_other_data
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def open_study(output: Path, asked: Mapping[str, object], data: Data) -> optuna.
         data: What the trials are trained on.
 
     Raises:
-        UntrimError: The file is no study of ours, or one of another search; or its trials were begun on other data.
+        UntrimError: The file is no study of ours, or one of another search; or its trials were begun on other data; or
+            the run of the best one cannot be read.
     """
     import optuna
 
@@ -73,9 +75,12 @@ def open_study(output: Path, asked: Mapping[str, object], data: Data) -> optuna.
     if study.direction != optuna.study.StudyDirection.MAXIMIZE:
         raise UntrimError("looks for the least, not the best", where=file, fix="choose another -o")
     # All that others may have written is read before anything is changed.
-    for trial in study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE]):
+    complete = study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE])
+    for trial in complete:
         if len(trial.values or ()) != 1:
             raise UntrimError(f"trial {trial.number} has no score", where=file, fix="choose another -o")
+    if complete:
+        Run.open(folder_of(study.best_trial, output))
     before = study.user_attrs.get("asked", asked)
     if not isinstance(before, dict):
         raise UntrimError("does not say what was searched", where=file, fix="choose another -o")
