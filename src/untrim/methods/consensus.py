@@ -38,7 +38,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
@@ -53,6 +52,7 @@ from untrim.methods.base import Activations, Method, MethodConfig
 from untrim.methods.lpat import LPAT, LPATConfig
 from untrim.methods.wsad import WSAD, WSADConfig
 from untrim.nn.convolution import TemporalConv
+from untrim.nn.losses import balanced_cross_entropy
 from untrim.nn.pooling import topk_mean
 from untrim.timeline import Detection, SnippetGrid
 
@@ -216,8 +216,7 @@ class Consensus(Method[ConsensusConfig, ConsensusActivations]):
         """Balanced binary cross-entropy where the teachers agree (Eq. 6)."""
         present, absent = self.consensus(found, labels)
         s, present, absent = (values[found.mask] for values in (found.cas, present, absent))  # (N, C)
-        first = (present * F.softplus(-s)).sum() / present.sum().clamp(min=1)
-        return (first + (absent * F.softplus(s)).sum() / absent.sum().clamp(min=1)) / 2
+        return balanced_cross_entropy(s, present, absent)
 
     def consensus(self, found: ConsensusActivations, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Where each class happens and where it does not, as far as the teachers agree, (B, T, C) each (Eq. 3-4)."""

@@ -33,6 +33,7 @@ from untrim.localization.grouping import connected_components
 from untrim.localization.scoring import run_max
 from untrim.methods.base import Activations, Method, MethodConfig
 from untrim.nn.convolution import TemporalConv
+from untrim.nn.losses import balanced_cross_entropy
 from untrim.nn.pooling import topk_mean
 from untrim.timeline import Detection, SnippetGrid
 
@@ -101,9 +102,7 @@ class Supervised(Method[SupervisedConfig, Activations]):
         """Balanced binary cross-entropy of every snippet and class."""
         assert batch.snippet_labels is not None
         s, y = activations.cas[activations.mask], batch.snippet_labels[activations.mask]  # (N, C)
-        present = (y * F.softplus(-s)).sum() / y.sum().clamp(min=1)
-        absent = ((1 - y) * F.softplus(s)).sum() / (1 - y).sum().clamp(min=1)
-        return {"snippets": (present + absent) / 2}  # Eq. 2
+        return {"snippets": balanced_cross_entropy(s, y, 1 - y)}  # Eq. 2
 
     def localize(self, activations: Activations, grid: SnippetGrid) -> list[Detection]:
         """Runs of snippets that are more likely than not, each class on its own."""

@@ -146,3 +146,21 @@ def projected_distances(a: Tensor, b: Tensor, factor: Tensor) -> Tensor:
     """
     a, b = (torch.einsum("bce,cre->bcr", z, factor) for z in (a, b))
     return (a.unsqueeze(1) - b.unsqueeze(0)).square().sum(dim=-1)
+
+
+def balanced_cross_entropy(logits: Tensor, present: Tensor, absent: Tensor) -> Tensor:
+    """Binary cross-entropy that weighs what is present as much as what is absent.
+
+    Half the mean of log(1 + exp(-s)) where `present`, plus half the mean of log(1 + exp(s)) where `absent`.
+
+    Args:
+        logits: s, of any shape.
+        present: Where the answer is yes, in {0, 1}, of the same shape.
+        absent: Where it is no. What is neither counts for nothing.
+
+    Returns:
+        A number; a half that has no entries is 0.
+    """
+    yes = (present * F.softplus(-logits)).sum() / present.sum().clamp(min=1)
+    no = (absent * F.softplus(logits)).sum() / absent.sum().clamp(min=1)
+    return (yes + no) / 2
