@@ -14,7 +14,7 @@ from untrim.doctor.features import scan_features
 from untrim.doctor.labels import check_features_fit, check_labels
 from untrim.doctor.runs import check_run, check_videos
 from untrim.features.store import FeatureFolder, VideoInfo
-from untrim.timeline import Instance, Segment
+from untrim.timeline import Instance, Point, Segment
 from untrim.training.checkpoint import Run
 from untrim.training.loop import train
 
@@ -129,6 +129,19 @@ def _unlabelled(corpus: Corpus) -> Corpus:
     return folder, Annotations(changed.values())
 
 
+def _nothing_happens(corpus: Corpus) -> Corpus:
+    folder, annotations = corpus
+    changed = {n: replace(v, labels=(), exhaustive=True) if n == "video03" else v for n, v in annotations.items()}
+    return folder, Annotations(changed.values())
+
+
+def _stray(corpus: Corpus) -> Corpus:
+    folder, annotations = corpus
+    own = annotations["video15"]
+    more = replace(own, points=(Point(own.labels[0], 0.1),), exhaustive=True)
+    return folder, Annotations({**annotations, "video15": more}.values())
+
+
 def _unseen(corpus: Corpus) -> Corpus:
     folder, annotations = corpus
     more = Instance("Jump", Segment(1, 2))
@@ -158,6 +171,8 @@ def _other_subset(corpus: Corpus) -> Corpus:
         (_one_other_length, {"durations": "warning"}),
         (_own_fps, {"fps": "warning"}),
         (_unlabelled, {"unlabelled": "warning", "training": "error"}),
+        (_nothing_happens, {}),
+        (_stray, {"stray": "warning"}),
         (_unseen, {"alike": "warning", "unseen": "warning"}),
         (_other_subset, {"subset": "warning"}),
     ],

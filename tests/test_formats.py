@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from helpers import new_folder, run_untrim
-from untrim import Annotations, CorpusSpec, Instance, Segment, Video, render_corpus, write_annotations
+from untrim import Annotations, CorpusSpec, Instance, Point, Segment, Video, render_corpus, write_annotations
 from untrim.features.store import VideoInfo
 
 PAGE = (Path(__file__).parents[1] / "docs" / "formats.md").read_text()
@@ -50,6 +50,10 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         known = {"ambiguous": (Segment(0, 1),), "fps": 25.0} if index == 15 else {}
         subset = "training" if trained else "validation"
         videos.append(Video(f"v{index:02d}", subset, 25.6, (label,), instances, **known))
+    array = rng.normal(0, 0.3, (40, 24))
+    features.save("v16", array)
+    videos.append(Video("v16", "test", 25.6, exhaustive=True))
+    videos[0] = Video("v00", "training", 25.6, ("jump",), points=(Point("jump", 8.0),))
     features.info.recipe["short_side"] = 120
     features.info.videos["v15"] = VideoInfo(fps=30, duration=25.6, source="v15.mp4", source_bytes=1, notes=["a note"])
     about = {"offset_seconds": 0.5, "source_changed_ns": 1, "source_blake2b": "0" * 32}

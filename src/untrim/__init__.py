@@ -41,6 +41,7 @@ if TYPE_CHECKING:  # For type checkers and editors; at run time `_HOMES` says th
     from untrim.synthetic.corpus import render_corpus as render_corpus
     from untrim.timeline import Detection as Detection
     from untrim.timeline import Instance as Instance
+    from untrim.timeline import Point as Point
     from untrim.timeline import Segment as Segment
     from untrim.timeline import SnippetGrid as SnippetGrid
     from untrim.training.checkpoint import Run as Run
@@ -69,7 +70,7 @@ _HOMES = {
     "reproduction.tables": "reproduce",
     "support.progress": "Progress",
     "synthetic.corpus": "CorpusSpec render_corpus",
-    "timeline": "Detection Instance Segment SnippetGrid",
+    "timeline": "Detection Instance Point Segment SnippetGrid",
     "training.checkpoint": "Run",
     "training.loop": "train",
     "training.tuning": "tune",

@@ -62,6 +62,22 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True, order=True)
+class Point:
+    """One moment while an action happens: a label and a time in seconds, within `LONGEST`."""
+
+    label: str
+    time: float
+
+    def __post_init__(self) -> None:
+        try:
+            within = -LONGEST <= self.time <= LONGEST
+        except TypeError:
+            within = False
+        if not within:
+            raise UntrimError(f"point {self.time!r:.40} is not finite, or not within {LONGEST:g} seconds of 0")
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class Detection:
     """A predicted instance; a higher score is more certain. Scores compare within one set of detections only."""
 

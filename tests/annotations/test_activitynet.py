@@ -9,7 +9,7 @@ import pytest
 from untrim.annotations import Annotations, read_annotations, read_detections
 from untrim.annotations.checks import find_oddities
 from untrim.errors import UntrimError
-from untrim.timeline import Segment
+from untrim.timeline import Point, Segment
 
 NFC, NFD = unicodedata.normalize("NFC", "café"), unicodedata.normalize("NFD", "café")
 
@@ -24,8 +24,8 @@ def read(tmp_path: Path, *annotations: dict[str, object], **fields: object) -> A
     "time",
     [
         {"segments": [10, 15]}, {"timestamp": [6, 9]}, {"timestamps": "6-9"}, {"start": 16, "end": 19}, {"t_start": 1},
-        {"begin": 0.5}, {"from": 1, "to": 2}, {"startTime": 1}, {"segment(frames)": [1, 2]}, {"point": 12.4},
-        {"frame": 3}, {"segment": None, "interval": [1, 2]}, {"segment": [1, 2], "point": 1.5},
+        {"begin": 0.5}, {"from": 1, "to": 2}, {"startTime": 1}, {"segment(frames)": [1, 2]}, {"points": [12.4]},
+        {"frame": 3}, {"segment": None, "interval": [1, 2]},
     ],
 )  # fmt: skip
 def test_a_time_under_another_key_is_refused(tmp_path: Path, time: dict[str, object]) -> None:
@@ -44,7 +44,26 @@ def test_what_is_no_time_or_repeats_the_segment_is_passed_over(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("annotations", "fields", "message"),
     [
-        ([{"label": "run", "segment": [1, 2]}, {"label": "run "}], {}, "'run' of 'v' has a segment in one annotation"),
+        ([{"label": "run", "segment": [1, 2]}, {"label": "run "}], {}, "'run' of 'v' has a time in one annotation"),
+        ([{"label": "run", "point": 1}, {"label": "run"}], {}, "'run' of 'v' has a time in one annotation and none in"),
+        ([{"label": "run", "segment": [1, 2], "point": 1.5}], {}, "an annotation of 'v' has a segment and a point"),
+        ([{"label": "run", "point": [1]}], {}, "a point of 'v' is not a finite number: [1]"),
+        ([{"label": "run", "point": 13.1}], {"duration": 12}, "a point of 'run' at 13.1 s is outside video 'v', which"),
+        ([{"label": "run", "point": -0.1}], {}, "a point of 'run' at -0.1 s is outside video 'v' (correct"),
+        ([{"label": "run"}], {"exhaustive": True}, "all instances of 'run' in 'v' are said to be marked, and none is"),
+        (
+            [{"label": "run", "point": 1}],
+            {"exhaustive": ["run"]},
+            "all instances of 'run' in 'v' are said to be marked",
+        ),
+        (
+            [{"label": "run"}],
+            {"exhaustive": ["rum"]},
+            "'v' is exhaustive for 'rum', which no video is labelled",
+        ),
+        ([{"label": "run"}], {"exhaustive": "run"}, "'exhaustive' of 'v' is 'run' (write true, or the classes"),
+        ([{"label": "run"}], {"exhaustive": [3]}, "'exhaustive' of 'v' is [3]"),
+        ([{"label": "run"}], {"exhaustive": 1}, "'exhaustive' of 'v' is 1"),
         ([{"label": "run", "segment": 0}], {}, "'v' should hold a list, found 0"),
         ([{"label": "run", "segment": {}}], {}, "'v' should hold a list, found {}"),
         ([{"label": 3}], {}, "a label of 'v' is 3, no text"),
@@ -57,6 +76,15 @@ def test_what_nobody_can_know_is_refused(
     with pytest.raises(UntrimError) as caught:
         read(tmp_path, *annotations, **fields)
     assert message in str(caught.value)
+
+
+def test_labels_of_every_kind(tmp_path: Path) -> None:
+    pointed = read(tmp_path, {"label": "run", "point": "0:12.5"}, {"label": "run", "segment": [1, 2]})["v"]
+    assert (pointed.points, pointed.labels, pointed.exhaustive) == ((Point("run", 12.5),), ("run",), False)
+    for value, known in ((["run ", "run"], ("run",)), (True, True), ([], False), (None, False), (False, False)):
+        assert read(tmp_path, {"label": "run", "segment": [1, 2]}, exhaustive=value)["v"].exhaustive == known
+    assert read(tmp_path, exhaustive=True)["v"].nothing_happens
+    assert not read(tmp_path)["v"].nothing_happens
 
 
 def test_annotations_under_another_key(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from untrim.annotations import (
 )
 from untrim.errors import UntrimError
 from untrim.support.names import standard
-from untrim.timeline import Detection, Instance, Segment
+from untrim.timeline import Detection, Instance, Point, Segment
 
 names = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=12).map(standard)
 times = st.floats(0, 1e5)
@@ -28,9 +28,16 @@ def annotation_sets(draw: st.DrawFn) -> Annotations:
     videos = []
     for name in draw(st.lists(names, min_size=1, max_size=4, unique=True)):
         instances = draw(st.lists(st.builds(Instance, names, segments), max_size=3))
-        labels = draw(st.lists(names, min_size=0 if instances else 1, max_size=3))
+        whole = draw(st.booleans())
+        points = draw(st.lists(st.builds(Point, names, times), max_size=0 if whole else 3))
+        labels = draw(st.lists(names, min_size=0 if instances or points or whole else 1, max_size=0 if whole else 3))
+        marked = {instance.label for instance in instances}
+        some = () if whole or not marked else tuple(draw(st.sets(st.sampled_from(sorted(marked)))))
         subset, duration = draw(st.sampled_from(["training", "validation"])), draw(st.none() | times)
-        videos.append(Video(name, subset, duration, tuple(labels), tuple(instances)))
+        if duration is not None:
+            duration = max([duration, *(point.time for point in points)])
+        more = {"points": tuple(points), "exhaustive": whole or some}
+        videos.append(Video(name, subset, duration, tuple(labels), tuple(instances), **more))
     return Annotations(videos)
 
 
@@ -39,6 +46,12 @@ def test_what_they_show_is_one_short_line() -> None:
     videos = [Video("a", "training", 12.34, ("jump", "fly", "fall"), (run,)), Video("b")]
     assert repr(videos[0]) == "Video('a', training, 12.3 s, 1 instance; labels: fall, fly, jump and 1 more)"
     assert repr(videos[1]) == "Video('b', no subset; labels: none)"
+    known = Video("c", points=(Point("run", 1),)), Video("d", exhaustive=True), Video("e", exhaustive=("run",))
+    assert [repr(video) for video in known] == [
+        "Video('c', no subset, 1 point; labels: run)",
+        "Video('d', no subset, nothing happens; labels: none)",
+        "Video('e', no subset, exhaustive; labels: none)",
+    ]
     wanted = "Annotations(2 videos, 4 classes: fall, fly, jump and 1 more; from labels.csv)"
     assert repr(Annotations(videos, Path("labels.csv"))) == wanted
     assert repr(Annotations([])) == "Annotations(0 videos, 0 classes)"
@@ -133,9 +146,9 @@ def test_wrong_json_is_refused_in_one_line(tmp_path: Path, content: str, message
         ("a,run\nb,jump\n", "line 1: holds 'a, run', no names of columns"),
         ("name,label\na,run\n", "line 1: has no column video; there are name, label"),
         ("video,label\na\n", "line 2: has 1 cells, the first line 2"),
-        ("video,label\na,\n", "line 2: has no video or no label"),
+        ("video,label\n,run\n", "line 2: has no video"),
         ("video,label,start,end\na,x,1,2\na,x,3,1\n", "line 3: ends before it starts"),
-        ("video,label,start,end\na,x,1,\n", "line 2: end is not a finite number"),
+        ("video,label,start,end\na,x,,1\n", "line 2: start is not a finite number"),
         ("video,label,subset\na,x,training\na,y,test\n", "line 3: subset of 'a' is test here, but training in line 2"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 
 from untrim.annotations import Annotations, Video, read_annotations, read_detections, write_detections
 from untrim.errors import UntrimError
-from untrim.timeline import Detection, Instance, Segment
+from untrim.timeline import Detection, Instance, Point, Segment
 
 NFC, NFD = unicodedata.normalize("NFC", "café"), unicodedata.normalize("NFD", "café")
 RUN = Video("a", "validation", 20.5, ("run",), (Instance("run", Segment(1.5, 65.25)),))
@@ -55,7 +55,7 @@ def test_detections_say_it_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "heading", ["t_start", "startTime", "timestamp", "segment", "begin", "from", "point", "Start (s)"]
+    "heading", ["t_start", "startTime", "timestamp", "segment", "begin", "from", "points", "Start (s)"]
 )
 def test_a_time_under_another_name_is_refused(tmp_path: Path, heading: str) -> None:
     with pytest.raises(UntrimError, match=r"labels\.csv, line 3: has its time in column '.*': '5'"):
@@ -89,6 +89,28 @@ def test_one_name_in_two_forms_is_one_video_and_one_class(tmp_path: Path) -> Non
         ("video,label,start,end\na,run,1:75,2:00\n", "line 2: start is not a time: '1:75'"),
         ("video,label,start,end\na,run,00:01:05:12,2:00\n", "line 2: start is not a time"),
         ('video,label,start,end\na,run,"1,234.5",2000\n', "line 2: start is not a finite number"),
+        ("video,label\na,run\na,\n", "line 3: has no label: nothing happens in 'a', but 'run' in line 2"),
+        ("video,label,start\na,,3\n", "line 2: has no label, and more than the video"),
+        ("video,label,exhaustive\na,,no\n", "line 2: has no label, and more than the video"),
+        ("video,label,point,start,end\na,run,1,2,3\n", "line 2: has a point, and a start or end"),
+        ("video,label,start\na,run,2\na,run,\n", "line 3: 'run' of 'a' has no time here, but one in line 2"),
+        ("video,label,start,end,exhaustive\na,run,1,2,maybe\n", "line 2: exhaustive is 'maybe' (write yes"),
+        (
+            "video,label,start,end,exhaustive\na,run,1,2,yes\na,run,3,4,no\n",
+            "line 3: exhaustive of 'a' is no here, but yes in line 2",
+        ),
+        (
+            "video,label,start,end,exhaustive\na,run,1,2,all\na,jump,3,4,yes\n",
+            "line 3: exhaustive of 'a' is yes here, but all in line 2",
+        ),
+        (
+            "video,label,start,duration\na,run,9,7\n",
+            "line 2: a point of 'run' at 9 s is outside video 'a'",
+        ),
+        (
+            "video,label,exhaustive\na,run,yes\n",
+            "line 2: all instances of 'run' in 'a' are said to be",
+        ),
         ("\n\na,run\n", "line 3: holds 'a, run', no names of columns"),
     ],
 )
@@ -96,6 +118,29 @@ def test_what_nobody_can_know_is_refused_with_its_line(tmp_path: Path, content: 
     with pytest.raises(UntrimError) as caught:
         read(tmp_path, content)
     assert message in str(caught.value)
+
+
+def test_labels_of_every_kind(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        "video,label,start,end,point,exhaustive\n"
+        "a,,,,,\nb,run,1:05,,,\nb,run,,,70,\nc,run,1,2,,Yes\nc,run,3,4,,\nc,jump,,,,no\nd,run,1,2,,all\ne,,,,,all\n",
+    )
+    instances = (Instance("run", Segment(1, 2)), Instance("run", Segment(3, 4)))
+    assert dict(found) == {
+        "a": Video("a", "training", exhaustive=True),
+        "b": Video("b", "training", labels=("run",), points=(Point("run", 65), Point("run", 70))),
+        "c": Video("c", "validation", labels=("jump", "run"), instances=instances, exhaustive=("run",)),
+        "d": Video("d", "validation", labels=("run",), instances=instances[:1], exhaustive=True),
+        "e": Video("e", "training", exhaustive=True),
+    }
+    assert found.notes[1:] == (
+        "2 rows have no label: nothing happens in the video",
+        "1 row has a start and no end: a moment at which it happens",
+    )
+    assert not found["b"].is_exhaustive("run")
+    assert [found["c"].is_exhaustive(label) for label in ("run", "jump")] == [True, False]
+    assert found["d"].is_exhaustive("fall")
 
 
 @pytest.mark.parametrize("unknown", ["", "0", "-1", "0,0"])

@@ -11,7 +11,7 @@ from untrim.annotations.checks import find_oddities
 from untrim.errors import UntrimError
 from untrim.evaluation.detection import evaluate_detections, iou_thresholds
 from untrim.exchange.dataset_labels import import_labels
-from untrim.timeline import Instance, Segment
+from untrim.timeline import Instance, Point, Segment
 
 
 def test_thumos14_has_the_papers_counts_and_known_errors(
@@ -198,6 +198,8 @@ def test_oddities() -> None:
             Video("late", duration=20, instances=(run_(1, 20.9), jump(19, 21.1))),
             Video("twice", instances=(run_(1, 2), run_(1, 2), jump(1, 3), jump(2, 4))),
             Video("nothing"),
+            Video("seen", exhaustive=True),
+            Video("pointed", labels=("fall",), points=(Point("run", 1), Point("run", 1))),
         ]
     )
     found = {oddity.kind: (oddity.videos, oddity.count) for oddity in find_oddities(annotations)}
@@ -205,6 +207,7 @@ def test_oddities() -> None:
         "unlabelled": (("nothing",), 1),
         "empty": (("empty",), 1),
         "beyond": (("late",), 1),
-        "repeated": (("twice",), 1),
+        "untimed": (("pointed",), 1),
+        "repeated": (("twice", "pointed"), 2),
         "overlapping": (("twice",), 1),
     }

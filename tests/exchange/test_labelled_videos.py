@@ -50,6 +50,20 @@ def test_times_of_a_player_become_seconds_from_the_first_picture(videos: Path) -
     assert "longer or shorter" not in notes  # A player's 5 s are 2 s of pictures.
 
 
+def test_points_and_what_is_exhaustive_move_too(videos: Path) -> None:
+    late_film(videos / "late.mkv")
+    heading = "video,label,start,end,duration,exhaustive\n"
+    found, notes = imported(
+        videos, f"{heading}late,run,3.5,,5,\nlate,run,2,,5,\nlate,jump,1,2,5,yes\nlate,fall,4,5,5,\n"
+    )
+    late = found["late"]
+    assert [point.time for point in late.points] == [pytest.approx(0.5, abs=0.002)]
+    assert (late.labels, late.exhaustive) == (("fall", "run"), ("jump",)), "all of jump is before the first picture"
+    assert "2 instances end before the first picture" in notes
+    found, _ = imported(videos, f"{heading}late,jump,1,2,5,all\n")
+    assert found["late"].nothing_happens
+
+
 def test_names_may_be_paths_and_carry_endings(videos: Path) -> None:
     for place in ("cam1/clip.mp4", "cam2/clip.mp4", "day.1/walk.mp4"):
         (videos / place).parent.mkdir(exist_ok=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from untrim.annotations import activitynet, csv, thumos14
+from untrim.annotations.checks import refuse_unknown_classes
 from untrim.annotations.detections import Detections
 from untrim.annotations.model import Annotations, Video
 from untrim.errors import UntrimError
@@ -49,7 +50,10 @@ def read_annotations(path: Path | str) -> Annotations:
             raise UntrimError(f"is {kind}, not annotations", where=path, fix=taker)
     if path.is_dir():
         return thumos14.read_thumos14(path)
-    return csv.read_annotations_csv(path) if _is_csv(path) else activitynet.read_annotations_json(path)
+    read = csv.read_annotations_csv if _is_csv(path) else activitynet.read_annotations_json
+    annotations = read(path)
+    refuse_unknown_classes(annotations)
+    return annotations
 
 
 def annotations_of(given: Annotations | Path | str) -> Annotations:

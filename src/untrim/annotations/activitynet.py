@@ -1,6 +1,6 @@
 """ActivityNet JSON: the canonical form of annotations, and of detections.
 
-``{"database": {video: {"subset", "duration", "annotations": [{"label", "segment"?}]}}}`` and
+``{"database": {video: {"subset", "duration", "annotations": [{"label", "segment"? | "point"?}], "exhaustive"?}}}`` and
 ``{"results": {video: [{"label", "score", "segment"}]}}``. Files in the wild hold numbers as strings, miss
 durations, and give training videos labels without segments: all of that is read; what cannot be meant is refused.
 Beside the annotations of a video, ``"ambiguous": [[start, end], …]`` keeps the spans that THUMOS14 sets apart, and
@@ -17,12 +17,12 @@ from typing import Any
 
 from untrim.annotations.detections import Detections
 from untrim.annotations.model import Annotations, Video
-from untrim.annotations.parsing import keys_of_time, number, positive, seconds, span
+from untrim.annotations.parsing import keys_of_time, number, positive, seconds, span, video_at
 from untrim.errors import Place, UntrimError
 from untrim.support.files import read_json, write_json
 from untrim.support.names import in_one_form, standard
 from untrim.support.schema import check_schema
-from untrim.timeline import Detection, Instance, Segment
+from untrim.timeline import Detection, Instance, Point, Segment
 
 _VERSION = "untrim-1"
 _NOTHING: tuple[object, ...] = (None, "", [])
@@ -49,18 +49,20 @@ def read_annotations_json(path: Path) -> Annotations:
 
 
 def write_annotations_json(annotations: Annotations, path: Path) -> None:
-    """Write the canonical form: labels without a known instance become annotations without a segment."""
-    database = {}
+    """Write the canonical form: labels of which no time is known become annotations without one."""
+    database: dict[str, dict[str, object]] = {}
     for name, video in annotations.items():
         timed = [{"label": i.label, "segment": [i.segment.start, i.segment.end]} for i in video.instances]
-        known = {instance.label for instance in video.instances}
-        untimed = [{"label": label} for label in video.labels if label not in known]
+        pointed = [{"label": point.label, "point": point.time} for point in video.points]
+        untimed = [{"label": label} for label in video.labels if label not in video.timed_labels]
         extra: dict[str, object] = {} if video.duration is None else {"duration": video.duration}
         if video.fps is not None:
             extra["fps"] = video.fps
         if video.ambiguous:
             extra["ambiguous"] = [[span.start, span.end] for span in video.ambiguous]
-        database[name] = {"subset": video.subset, **extra, "annotations": [*timed, *untimed]}
+        database[name] = {"subset": video.subset, **extra, "annotations": [*timed, *pointed, *untimed]}
+        if video.exhaustive:
+            database[name]["exhaustive"] = video.exhaustive
     write_json(path, {"version": _VERSION, "database": database})
 
 
@@ -132,38 +134,52 @@ def _video(name: str, entry: object, path: Path) -> Video:
     fields = _mapping(entry, path, f"video '{name}'")
     if "annotations" not in fields and (other := next((key for key in fields if _LIKE_ANNOTATIONS.match(key)), None)):
         raise UntrimError(f"'{name}' has '{other}', no 'annotations'", where=path, fix="rename it")
-    instances, labels, untimed = [], [], set[str]()
-    for annotation in _list(fields.get("annotations", []), path, name):
-        annotation = _mapping(annotation, path, f"an annotation of '{name}'")
-        label = _label(annotation, path, name)
-        labels.append(label)
-        if (time := _time(annotation, path, name)) is None:
-            untimed.add(standard(label))
-        else:
-            instances.append(Instance(label, time))
-    if both := untimed.intersection(standard(instance.label) for instance in instances):
-        what = f"'{min(both)}' of '{name}' has a segment in one annotation and none in another"
+    annotations = [
+        _mapping(annotation, path, f"an annotation of '{name}'")
+        for annotation in _list(fields.get("annotations", []), path, name)
+    ]
+    marks = [(_label(annotation, path, name), _time(annotation, path, name)) for annotation in annotations]
+    timed = {standard(label) for label, time in marks if time is not None}
+    if both := timed & {standard(label) for label, time in marks if time is None}:
+        what = f"'{min(both)}' of '{name}' has a time in one annotation and none in another"
         raise UntrimError(what, where=path, fix="write when it happens, or remove the annotation")
-    return Video(
+    return video_at(
+        path,
         name=name,
         subset=str(fields.get("subset", "")),
         duration=positive(fields.get("duration"), path, f"duration of '{name}'", seconds),
-        labels=tuple(labels),
-        instances=tuple(instances),
+        labels=tuple(label for label, _ in marks),
+        instances=tuple(Instance(label, time) for label, time in marks if isinstance(time, Segment)),
         ambiguous=tuple(_segment(span, path, name) for span in _list(fields.get("ambiguous", []), path, name)),
         fps=positive(fields.get("fps"), path, f"fps of '{name}'", number),
+        points=tuple(Point(label, time) for label, time in marks if isinstance(time, float)),
+        exhaustive=_exhaustive(fields.get("exhaustive"), path, name),
     )
 
 
-def _time(annotation: Mapping[str, object], path: Path, name: str) -> Segment | None:
-    """When an annotation happens; None if it does not say."""
-    elsewhere = keys_of_time(key for key, value in annotation.items() if value not in _NOTHING and key != "segment")
-    if annotation.get("segment") not in _NOTHING and "point" not in elsewhere:
-        return _segment(annotation["segment"], path, name)
-    if elsewhere:
-        what = f"an annotation of '{name}' has its time in '{elsewhere[0]}': {annotation[elsewhere[0]]!r:.40}"
-        raise UntrimError(what, where=path, fix='write "segment": [start, end], in seconds')
+def _time(annotation: Mapping[str, object], path: Path, name: str) -> Segment | float | None:
+    """When an annotation happens: a span or a moment; None if it does not say."""
+    said = {key: value for key, value in annotation.items() if value not in _NOTHING}
+    if "segment" in said and "point" in said:
+        raise UntrimError(f"an annotation of '{name}' has a segment and a point", where=path, fix="write one for each")
+    if "segment" in said:
+        return _segment(said["segment"], path, name)
+    if "point" in said:
+        return seconds(said["point"], path, f"a point of '{name}'")
+    if elsewhere := keys_of_time(said):
+        what = f"an annotation of '{name}' has its time in '{elsewhere[0]}': {said[elsewhere[0]]!r:.40}"
+        raise UntrimError(what, where=path, fix='write "segment": [start, end] or "point": time, in seconds')
     return None
+
+
+def _exhaustive(value: object, path: Path, name: str) -> bool | tuple[str, ...]:
+    """Of which classes all instances are marked; True for all."""
+    if isinstance(value, bool) or value in _NOTHING:
+        return value is True
+    if not isinstance(value, list) or not all(isinstance(label, str) and label.strip() for label in value):
+        what = f"'exhaustive' of '{name}' is {value!r:.40}"
+        raise UntrimError(what, where=path, fix='write true, or the classes: ["run", "jump"]')
+    return tuple(value)
 
 
 def _detection(found: object, path: Path, name: str) -> Detection:

@@ -6,11 +6,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from untrim.annotations.model import Annotations, Video
-from untrim.errors import listing
+from untrim.annotations.model import SLACK, Annotations, Video
+from untrim.errors import UntrimError, listing, nearest
 from untrim.support.names import labels_in, spelled_alike
 
-_SLACK = 1.0  # seconds; annotators and containers differ by less in nearly every video
+UNLABELLED = (
+    "label them, or take them out; of a video in which nothing happens, write a row with an empty label in a CSV, or "
+    '"exhaustive": true in JSON'
+)
+"""What to do about training videos without a label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +38,26 @@ class Oddity:
 
 
 def find_oddities(annotations: Annotations) -> list[Oddity]:
-    """Empty and repeated instances, ones beyond the end of the video, and videos without labels."""
+    """Empty and repeated instances, ones beyond the end of the video, videos without labels, and the like."""
     found = []
     for kind, what, count_in in _CHECKS:
         counts = {name: count for name, video in annotations.items() if (count := count_in(video))}
         if counts:
             found.append(Oddity(kind, what, tuple(counts), sum(counts.values())))
     return found
+
+
+def refuse_unknown_classes(annotations: Annotations) -> None:
+    """Refuse a video whose `exhaustive` names what is a class of no video: a slip of the keyboard.
+
+    Raises:
+        UntrimError: There is such a video.
+    """
+    known = {*annotations.labels}
+    for name, video in annotations.items():
+        if not isinstance(video.exhaustive, bool) and (strange := {*video.exhaustive} - known):
+            what = f"'{name}' is exhaustive for '{min(strange)}', which no video is labelled with"
+            raise UntrimError(what, where=annotations.source, fix=nearest(min(strange), known))
 
 
 def doubtful_labels(labels: Iterable[str]) -> list[str]:
@@ -63,11 +80,11 @@ def _empty(video: Video) -> int:
 def _beyond(video: Video) -> int:
     if video.duration is None:
         return 0
-    return sum(instance.segment.end > video.duration + _SLACK for instance in video.instances)
+    return sum(instance.segment.end > video.duration + SLACK for instance in video.instances)
 
 
 def _repeated(video: Video) -> int:
-    return len(video.instances) - len(set(video.instances))
+    return len(video.instances) - len(set(video.instances)) + len(video.points) - len(set(video.points))
 
 
 def _overlapping(video: Video) -> int:
@@ -79,18 +96,27 @@ def _overlapping(video: Video) -> int:
 
 
 def _untimed(video: Video) -> int:
-    return len({*video.labels} - {instance.label for instance in video.instances}) if video.instances else 0
+    return len({*video.labels} - video.timed_labels) if video.timed_labels else 0
 
 
 def _unlabelled(video: Video) -> int:
-    return not video.labels
+    return not video.labels and not video.nothing_happens
+
+
+def _stray(video: Video) -> int:
+    return sum(
+        video.is_exhaustive(point.label)
+        and not any(i.segment.start <= point.time <= i.segment.end for i in video.instances if i.label == point.label)
+        for point in video.points
+    )
 
 
 _CHECKS: tuple[tuple[str, str, Callable[[Video], int]], ...] = (
     ("unlabelled", "videos without a label", _unlabelled),
     ("empty", "instances of no length, which nothing can overlap", _empty),
-    ("beyond", f"instances that end more than {_SLACK:g} s after their video", _beyond),
+    ("beyond", f"instances that end more than {SLACK:g} s after their video", _beyond),
     ("untimed", "labels without a time in videos where others have one", _untimed),
-    ("repeated", "instances that are listed twice", _repeated),
+    ("repeated", "instances or points that are listed twice", _repeated),
     ("overlapping", "instances that overlap another of their own class", _overlapping),
+    ("stray", "points outside all instances of their class, though these are said to be all marked", _stray),
 )

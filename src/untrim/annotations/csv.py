@@ -1,4 +1,7 @@
-"""CSV: ``video,label`` or ``video,label,start,end``, with optional ``subset``, ``duration`` and ``score`` columns.
+"""CSV: ``video,label`` or ``video,label,start,end``, with optional columns (`_COLUMNS`), or ``score`` of detections.
+
+A row without a label says that nothing happens in the video. A row with a ``start`` and no ``end``, or a ``point``, is
+a moment. ``exhaustive`` says that all instances are marked: ``yes`` of the row's class, ``all`` of every class.
 
 How spreadsheets write it is read too: see `untrim.support.tables`. Columns that nobody asked for are passed over, and
 the notes say so. Texts that a spreadsheet would run as formulas have ``'`` before them.
@@ -13,16 +16,23 @@ from typing import TypeVar
 
 from untrim.annotations.detections import Detections
 from untrim.annotations.model import Annotations, Video
-from untrim.annotations.parsing import keys_of_time, number, positive, seconds, span
-from untrim.errors import Place, UntrimError, listing
+from untrim.annotations.parsing import keys_of_time, number, positive, seconds, span, video_at
+from untrim.errors import Place, UntrimError, listing, numbered
 from untrim.support.names import standard
 from untrim.support.tables import read_table, write_rows
-from untrim.timeline import Detection, Instance
+from untrim.timeline import Detection, Instance, Point
 
 T = TypeVar("T")
 
-_COLUMNS = ("video", "label", "start", "end", "subset", "duration")
-_TIMES = ("start", "end", "duration")
+_COLUMNS = ("video", "label", "start", "end", "subset", "duration", "point", "exhaustive")
+_ALWAYS_WRITTEN = _COLUMNS[:6]
+_TIMES = ("start", "end", "duration", "point")
+_OF_THE_CLASS, _OF_NO_CLASS, _OF_ALL = "yes", "no", "all"
+_EXHAUSTIVE = {
+    **dict.fromkeys(("yes", "true", "1"), _OF_THE_CLASS),
+    **dict.fromkeys(("no", "false", "0"), _OF_NO_CLASS),
+    "all": _OF_ALL,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,46 +44,64 @@ class _Row:
     others: Mapping[str, str]
 
     @property
+    def label(self) -> str:
+        """The class; empty if nothing happens."""
+        return standard(self.cells["label"])
+
+    @property
+    def point(self) -> str:
+        """The cell of a moment; empty if it says none."""
+        return self.cells.get("point") or ("" if self.cells.get("end") else self.cells.get("start", ""))
+
+    @property
     def timed(self) -> bool:
         """Whether it says when something happens."""
-        return bool(self.cells.get("start") or self.cells.get("end"))
+        return any(self.cells.get(column) for column in ("start", "end", "point"))
 
 
 def read_annotations_csv(path: Path) -> Annotations:
     """Annotations of a CSV file; rows of one video are gathered, rows without times give a label alone.
 
-    Without a ``subset`` column, videos with times are ``validation`` and those without are ``training``.
+    Without a ``subset`` column, videos with a ``start`` and an ``end`` are ``validation`` and others ``training``.
 
     Raises:
         UntrimError: A column is missing; a row is incomplete, not numeric, or has its time in a column of another name;
             a class of a video has times in one row and none in another, or a video two durations; gives the line.
     """
-    found, notes = _rows(path, required=("video", "label"), known=_COLUMNS)
+    found, notes = _rows(path, required=("video", "label"), filled=("video",), known=_COLUMNS)
     if not found:
         raise UntrimError("holds no rows", where=path, fix="each row is video,label or video,label,start,end")
     rows: dict[str, list[_Row]] = {}
     for row in found:
         elsewhere = keys_of_time(name for name, cell in row.others.items() if cell)
-        if elsewhere and (not row.timed or "point" in elsewhere):
+        if elsewhere and not row.timed:
             what = f"has its time in column '{elsewhere[0]}': {row.others[elsewhere[0]]!r:.40}"
-            raise UntrimError(what, where=row.place, fix="name the columns of times start and end, in seconds")
+            raise UntrimError(what, where=row.place, fix="name the columns of times start and end or point, in seconds")
         rows.setdefault(standard(row.cells["video"]), []).append(row)
     videos = [_video(name, own) for name, own in rows.items()]
-    return Annotations(videos, source=path, notes=(*notes, *_forms_of_times(found)))
+    return Annotations(videos, source=path, notes=(*notes, *_forms_of_times(found), *_forms_of_rows(found)))
 
 
 def write_annotations_csv(annotations: Annotations, path: Path) -> None:
-    """Write one row per instance, and one row without times for each label that has no known instance.
+    """Write one row per instance and point, and one row without times for each other label.
 
-    The form has no place for ambiguous spans: those are not written.
+    The form has no place for ambiguous spans, nor for exhaustive classes that do not happen: those are not written.
+    The column `exhaustive` is written where a video is.
     """
     rows: list[list[object]] = []
     for name, video in annotations.items():
-        known = {instance.label for instance in video.instances}
+        times: list[list[object]] = [[i.label, i.segment.start, i.segment.end] for i in video.instances]
+        times += [[point.label, point.time, ""] for point in video.points]
+        times += [[label, "", ""] for label in video.labels if label not in video.timed_labels]
+        times += [["", "", ""]] if video.nothing_happens else []
         tail = [video.subset, "" if video.duration is None else video.duration]
-        rows += [[name, i.label, i.segment.start, i.segment.end, *tail] for i in video.instances]
-        rows += [[name, label, "", "", *tail] for label in video.labels if label not in known]
-    write_rows(path, _COLUMNS, rows)
+        for label, *time in times:
+            marked = _OF_ALL if video.exhaustive is True else _OF_THE_CLASS if video.is_exhaustive(str(label)) else ""
+            rows.append([name, label, *time, *tail, marked])
+    if any(video.exhaustive for video in annotations.values()):
+        write_rows(path, (*_ALWAYS_WRITTEN, "exhaustive"), rows)
+    else:
+        write_rows(path, _ALWAYS_WRITTEN, [row[:-1] for row in rows])
 
 
 def read_detections_csv(path: Path) -> Detections:
@@ -84,7 +112,7 @@ def read_detections_csv(path: Path) -> Detections:
     """
     detections: dict[str, list[Detection]] = {}
     columns = ("video", "label", "start", "end", "score")
-    found, notes = _rows(path, required=columns, known=columns)
+    found, notes = _rows(path, required=columns, filled=("video", "label"), known=columns)
     for row in found:
         time = span(row.cells["start"], row.cells["end"], row.place)
         detection = Detection(row.cells["label"], time, number(row.cells["score"], row.place, "score"))
@@ -100,14 +128,16 @@ def write_detections_csv(detections: Mapping[str, Sequence[Detection]], path: Pa
     write_rows(path, ("video", "label", "start", "end", "score"), rows)
 
 
-def _rows(path: Path, required: Sequence[str], known: Sequence[str]) -> tuple[list[_Row], tuple[str, ...]]:
-    """Rows, and how the table was taken."""
+def _rows(
+    path: Path, required: Sequence[str], filled: Sequence[str], known: Sequence[str]
+) -> tuple[list[_Row], tuple[str, ...]]:
+    """Rows, with no cell of the columns `filled` empty, and how the table was taken."""
     table = read_table(path)
     if not table.rows:
         raise UntrimError("holds no rows", where=path, fix=f"the first line is {','.join(known)}")
     (line, heading), *lines = table.rows
     columns = _columns(heading, Place(path, line), required, known)
-    rows = [_row(columns, cells, Place(path, line), known) for line, cells in lines]
+    rows = [_row(columns, cells, Place(path, line), filled, known) for line, cells in lines]
     unused = [name or "(no name)" for index, name in enumerate(columns) if name not in known and (name or not index)]
     notes = [f"columns that are not used: {listing(unused, most=8)}"] if unused else []
     return rows, (*table.notes, *notes)
@@ -129,7 +159,9 @@ def _columns(heading: Sequence[str], place: Place, required: Sequence[str], know
     return columns
 
 
-def _row(columns: Sequence[str], cells: Sequence[str], place: Place, known: Sequence[str]) -> _Row:
+def _row(
+    columns: Sequence[str], cells: Sequence[str], place: Place, filled: Sequence[str], known: Sequence[str]
+) -> _Row:
     if len(cells) < len(columns) or any(cells[len(columns) :]):
         what = f"has {len(cells)} cells, the first line {len(columns)}"
         fix = "put a cell that holds a comma in quotation marks; a decimal comma needs semicolons between cells"
@@ -139,8 +171,8 @@ def _row(columns: Sequence[str], cells: Sequence[str], place: Place, known: Sequ
         if not name and cell and index > 0:  # The first may count the rows, as pandas writes it.
             what = f"column {index + 1} has no name, but holds {cell!r:.40}"
             raise UntrimError(what, where=place, fix="name it in the first line, or remove it")
-    if not named["video"] or not named["label"]:
-        raise UntrimError("has no video or no label", where=place)
+    if empty := [name for name in filled if not named[name]]:
+        raise UntrimError(f"has no {empty[0]}", where=place)
     others = {name: cell for name, cell in named.items() if name and name not in known}
     return _Row(place, {name: named[name] for name in known if name in named}, others)
 
@@ -153,24 +185,65 @@ def _forms_of_times(rows: Sequence[_Row]) -> Iterator[str]:
             yield f"times have {form}: '{example}' is {seconds(example, None, 'time'):g} s"
 
 
-def _video(name: str, rows: Sequence[_Row]) -> Video:
-    timed = {standard(row.cells["label"]): row.place.line for row in rows if row.timed}
+def _forms_of_rows(rows: Sequence[_Row]) -> Iterator[str]:
+    """What the notes say of rows that lack something, and mean something by it."""
+    if bare := sum(not row.label for row in rows):
+        yield f"{numbered(bare, 'row has', 'rows have')} no label: nothing happens in the video"
+    if started := sum(bool(row.point) and not row.cells.get("point") for row in rows):
+        yield f"{numbered(started, 'row has', 'rows have')} a start and no end: a moment at which it happens"
+
+
+def _check_rows(name: str, rows: Sequence[_Row]) -> None:
+    """Refuse rows of a video that contradict each other."""
+    timed = {row.label: row.place.line for row in rows if row.timed}
+    labelled = next((row for row in rows if row.label), None)
     for row in rows:
-        label = standard(row.cells["label"])
-        if not row.timed and label in timed:
-            what = f"'{label}' of '{name}' has no time here, but one in line {timed[label]}"
+        if not row.label and labelled is not None:
+            what = f"has no label: nothing happens in '{name}', but '{labelled.label}' in line {labelled.place.line}"
+            raise UntrimError(what, where=row.place, fix="write the label, or remove the row")
+        if not row.label and (row.timed or row.cells.get("exhaustive", "").lower() not in ("", "all")):
+            raise UntrimError("has no label, and more than the video", where=row.place, fix="write the label")
+        if not row.timed and row.label in timed:
+            what = f"'{row.label}' of '{name}' has no time here, but one in line {timed[row.label]}"
             raise UntrimError(what, where=row.place, fix="write when it happens, or remove the row")
-    return Video(
+        if row.cells.get("point") and (row.cells.get("start") or row.cells.get("end")):
+            raise UntrimError("has a point, and a start or end", where=row.place, fix="write one row for each")
+
+
+def _exhaustive(rows: Sequence[_Row]) -> bool | tuple[str, ...]:
+    """Of which classes all instances are marked; True for all."""
+
+    def said(row: _Row) -> str:
+        if (found := _EXHAUSTIVE.get(row.cells["exhaustive"].lower())) is None:
+            what = f"exhaustive is {row.cells['exhaustive']!r:.40}"
+            raise UntrimError(what, where=row.place, fix="write yes (all of this class are marked), no, or all")
+        return found
+
+    if not rows[0].label:
+        return True
+    if any(row.cells.get("exhaustive", "").lower() == _OF_ALL for row in rows):
+        return _agreed(rows, "exhaustive", said) == _OF_ALL
+    labels = {row.label for row in rows}
+    of_label = {label: _agreed([row for row in rows if row.label == label], "exhaustive", said) for label in labels}
+    return tuple(label for label, found in of_label.items() if found == _OF_THE_CLASS)
+
+
+def _video(name: str, rows: Sequence[_Row]) -> Video:
+    _check_rows(name, rows)
+    return video_at(
+        rows[0].place,
         name=name,
         subset=_agreed(rows, "subset", lambda row: standard(row.cells["subset"]))
-        or ("validation" if timed else "training"),
+        or ("validation" if any(row.timed and not row.point for row in rows) else "training"),
         duration=_agreed(rows, "duration", lambda row: positive(row.cells["duration"], row.place, "duration", seconds)),
-        labels=tuple(row.cells["label"] for row in rows),
+        labels=tuple(row.label for row in rows if row.label),
         instances=tuple(
-            Instance(row.cells["label"], span(row.cells.get("start"), row.cells.get("end"), row.place))
+            Instance(row.label, span(row.cells.get("start"), row.cells.get("end"), row.place))
             for row in rows
-            if row.timed
+            if row.timed and not row.point
         ),
+        points=tuple(Point(row.label, seconds(row.point, row.place, "point")) for row in rows if row.point),
+        exhaustive=_exhaustive(rows),
     )
 
 

@@ -1,4 +1,4 @@
-"""What is known about a set of videos: subset, duration, labels, and where known, the instances."""
+"""What is known about a set of videos: subset, duration, labels, and where known, when they happen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 
 from untrim.errors import UntrimError, listing, numbered
 from untrim.support.names import standard, without_ending
-from untrim.timeline import LONGEST, Instance, Segment
+from untrim.timeline import LONGEST, Instance, Point, Segment
+
+SLACK = 1.0
+"""Seconds by which annotators and containers may differ; they do by less in nearly every video."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +22,18 @@ class Video:
         name: Name, which is also the stem of its feature file.
         subset: ``training``, ``validation``, ``test`` or the like; empty if the file does not say.
         duration: Seconds, or None if unknown; what is not positive is unknown, as many tools write it.
-        labels: Video-level labels, sorted, each once; holds the labels of all `instances`.
+        labels: Video-level labels, sorted, each once; holds the labels of all `instances` and `points`. What is not
+            among them does not happen in the video.
         instances: Instances with known times; empty where only labels are known.
         ambiguous: Spans of which nobody can say what they show (THUMOS14); no instance, and no background either.
         fps: Frames per second of the video file, or None if unknown, likewise.
+        points: Moments at which something happens, of instances that are marked or not.
+        exhaustive: The classes of which `instances` are all that there are, sorted, each once; True for every class. A
+            video without labels that is exhaustive is one in which nothing happens.
 
     Raises:
-        UntrimError: The duration or the fps is not finite, or the duration is longer than any video's.
+        UntrimError: The duration or the fps is not finite, or the duration is longer than any video's; a point lies
+            outside the video; all instances of a label are said to be marked, and there is none.
     """
 
     name: str
@@ -35,32 +43,70 @@ class Video:
     instances: tuple[Instance, ...] = ()
     ambiguous: tuple[Segment, ...] = ()
     fps: float | None = None
+    points: tuple[Point, ...] = ()
+    exhaustive: bool | tuple[str, ...] = False
 
     def __post_init__(self) -> None:
         if self.duration is not None and not abs(self.duration) <= LONGEST:
             raise UntrimError(f"video '{self.name}' lasts {self.duration} s, which is not within {LONGEST:g}")
         if self.fps is not None and not math.isfinite(self.fps):
             raise UntrimError(f"video '{self.name}' has {self.fps} fps, which is not finite")
-        instances = tuple(
-            instance if (label := standard(instance.label)) == instance.label else replace(instance, label=label)
-            for instance in self.instances
-        )
-        labels = {*map(standard, self.labels), *(instance.label for instance in instances)}
+        instances = tuple(replace(instance, label=standard(instance.label)) for instance in self.instances)
+        points = tuple(replace(point, label=standard(point.label)) for point in self.points)
+        labels = {*map(standard, self.labels), *(i.label for i in instances), *(point.label for point in points)}
         known = {key: value for key in ("duration", "fps") if (value := getattr(self, key)) is not None}
         changed = {
             "name": standard(self.name),
             "subset": standard(self.subset),
             "labels": tuple(sorted(labels)),
             "instances": instances,
+            "points": points,
+            "exhaustive": self._all_marked(),
             **{key: value if value > 0 else None for key, value in known.items()},
         }
         for key, value in changed.items():
             object.__setattr__(self, key, value)
+        self._check_marks()
+
+    @property
+    def timed_labels(self) -> frozenset[str]:
+        """Labels of which a time is known: a segment or a point."""
+        return frozenset([*(i.label for i in self.instances), *(point.label for point in self.points)])
+
+    @property
+    def nothing_happens(self) -> bool:
+        """Whether somebody looked, and there is nothing; else a video without labels is one that nobody labelled."""
+        return not self.labels and self.exhaustive is True
+
+    def is_exhaustive(self, label: str) -> bool:
+        """Whether the instances of this class are all that there are, none included."""
+        return self.exhaustive if isinstance(self.exhaustive, bool) else label in self.exhaustive
+
+    def _all_marked(self) -> bool | tuple[str, ...]:
+        if isinstance(self.exhaustive, bool):
+            return self.exhaustive
+        if isinstance(self.exhaustive, str) or not all(isinstance(label, str) for label in self.exhaustive):
+            raise UntrimError(f"exhaustive of '{self.name}' is {self.exhaustive!r:.40}", fix="give True, or classes")
+        return tuple(sorted({*map(standard, self.exhaustive)})) or False
+
+    def _check_marks(self) -> None:
+        end = math.inf if self.duration is None else self.duration + SLACK
+        for point in self.points:
+            if not 0 <= point.time <= end:
+                lasting = "" if self.duration is None else f", which lasts {self.duration:g} s"
+                what = f"a point of '{point.label}' at {point.time:g} s is outside video '{self.name}'{lasting}"
+                raise UntrimError(what, fix="correct the point, or the duration")
+        for label in {*self.labels} - {instance.label for instance in self.instances}:
+            if self.is_exhaustive(label):
+                what = f"all instances of '{label}' in '{self.name}' are said to be marked, and none is"
+                raise UntrimError(what, fix="mark them, or take back `exhaustive`")
 
     def __repr__(self) -> str:
         known = [self.subset or "no subset"]
         known += [] if self.duration is None else [f"{self.duration:.1f} s"]
         known += [numbered(len(self.instances), "instance", "instances")] if self.instances else []
+        known += [numbered(len(self.points), "point", "points")] if self.points else []
+        known += ["nothing happens"] if self.nothing_happens else ["exhaustive"] if self.exhaustive else []
         return f"Video({self.name!r}, {', '.join(known)}; labels: {listing(self.labels) or 'none'})"
 
 
@@ -110,7 +156,7 @@ class Annotations(Mapping[str, Video]):
 
     def without_segments(self, subset: str) -> Annotations:
         """The same annotations with the videos of one subset reduced to their labels: weak supervision."""
-        return self.changed([replace(v, instances=()) if v.subset == subset else v for v in self.values()])
+        return self.changed([_untimed(video) if video.subset == subset else video for video in self.values()])
 
     def changed(self, videos: Iterable[Video]) -> Annotations:
         """Other videos, or the same ones changed, from the same source."""
@@ -127,6 +173,10 @@ class Annotations(Mapping[str, Video]):
             there = listing({video.subset or "(none)" for video in self.values()}, most=6) or "no videos at all"
             raise UntrimError(f"no video in subset '{name}'", where=self.source, fix=f"there: {there}")
         return self.changed(chosen)
+
+
+def _untimed(video: Video) -> Video:
+    return replace(video, instances=(), points=(), exhaustive=video.nothing_happens)
 
 
 def classes(labels: Collection[str]) -> str:

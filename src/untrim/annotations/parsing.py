@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
+from typing import Any
 
+from untrim.annotations.model import Video
 from untrim.errors import UntrimError
 from untrim.timeline import Segment
 
@@ -83,6 +85,18 @@ def span(start: object, end: object, where: object) -> Segment:
     if first > last:
         raise UntrimError(f"ends before it starts: {first} > {last}", where=where)
     return Segment(first, last)
+
+
+def video_at(where: object, **fields: Any) -> Video:
+    """The video with these `fields`.
+
+    Raises:
+        UntrimError: They contradict each other; says where.
+    """
+    try:
+        return Video(**fields)
+    except UntrimError as error:
+        raise UntrimError(error.what, where=where, fix=error.fix) from error
 
 
 def keys_of_time(keys: Iterable[str]) -> list[str]:

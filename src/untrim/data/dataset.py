@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from untrim.annotations import Annotations, Video
+from untrim.annotations.checks import UNLABELLED
 from untrim.data.sampling import Crop, crop_snippets
 from untrim.errors import UntrimError, listing
 from untrim.features.store import FeatureFolder
@@ -89,12 +90,9 @@ class TrainingVideos:
             if difference := self.info.disagreement(folder.info):
                 raise UntrimError(f"disagrees with {sources[0][0].path} in {difference}", where=folder.path)
             folder.require(list(labelled))
-            if unlabelled := [name for name, video in labelled.items() if not video.labels]:
-                raise UntrimError(
-                    f"{len(unlabelled)} training videos without labels: {listing(unlabelled)}",
-                    where=labelled.source,
-                    fix="give each at least one label, or remove them",
-                )
+            if bare := [name for name, video in labelled.items() if not video.labels and not video.nothing_happens]:
+                what = f"{len(bare)} training videos without labels: {listing(bare)}"
+                raise UntrimError(what, where=labelled.source, fix=UNLABELLED)
             without = [name for name, video in labelled.items() if {*video.labels} - {i.label for i in video.instances}]
             if segments and without:
                 raise UntrimError(
@@ -104,6 +102,9 @@ class TrainingVideos:
                 )
         every = sorted({label for _, labelled in sources for label in labelled.labels})
         self.class_names = tuple(every if class_names is None else class_names)
+        if not self.class_names:
+            what = "no training video has a label: there is nothing to learn"
+            raise UntrimError(what, where=sources[0][1].source, fix="add videos in which something happens")
         self.counts = {str(folder.path): 0 for folder, _ in sources}
         for folder, labelled in sources:
             self.counts[str(folder.path)] += len(labelled)

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from untrim.annotations import Annotations
-from untrim.annotations.checks import doubtful_labels, find_oddities
+from untrim.annotations.checks import UNLABELLED, doubtful_labels, find_oddities
+from untrim.annotations.counts import count_labels
 from untrim.doctor.finding import Finding
 from untrim.errors import listing, numbered
 from untrim.features.lasting import slack
@@ -39,9 +40,10 @@ def check_labels(annotations: Annotations, subset: str | None) -> Iterator[Findi
         what = f"no video in subset '{trained}' to train on"
         yield Finding(severity, "subset", what, where, f"train with --subset, of {listing(counts, most=6)}")  # type: ignore[arg-type]
         return
-    if bare := [video.name for video in videos if not video.labels]:
+    yield Finding("note", "given", f"subset '{trained}': {count_labels(videos)}", where)
+    if bare := [video.name for video in videos if not video.labels and not video.nothing_happens]:
         what = f"{numbered(len(bare), 'video', 'videos')} of subset '{trained}' without a label: {listing(bare)}"
-        yield Finding("error", "training", what, where, "label them, or take them out", tuple(bare))
+        yield Finding("error", "training", what, where, UNLABELLED, tuple(bare))
     support = Counter(label for video in videos for label in video.labels)
     if unseen := [label for label in annotations.labels if label not in support]:
         what = f"{numbered(len(unseen), 'class', 'classes')} without a training video: {listing(unseen)}"
@@ -56,8 +58,9 @@ _REMEDIES = {
     "empty": "fix or remove them; evaluation counts them as missed",
     "beyond": "check whether labels and videos are of the same files",
     "untimed": "write when they happen; such a video does not count in evaluation",
-    "repeated": "remove the copies; evaluation counts one of each pair as missed",
+    "repeated": "remove the copies; evaluation counts one of each pair of instances as missed",
     "overlapping": "evaluation wants a detection for each; merge what is one",
+    "stray": "mark what happens there, or remove the points; training goes by the instances",
 }
 
 

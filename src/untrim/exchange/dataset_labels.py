@@ -9,6 +9,7 @@ from pathlib import Path
 
 from untrim.annotations.activitynet import read_annotations_json
 from untrim.annotations.checks import doubtful_labels, find_oddities
+from untrim.annotations.counts import count_labels
 from untrim.annotations.csv import read_annotations_csv
 from untrim.annotations.lists import read_lists
 from untrim.annotations.model import Annotations
@@ -126,8 +127,9 @@ def _counts(found: Annotations, published: Published | None) -> list[str]:
     lines = [f"{len(found)} videos, {len(found.labels)} classes" + (f": {published.name}" if published else "")]
     counts = Counter(video.subset for video in found.values())
     for subset, count in sorted(counts.items()):
-        instances = sum(len(video.instances) for video in found.values() if video.subset == subset)
-        line = f"  {subset or '(no subset)'}: {count} videos, {instances} instances"
+        given = count_labels(video for video in found.values() if video.subset == subset)
+        line = f"  {subset or '(no subset)'}: {count} videos, {given.segments} instances"
+        line += f"; {given}" if given.beyond_tags else ""
         wanted = published.videos.get(subset) if published else None
         if wanted is not None:
             line += f"; the papers' {wanted}" if count == wanted else f"; the papers have {wanted}"

@@ -86,10 +86,11 @@ class _Looking:
             fps = opened.info.fps
         if video.duration and durations_differ(video.duration, info):
             self.conflicts.append(f"{video.name} {info.duration:.4g} s, not {video.duration:.4g} s")
-        moved = _moved(replace(video, duration=info.duration, fps=fps), info.offset_seconds or 0.0)
-        if moved.instances != video.instances:
+        moved = replace(_moved(video, info.offset_seconds or 0.0), duration=info.duration, fps=fps)
+        before, after = ((*own.instances, *own.points) for own in (video, moved))
+        if before != after:
             self.moved.append(f"{video.name} {info.offset_seconds:.2f} s")
-            self.gone += len(video.instances) - len(moved.instances)
+            self.gone += len(before) - len(after)
         return moved
 
     def notes(self) -> list[str]:
@@ -135,7 +136,8 @@ def _names(labels: Annotations, files: Mapping[str, Path], folder: Path) -> dict
 def _moved(video: Video, offset: float) -> Video:
     """The video with its times, in media seconds, in seconds from the first picture.
 
-    What ends before that keeps its label and loses its times.
+    What ends before that keeps its label and loses its times. A class of which all instances are marked, and all end
+    before that, does not happen.
     """
 
     def move(segment: Segment) -> Segment:
@@ -143,8 +145,16 @@ def _moved(video: Video, offset: float) -> Video:
 
     if not offset:
         return video
+    instances = tuple(replace(i, segment=move(i.segment)) for i in video.instances if i.segment.end > offset)
+    gone = {label for label in video.labels if video.is_exhaustive(label)} - {i.label for i in instances}
     return replace(
         video,
-        instances=tuple(replace(i, segment=move(i.segment)) for i in video.instances if i.segment.end > offset),
+        labels=tuple(label for label in video.labels if label not in gone),
+        instances=instances,
+        points=tuple(
+            replace(point, time=point.time - offset)
+            for point in video.points
+            if point.time >= offset and point.label not in gone
+        ),
         ambiguous=tuple(move(segment) for segment in video.ambiguous if segment.end > offset),
     )

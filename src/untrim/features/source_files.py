@@ -140,7 +140,7 @@ def late_labels(info: FeatureInfo, annotations: Annotations) -> tuple[str, ...]:
     return tuple(
         name
         for name, video in annotations.items()
-        if video.instances
+        if (video.instances or video.points)
         and is_late(known := info.videos.get(name, VideoInfo()))
         and (known.duration is None or known.duration != video.duration)
     )
