@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # For type checkers and editors; at run time `_HOMES` says th
     from untrim.features.store import FeatureInfo as FeatureInfo
     from untrim.pipeline import localize as localize
     from untrim.pipeline import localize_videos as localize_videos
+    from untrim.rendering.clips import make_clips as make_clips
     from untrim.reports.html import write_report as write_report
     from untrim.reproduction.measuring import TableData as TableData
     from untrim.reproduction.tables import reproduce as reproduce
@@ -65,6 +66,7 @@ _HOMES = {
     "features.importers": "import_features",
     "features.store": "FeatureFolder FeatureInfo",
     "pipeline": "localize localize_videos",
+    "rendering.clips": "make_clips",
     "reports.html": "write_report",
     "reproduction.measuring": "TableData",
     "reproduction.tables": "reproduce",

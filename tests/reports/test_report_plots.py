@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from untrim.reports.plots import colors, curve, spread, ticks, time_ticks
+from untrim.reports.plots import curve, spread, ticks, time_ticks
+from untrim.support.colors import colors
 
 WHITE, BLACK = 1.0, 0.0
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from films import grey, noise_film, overwrite, record, record_levels
 from untrim.errors import UntrimError
+from untrim.rendering.thumbnails import thumbnails
 from untrim.support.array_types import Image
-from untrim.video.decode import VideoFile, thumbnails
+from untrim.video.decode import VideoFile
 
 
 def number(image: Image) -> int:

@@ -10,8 +10,9 @@ import pytest
 from films import grey, record
 from untrim.errors import UntrimError
 from untrim.features.extract import extract
+from untrim.rendering.thumbnails import thumbnails
 from untrim.video.clock import Clock
-from untrim.video.decode import VideoFile, thumbnails
+from untrim.video.decode import VideoFile
 from untrim.video.limits import Limits
 
 SMALL = {"short_side": 48}

@@ -20,6 +20,7 @@ _PANELS = {
     "Start": ("demo",),
     "The way": ("extract", "train", "localize", "evaluate", "report"),
     "Look closer": ("diagnose", "doctor", "methods"),
+    "Hand over": ("clips", "overlay"),
     "Research": ("reproduce", "tune", "combine", "import", "weights"),
 }
 """The verbs as the help shows them: in the order of the work."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from untrim.evaluation.diagnosis import Diagnosis
 from untrim.evaluation.findings import findings
 from untrim.evaluation.protocols import find_protocol
-from untrim.reports.pages import write_page
+from untrim.support.pages import write_page
 
 _TITLES = {"length": "Length", "number": "Number in the video", "coverage": "Share of the video"}
 
@@ -28,6 +28,7 @@ def write_diagnosis_page(diagnosis: Diagnosis, output: Path, name: str) -> Path:
     """
     return write_page(
         output,
+        "untrim.reports",
         "diagnosis.html.j2",
         found=diagnosis,
         findings=findings(diagnosis),

@@ -16,10 +16,11 @@ from untrim.evaluation.detection import iou_thresholds
 from untrim.methods import load_method
 from untrim.reports import timelines
 from untrim.reports.inputs import Evaluation, read_evaluations
-from untrim.reports.pages import write_page
-from untrim.reports.plots import BOX, Chart, colors, line_chart
+from untrim.reports.plots import BOX, Chart, line_chart
 from untrim.support.array_types import Float64
+from untrim.support.colors import colors
 from untrim.support.files import check_output
+from untrim.support.pages import write_page
 from untrim.support.paths import as_path
 from untrim.support.schema import read_object
 from untrim.timeline import Detection
@@ -102,6 +103,7 @@ def write_report(
     instances = sum(len(video.instances) for video in truth.values())
     return write_page(
         output,
+        "untrim.reports",
         "report.html.j2",
         run=trained,
         supervision=load_method(trained.method).supervision,

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-
+from untrim.rendering.thumbnails import data_uri, thumbnails
 from untrim.reports.plots import spread
-from untrim.support.array_types import Image
 from untrim.timeline import Detection
-from untrim.video.decode import thumbnails
 
 MOST_PICTURES = 5
 """Largest number of pictures above a timeline."""
 
 _WIDTH = 100 / MOST_PICTURES  # In percent of the time axis, margins included.
 _HEIGHT = 144  # In pixels; a fifth of the page is about 190 wide.
-_QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 80]
 
 
 @dataclass(frozen=True)
@@ -83,7 +78,7 @@ def detection_thumbnails(
                 x=100 * seconds / duration,
                 center=center,
                 gap=left - right,
-                image=_data_uri(frame),
+                image=data_uri(frame),
             )
         )
         right = left + _WIDTH
@@ -92,9 +87,3 @@ def detection_thumbnails(
 
 def _middle(found: Detection) -> float:
     return (found.segment.start + found.segment.end) / 2
-
-
-def _data_uri(image: Image) -> str:
-    """An RGB picture as JPEG."""
-    jpeg = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), _QUALITY)[1]
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode("ascii")

@@ -8,7 +8,7 @@ from typing import Literal
 
 from untrim.errors import UntrimError
 
-Kind = Literal["search", "run", "features", "corpus", "tables", "activations"]
+Kind = Literal["search", "run", "features", "corpus", "tables", "activations", "clips", "overlays"]
 
 _MARKS: Mapping[Kind, tuple[str, ...]] = {
     "search": ("study.db",),
@@ -17,6 +17,8 @@ _MARKS: Mapping[Kind, tuple[str, ...]] = {
     "corpus": ("corpus.json",),
     "tables": ("*/*/*.detections.json",),
     "activations": ("*.npz",),
+    "clips": ("clips.html",),
+    "overlays": ("*-overlay.mp4",),
 }
 """What only folders of a kind hold; a kind that is listed earlier may hold the marks of later ones too."""
 
@@ -27,6 +29,8 @@ _NAMES: Mapping[Kind, str] = {
     "corpus": "a rendered corpus, or a demo",
     "tables": "results of `untrim reproduce`",
     "activations": "activations",
+    "clips": "clips of `untrim clips`",
+    "overlays": "videos of `untrim overlay`",
 }
 
 

@@ -71,6 +71,12 @@ def clock_may_jump(container: InputContainer) -> bool:
     return bool(container.format.flags & _TS_DISCONT)
 
 
+def media_zero(container: InputContainer) -> float:
+    """What a player shows as zero, in seconds on the file's own clock; the rule is that of `untrim.video.frames`."""
+    start = (container.start_time or 0) / av.time_base
+    return start if clock_may_jump(container) else min(start, 0.0)
+
+
 def first_media_seconds(container: InputContainer, stream: VideoStream, first: av.VideoFrame) -> float:
     """When a player shows the first frame, in seconds on its own time line; the rule is that of `untrim.video.frames`.
 
@@ -79,10 +85,9 @@ def first_media_seconds(container: InputContainer, stream: VideoStream, first: a
         stream: Its video stream.
         first: The first frame decoded.
     """
-    stamp, start = timestamp(first), container.start_time
-    if stamp is None or start is None:
+    stamp = timestamp(first)
+    if stamp is None or container.start_time is None:
         return 0.0
     if container.format.name == "avi" and stream.start_time is not None and stream.time_base is not None:
         stamp = float(stream.start_time * stream.time_base)  # The decoder's delay is no delay on the screen.
-    zero = start / av.time_base if clock_may_jump(container) else min(start / av.time_base, 0.0)
-    return stamp - zero
+    return stamp - media_zero(container)

@@ -23,10 +23,12 @@ from av.video.stream import VideoStream
 from untrim.errors import UntrimError
 from untrim.support.array_types import Float64, Image
 from untrim.support.paths import as_path, similar
+from untrim.timeline import Segment
 from untrim.video.clock import Clock, clock_may_jump, first_media_seconds, length, timestamp
 from untrim.video.images import orientation, rgb_converter
 from untrim.video.limits import USUAL_LIMITS, Limits
 from untrim.video.packets import packet_times
+from untrim.video.spans import Shown, joined
 
 _REORDER = 0.5  # seconds by which a key frame may be shown later than it is decoded
 _TIE = 1e-6  # seconds; less than this is rounding
@@ -75,6 +77,7 @@ class VideoFile:
     Attributes:
         info: What the container says.
         offset: When a player shows the first frame, in seconds on its own time line; see `untrim.video.frames`.
+        first_stamp: Seconds of the first frame on the file's own clock.
         broken_packets: As `frames` says.
 
     Raises:
@@ -92,7 +95,7 @@ class VideoFile:
             if first is None:
                 self._limits.check_size(*self._claimed_size(), self.path)
                 raise UntrimError("holds no frame that can be decoded", where=self.path, fix="repair or remove it")
-            self._start = timestamp(first) or 0.0
+            self.first_stamp = timestamp(first) or 0.0
             self.offset = first_media_seconds(self._container, self._stream, first)
             self.info = self._describe(first)
             self._clock = self._new_clock()
@@ -107,6 +110,11 @@ class VideoFile:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._resources.close()
+
+    @property
+    def stream_index(self) -> int:
+        """Number of the video's stream in the file."""
+        return self._stream.index
 
     @property
     def duration(self) -> float:
@@ -147,6 +155,37 @@ class VideoFile:
             yield from (seconds for seconds, _ in self._timed())
         else:
             yield from map(self._clock.time, packets[0].tolist(), packets[1].tolist())
+
+    def shown(self, spans: Iterable[Segment]) -> Iterator[Shown]:
+        """The frames on the screen at some time of any of `spans`, each once, in their order.
+
+        Where the packets' times can be trusted (see `untrim.video.packets`), what lies between is not decoded.
+
+        Args:
+            spans: In seconds from the first frame; one that starts after the end of the video has no frame.
+
+        Raises:
+            UntrimError: The file cannot be read to its end.
+        """
+        wanted = joined(spans)
+        packets = self._packet_times()
+        if packets is None:
+            yield from self._shown_in_passing(wanted)
+            return
+        starts = list(map(self._clock.time, packets[0].tolist(), packets[1].tolist()))
+        place = {stamp: index for index, stamp in enumerate(packets[0].tolist())}
+        ends = [*starts[1:], self._clock.end]
+        latest = -1
+        for span in wanted:
+            for frame in self._decoded_before(span.start):
+                stamp = timestamp(frame)
+                index = -1 if stamp is None else place.get(stamp, -1)
+                found = Shown(starts[index], ends[index], frame)
+                if index > latest and found.is_in(span):
+                    latest = index
+                    yield found
+                elif found.seconds >= span.end:
+                    break
 
     def nearest(self, moments: Sequence[float], size: tuple[int, int] | int | None = None) -> list[Image]:
         """The frames whose timestamps are nearest to some `moments` in seconds, in any order; found by seeking.
@@ -257,6 +296,32 @@ class VideoFile:
         for frame in self._decoded():
             yield self._clock.time(timestamp(frame), length(frame)), frame
 
+    def _shown_in_passing(self, wanted: Sequence[Segment]) -> Iterator[Shown]:
+        """The frames of spans that do not overlap, all frames up to the last one being decoded."""
+        timed = self._timed()
+        now, left = next(timed, None), list(wanted)
+        while now is not None and left:
+            following = next(timed, None)
+            shown = Shown(now[0], self._clock.end if following is None else following[0], now[1])
+            if any(shown.is_in(span) for span in left):
+                yield shown
+            left = [span for span in left if span.end > shown.until]
+            now = following
+
+    def _decoded_before(self, seconds: float) -> Iterator[av.VideoFrame]:
+        """Frames from a key frame on that is shown before `seconds`; from the start, if seeking fails."""
+        try:
+            self._container.seek(int((self.first_stamp + max(seconds - _REORDER, 0.0)) * av.time_base))
+            decoded = self._decoded()
+            first = next(decoded, None)
+            stamp = None if first is None else timestamp(first)
+            if first is not None and stamp is not None and stamp - self.first_stamp <= seconds + _TIE:
+                return itertools.chain([first], decoded)
+        except av.FFmpegError:
+            pass
+        self._rewind()
+        return self._decoded()
+
     @staticmethod
     def _nearest(
         moments: Iterable[float], timed: Iterator[tuple[float, av.VideoFrame]]
@@ -279,14 +344,14 @@ class VideoFile:
         """The frame nearest to `moment`; None if seeking fails, or leads past it."""
         before: tuple[float, av.VideoFrame] | None = None
         try:
-            self._container.seek(int((self._start + max(moment - _REORDER, 0.0)) * av.time_base))
+            self._container.seek(int((self.first_stamp + max(moment - _REORDER, 0.0)) * av.time_base))
         except av.FFmpegError:
             return None
         for frame in self._decoded():
             stamp = timestamp(frame)
-            if stamp is None or (before is None and stamp - self._start > max(moment, 0.0) + _TIE):
+            if stamp is None or (before is None and stamp - self.first_stamp > max(moment, 0.0) + _TIE):
                 return None
-            seconds = stamp - self._start
+            seconds = stamp - self.first_stamp
             if seconds >= moment:
                 closer = before is None or seconds - moment < moment - before[0] - _TIE
                 return convert(frame if before is None or closer else before[1])
@@ -327,14 +392,3 @@ class VideoFile:
             if picture is not shown:
                 image, shown = convert(picture), picture
             yield Frame(seconds, image)
-
-
-def thumbnails(path: Path | str, seconds: Sequence[float], height: int) -> list[Image]:
-    """The frames nearest to the given times, RGB uint8, `height` pixels high, as wide as shown.
-
-    Raises:
-        UntrimError: The file cannot be read or holds no frame.
-    """
-    with VideoFile(path) as video:
-        width = max(1, round(height * video.info.width / video.info.height))
-        return video.nearest(seconds, (width, height))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -9,10 +10,13 @@ from types import TracebackType
 
 import av
 import numpy as np
+from av.video.stream import VideoStream
 
 from untrim.errors import UntrimError
-from untrim.support.array_types import Image
+from untrim.support.array_types import Float32, Image
 from untrim.support.files import atomic_path
+from untrim.video.planes import ColorTags, Planes
+from untrim.video.sound import SoundForm, SoundWriter
 
 _TICK = Fraction(1, 90_000)  # of timestamps that are given
 _KEY_SECONDS = 2  # between key frames, so that seeking is quick
@@ -32,6 +36,9 @@ class VideoWriter:
         preset: How much work x264 puts in, ``ultrafast`` to ``veryslow``.
         crf: Quality, 0 (lossless) to 51; 6 less is about twice the size.
         threads: Threads for encoding; 0 lets FFmpeg choose. The bytes depend on it.
+        tags: What the colours of pictures given as planes mean.
+        sound: Form of the sound, which `write_sound` adds; None for a silent film.
+        about: Texts that the file carries, such as ``title`` and ``comment``.
 
     Raises:
         UntrimError: `size` or `fps` is of no use, or, when the block begins or ends, the file cannot be written or has
@@ -47,6 +54,9 @@ class VideoWriter:
         preset: str = "superfast",
         crf: int = 23,
         threads: int = 1,
+        tags: ColorTags | None = None,
+        sound: SoundForm | None = None,
+        about: Mapping[str, str] | None = None,
     ) -> None:
         width, height = size
         if width < 2 or height < 2 or width % 2 or height % 2:
@@ -56,7 +66,10 @@ class VideoWriter:
         self.path, self.size = Path(path), size
         self._rate = None if fps is None else Fraction(fps).limit_denominator(1001)
         self._options = {"preset": preset, "crf": str(crf)}
-        self._threads = threads
+        if fps is None:
+            self._options["bf"] = "0"  # MP4 keeps how long frames last in the order in which they are decoded.
+        self._threads, self._tags, self._form, self._about = threads, tags, sound, dict(about or {})
+        self._lengths: dict[int, int] = {}  # ticks for which frames last whose packets are not written yet
         self._latest: int | None = None  # ticks of the latest frame, or how many there were before it
 
     def __enter__(self) -> VideoWriter:
@@ -70,7 +83,14 @@ class VideoWriter:
             stream.codec_context.gop_size = max(1, round(_KEY_SECONDS * rate))
             if self._rate is None:
                 stream.codec_context.time_base = _TICK
+            if self._tags is not None:
+                stream.codec_context.colorspace = self._tags.matrix
+                stream.codec_context.color_primaries = self._tags.primaries
+                stream.codec_context.color_trc = self._tags.transfer
+            self._container.metadata.update(self._about)
             self._stream = stream
+            if self._form is not None:
+                self._sound = SoundWriter(self._container, self._form)
             resources.push(self._finish)
             self._resources = resources.pop_all()
         return self
@@ -80,33 +100,54 @@ class VideoWriter:
     ) -> None:
         self._resources.__exit__(kind, value, trace)
 
-    def write(self, image: Image, seconds: float | None = None) -> None:
+    def write(self, image: Image | Planes, seconds: float | None = None, until: float | None = None) -> None:
         """Add the next frame.
 
         Args:
-            image: RGB uint8 (height, width, 3).
+            image: RGB uint8 (height, width, 3), or its planes.
             seconds: When it is shown, from the start of the file and later than the frame before; for files without
                 an `fps` only, and there always.
+            until: When the next one is shown; to be given where the frame may be the last, which nothing follows.
 
         Raises:
             UntrimError: `image` is of another form, or `seconds` is missing, not wanted or not later.
         """
-        width, height = self.size
-        if image.shape != (height, width, 3) or image.dtype != np.uint8:
-            raise UntrimError(
-                f"a frame {image.dtype} {image.shape}, wanted uint8 {(height, width, 3)}", where=self.path
-            )
         if (seconds is None) != (self._rate is not None):
             raise UntrimError("frames have either a rate or each its own time", where=self.path)
-        frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+        frame = self._frame(image)
         if seconds is not None:
             ticks = round(seconds / _TICK) if 0 <= seconds < float("inf") else -1
             if ticks < 0 or (self._latest is not None and ticks <= self._latest):
                 raise UntrimError(f"a frame at {seconds} s, which must be later than the one before", where=self.path)
             self._latest, frame.pts, frame.time_base = ticks, ticks, _TICK
+            if until is not None:
+                self._lengths[ticks] = max(1, round(until / _TICK) - ticks)
         else:
             self._latest = 0
-        self._container.mux(self._stream.encode(frame))
+        self._mux(self._stream.encode(frame))
+
+    def write_sound(self, samples: Float32) -> None:
+        """Add sound after that which was added before; the first begins with the file.
+
+        Args:
+            samples: float32 (channels, N) from -1 to 1.
+        """
+        self._sound.write(samples)
+
+    def _frame(self, image: Image | Planes) -> av.VideoFrame:
+        if isinstance(image, Planes) and image.size == self.size:
+            return image.frame()
+        width, height = self.size
+        if isinstance(image, Planes) or image.shape != (height, width, 3) or image.dtype != np.uint8:
+            form = f"planes {image.size}" if isinstance(image, Planes) else f"{image.dtype} {image.shape}"
+            raise UntrimError(f"a frame {form}, wanted uint8 {(height, width, 3)}", where=self.path)
+        return av.VideoFrame.from_ndarray(image, format="rgb24")
+
+    def _mux(self, packets: Sequence[av.Packet[VideoStream]]) -> None:
+        for packet in packets:
+            if packet.pts is not None and (length := self._lengths.pop(packet.pts, None)) is not None:
+                packet.duration = length
+        self._container.mux(packets)
 
     def _finish(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
@@ -115,4 +156,6 @@ class VideoWriter:
             return
         if self._latest is None:
             raise UntrimError("a video without a frame", where=self.path)
-        self._container.mux(self._stream.encode())
+        self._mux(self._stream.encode())
+        if self._form is not None:
+            self._sound.finish()

@@ -1,4 +1,4 @@
-"""HTML pages from the templates in this folder: one environment, with the filters that all of them use."""
+"""HTML pages from templates: one environment, with the filters that all of them use."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from untrim.support.files import linked_file, write_text
 
 
-def write_page(output: Path, template: str, **values: object) -> Path:
+def write_page(output: Path, package: str, template: str, **values: object) -> Path:
     """Fill in a template and write the page.
 
     Args:
         output: The file to write.
+        package: The package that the template lies in, with those that it includes.
         template: Name of the template.
         values: Values of the names in the template.
 
@@ -25,13 +26,13 @@ def write_page(output: Path, template: str, **values: object) -> Path:
         UntrimError: `output` cannot be written.
     """
     environment = Environment(
-        loader=PackageLoader("untrim.reports", "."),
+        loader=PackageLoader(package, "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=_percent, plain=_plain, clock=_clock)
+    environment.filters.update(percent=_percent, plain=_plain, clock=_clock, moment=moment)
     page = environment.get_template(template).render(values)
     # A name of a file on Linux may hold what is no character, which no page can.
     write_text(linked_file(output), page.encode("utf-8", "replace").decode("utf-8"))
@@ -52,3 +53,12 @@ def _clock(seconds: float) -> str:
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60} min"
     return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{seconds:.3g} s"
+
+
+def moment(seconds: float) -> str:
+    """``0:05.48``, ``1:02:05.48``: a time in a video, as players show it."""
+    hundredths = round(100 * seconds)
+    whole, rest = divmod(hundredths, 100)
+    hours, minutes = divmod(whole // 60, 60)
+    clock = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+    return f"{clock}:{whole % 60:02d}.{rest:02d}"

@@ -1,0 +1,60 @@
+"""Verbs that hand on what was found: clips, overlay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from untrim.cli.app import app, read_found
+from untrim.cli.printing import complain, say
+from untrim.cli.terminal import stop_requests, terminal_progress
+from untrim.errors import WorkFailed, numbered
+
+DetectionsFile = Annotated[Path, typer.Argument(help="Detections, .json or .csv.")]
+VideoPaths = Annotated[
+    list[Path], typer.Option("--videos", help="Video file, or folder of video files; may be given repeatedly.")
+]
+MinScore = Annotated[float, typer.Option(help="Take what scores this or more.")]
+Labels = Annotated[list[str], typer.Option("--label", help="Take only this class; repeatable.")]
+
+
+@app.command()
+def clips(
+    detections: DetectionsFile,
+    videos: VideoPaths,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")] = Path("clips"),
+    min_score: MinScore = 0.5,
+    label: Labels = [],  # noqa: B006
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Copy pictures, do not encode them: clips begin at the key frame before.")
+    ] = False,
+) -> None:
+    """Cut what was found out of the videos: one file per detection, and a contact sheet of them all."""
+    from untrim.rendering.clips import make_clips
+
+    found = read_found(detections)
+    with terminal_progress() as progress, stop_requests() as should_stop:
+        report = make_clips(
+            found, videos, output, min_score=min_score, labels=label, fast=fast, progress=progress,
+            should_stop=should_stop,
+        )  # fmt: skip
+    for note in report.notes:
+        complain(note)
+    if early := [clip.early for clip in report.clips if clip.copied]:
+        mean = sum(early) / len(early)
+        say(f"copied clips begin {mean:.1f} s earlier than what was found, on average; {max(early):.1f} s at most")
+    count = numbered(len(report.clips), "clip", "clips")
+    kept = len(report.clips) - report.made
+    say(f"{count}{f', {kept} of them already present' if kept else ''}: {report.sheet}")
+    _complain_of(report.failed)
+
+
+def _complain_of(failed: Mapping[str, str]) -> None:
+    """Say which videos failed, if any, and end with exit code 1."""
+    for reason in failed.values():
+        complain(f"failed: {reason}")
+    if failed:
+        raise WorkFailed(f"{numbered(len(failed), 'video', 'videos')} failed")
