@@ -332,7 +332,7 @@ def test_a_late_picture_is_named_and_not_a_wrong_stride(corpus: Corpus) -> None:
     (found,) = [f for f in check_features_fit(folder, scan.snippets, players, None) if f.severity != "note"]
     assert (found.check, found.videos) == ("offset", tuple(sorted(late)))
     assert "first picture of 6 videos comes late on a player's clock: video12 3.00 s" in found.what
-    assert "--layout videos" in found.remedy
+    assert "--from player-csv" in found.remedy
     assert examined((folder, annotations)) == {}  # Labels with measured durations count as untrim does.
 
 

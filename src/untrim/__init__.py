@@ -25,7 +25,12 @@ if TYPE_CHECKING:  # For type checkers and editors; at run time `_HOMES` says th
     from untrim.evaluation.diagnosis import diagnose as diagnose
     from untrim.evaluation.uncertainty import bootstrap as bootstrap
     from untrim.evaluation.uncertainty import compare_paired as compare_paired
+    from untrim.exchange.converting import Conversion as Conversion
+    from untrim.exchange.converting import convert as convert
+    from untrim.exchange.converting import read as read
+    from untrim.exchange.converting import write as write
     from untrim.exchange.dataset_labels import import_labels as import_labels
+    from untrim.exchange.losses import Losses as Losses
     from untrim.features.combining import combine as combine
     from untrim.features.extract import extract as extract
     from untrim.features.importers import import_features as import_features
@@ -60,7 +65,9 @@ _HOMES = {
     "evaluation.detection": "evaluate_detections iou_thresholds",
     "evaluation.diagnosis": "diagnose",
     "evaluation.uncertainty": "bootstrap compare_paired",
+    "exchange.converting": "Conversion convert read write",
     "exchange.dataset_labels": "import_labels",
+    "exchange.losses": "Losses",
     "features.combining": "combine",
     "features.extract": "extract",
     "features.importers": "import_features",

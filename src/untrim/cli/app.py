@@ -20,7 +20,7 @@ _PANELS = {
     "Start": ("demo",),
     "The way": ("extract", "train", "localize", "evaluate", "report"),
     "Look closer": ("diagnose", "doctor", "methods"),
-    "Hand over": ("clips", "overlay"),
+    "Hand over": ("convert", "clips", "overlay"),
     "Research": ("reproduce", "tune", "combine", "import", "weights"),
 }
 """The verbs as the help shows them: in the order of the work."""
@@ -110,6 +110,18 @@ ProtocolName = Annotated[
 ]
 Settings = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Set one value; repeatable.")]
 Subset = Annotated[str, typer.Option(help="Subset of the annotations.")]
+
+
+def renaming(option: str, texts: list[str], example: str) -> dict[str, str]:
+    """Old name -> new name, as given by a repeated option OLD=NEW; OLD may be empty.
+
+    Raises:
+        UntrimError: One of the texts is no such pair.
+    """
+    pairs = [text.partition("=") for text in texts]
+    if wrong := [text for text, (_, mark, new) in zip(texts, pairs, strict=True) if not mark or not new.strip()]:
+        raise UntrimError(f"{option} {wrong[0]}: not a renaming", fix=f"write it as {example}")
+    return {old.strip(): new.strip() for old, _, new in pairs}
 
 
 def pair_up(features: list[Path], annotations: list[Path]) -> list[tuple[Path, Path]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from untrim.cli.app import app, read_labels
+from untrim.cli.app import app, read_labels, renaming
 from untrim.cli.printing import complain, say
 from untrim.cli.terminal import terminal_progress
 from untrim.errors import UntrimError, WorkFailed
@@ -32,26 +32,24 @@ def labels(
     fps_file: Annotated[Path | None, typer.Option(help="JSON of frames per second by video.")] = None,
     table: Annotated[Path | None, typer.Option("--labels", help="With videos: CSV of video,label[,start,end].")] = None,
 ) -> None:
-    """Convert labels of a dataset, of lists or of a folder of videos into annotations, and check their counts."""
+    """Now `untrim convert`, which does the same: labels of datasets, lists and folders, as annotations."""
     from untrim.annotations import ENDINGS, write_annotations
     from untrim.exchange.dataset_labels import import_labels
     from untrim.support.files import check_output
 
     check_output(output, ENDINGS)
-    pairs = [text.partition("=") for text in subset]
-    if wrong := [text for text, (_, mark, new) in zip(subset, pairs, strict=True) if not mark or not new.strip()]:
-        raise UntrimError(f"--subset {wrong[0]}: not a renaming", fix="write it as validation=training")
     with terminal_progress() as progress:
         found = import_labels(
             layout,
             source,
-            subsets={old.strip(): new.strip() for old, _, new in pairs},
+            subsets=renaming("--subset", subset, "validation=training"),
             subset_file=subset_file,
             fps_file=fps_file,
             labels=table,
             progress=progress,
         )
     write_annotations(found.annotations, output)
+    complain("`untrim import labels` is now `untrim convert`; the old name goes with the next version")
     say("\n".join([*found.notes, f"annotations: {output}"]))
 
 

@@ -115,7 +115,7 @@ def _late(folder: FeatureFolder, annotations: Annotations) -> Iterator[Finding]:
     """Times that a player may have given, for videos whose pictures begin late."""
     names = late_labels(folder.info, annotations)
     for line in late_pictures(folder.info, names):
-        remedy = "import the labels with `untrim import labels --layout videos`, unless their times count so already"
+        remedy = "convert them with `untrim convert --from player-csv --videos`, unless their times count so already"
         yield Finding("warning", "offset", line, str(folder.path), remedy, tuple(sorted(names)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -87,29 +87,55 @@ def import_labels(
         raise UntrimError("--labels goes with --layout videos, and that needs it", where=source)
     source, notes = as_path(source, "source"), list[str]()
     if layout == "thumos14":
-        found = read_thumos14(source)
-        fps_file = fps_file or (source / "fps_dict.json" if (source / "fps_dict.json").is_file() else None)
+        found = read_thumos14_with_fps(source)
     elif layout == "activitynet":
-        found, notes = _activitynet(source, subsets_known=subset_file is not None)
+        found, notes = read_activitynet(source)
+        if {video.subset for video in found.values()} == {""} and subset_file is None:
+            notes = ["the file knows no subsets: give --subset-file, or --subset =training for all"]
     elif layout == "lists":
         found = read_lists(source)
     else:
         found, notes = read_folder(source, read_annotations_csv(as_path(labels, "labels")), progress=progress)
     if subset_file is not None:
-        found = _with_subsets(found, as_path(subset_file, "subset_file"))
+        found = with_subsets(found, as_path(subset_file, "subset_file"))
     if fps_file is not None:
-        found = _with_fps(found, as_path(fps_file, "fps_file"))
+        found = with_fps(found, as_path(fps_file, "fps_file"))
+    described = describe_labels(layout, found, [*found.notes, *notes])
+    return LabelImport(rename_subsets(found, subsets or {}), described)
+
+
+def describe_labels(layout: str, found: Annotations, notes: Iterable[str] = ()) -> tuple[str, ...]:
+    """How many videos, instances and classes there are, `notes`, and what is odd; one line each.
+
+    Args:
+        layout: Where the labels come from, for the counts that papers give.
+        found: The labels.
+        notes: How they were taken.
+    """
     published = _published(layout, found)
     odd = [*map(str, find_oddities(found)), *doubtful_labels(found.labels)]
-    notes = [*_counts(found, published), *found.notes, *notes, *_errors(layout, found), *odd]
-    return LabelImport(_renamed(found, subsets or {}), tuple(notes))
+    return (*_counts(found, published), *notes, *_errors(published, found), *odd)
 
 
-def _activitynet(source: Path, *, subsets_known: bool) -> tuple[Annotations, list[str]]:
+def read_thumos14_with_fps(folder: Path) -> Annotations:
+    """THUMOS14's text files, with the frames per second of ``fps_dict.json`` if it is beside them.
+
+    Raises:
+        UntrimError: There are no such files, or one is wrong inside.
+    """
+    found, rates = read_thumos14(folder), folder / "fps_dict.json"
+    return with_fps(found, rates) if rates.is_file() else found
+
+
+def read_activitynet(source: Path) -> tuple[Annotations, list[str]]:
+    """ActivityNet JSON of others, and what was left out of it: a line.
+
+    Raises:
+        UntrimError: It is missing, or wrong inside.
+    """
     found = read_annotations_json(source)
     if {video.subset for video in found.values()} == {""}:
-        unknown = ["the file knows no subsets: give --subset-file, or --subset =training for all"]
-        return found, [] if subsets_known else unknown
+        return found, []
     if len({video.fps for video in found.values()}) > 1 or found[next(iter(found))].fps is None:
         return found, []
     note = f"the file says {found[next(iter(found))].fps:g} fps of every video, which nobody measured: left out"
@@ -148,11 +174,11 @@ def _counts(found: Annotations, published: Published | None) -> list[str]:
     return lines
 
 
-def _errors(layout: str, found: Annotations) -> list[str]:
+def _errors(published: Published | None, found: Annotations) -> list[str]:
     """What is known to be wrong in THUMOS14, or to be missing in ActivityNet."""
-    if layout == "activitynet" and any(not video.labels for video in found.values()):
+    if published in ACTIVITYNET and any(not video.labels for video in found.values()):
         return ["labels of the testing videos were never published"]
-    if layout != "thumos14":
+    if published is not THUMOS14:
         return []
     cliff = {(name, i.segment) for name, v in found.items() for i in v.instances if i.label == "CliffDiving"}
     diving = {(name, i.segment) for name, v in found.items() for i in v.instances if i.label == "Diving"}
@@ -161,7 +187,12 @@ def _errors(layout: str, found: Annotations) -> list[str]:
     return [*lines, "`untrim evaluate --protocol list` tells which protocol leaves out what"]
 
 
-def _with_subsets(found: Annotations, file: Path) -> Annotations:
+def with_subsets(found: Annotations, file: Path) -> Annotations:
+    """The same videos with the subsets that annotations, or a CSV with columns ``video`` and ``subset``, know.
+
+    Raises:
+        UntrimError: The file knows none of the videos, or is wrong inside.
+    """
     known = _subsets_of(file)
     if not any(name in known for name in found):
         raise UntrimError("names none of the videos", where=file)
@@ -194,7 +225,12 @@ def _subsets_in(file: Path) -> dict[str, str]:
     return known
 
 
-def _with_fps(found: Annotations, file: Path) -> Annotations:
+def with_fps(found: Annotations, file: Path) -> Annotations:
+    """The same videos with the frames per second of a JSON object by video.
+
+    Raises:
+        UntrimError: The file knows none of the videos, or is wrong inside.
+    """
     content = read_json(file)
     if not isinstance(content, dict):
         raise UntrimError("should be an object of frames per second by video", where=file)
@@ -205,7 +241,12 @@ def _with_fps(found: Annotations, file: Path) -> Annotations:
     return found.changed([replace(video, fps=known.get(name) or video.fps) for name, video in found.items()])
 
 
-def _renamed(found: Annotations, subsets: Mapping[str, str]) -> Annotations:
+def rename_subsets(found: Annotations, subsets: Mapping[str, str]) -> Annotations:
+    """The same videos with subsets of new names; the key ``""`` names those that have none.
+
+    Raises:
+        UntrimError: No video is in a subset of one of the old names.
+    """
     there = {video.subset for video in found.values()}
     if unknown := [name for name in subsets if name not in there]:
         raise UntrimError(

@@ -6,20 +6,15 @@ picture (`untrim.video.frames`).
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
-from untrim.annotations.model import Annotations, Video
-from untrim.errors import UntrimError, listing, numbered
-from untrim.features.source_files import durations_differ
-from untrim.features.store import VideoInfo
-from untrim.support.names import standard, there_as
-from untrim.support.progress import Progress, count_steps
-from untrim.timeline import Segment
-from untrim.video.decode import VideoFile
-from untrim.video.files import find_videos
+from untrim.annotations.model import Annotations
+from untrim.errors import UntrimError
+from untrim.exchange.marks import Contents
+from untrim.exchange.media import Media
+from untrim.exchange.timing import from_media_seconds, measured
+from untrim.support.progress import Progress
 
 
 def read_folder(
@@ -36,125 +31,12 @@ def read_folder(
     Raises:
         UntrimError: The folder holds no videos, or none of those in `labels`; or a name may be several of them.
     """
-    found = find_videos([folder])
-    names = _names(labels, found.files, folder)
-    if not any(name in found.files for name in names.values()):
+    media = Media(folder)
+    contents = replace(Contents.of(labels), notes=())
+    contents = contents.renamed({name: media.name_for(name, labels.source) for name in contents.videos})
+    if not any(name in media.files for name in contents.videos):
         raise UntrimError(f"holds none of the videos of {labels.source}", where=folder, fix="names are file names")
-    looking = _Looking()
-    advance = count_steps(progress, "look at videos", len(labels))
-    for given, video in labels.items():
-        looking.take(replace(video, name=names[given]), found.files.get(names[given]))
-        advance(names[given])
-    annotations = labels.changed(looking.videos)
-    notes = [*looking.notes(), *found.notes()]
-    if missing := [name for name in annotations if name not in found.files]:
-        notes.append(
-            f"{numbered(len(missing), 'labelled video has', 'labelled videos have')} no file: {listing(missing)}"
-        )
-        notes += [hint] if (hint := there_as(missing, found.files)) else []
-    if unlabelled := [name for name in found.files if name not in annotations]:
-        notes.append(
-            f"{numbered(len(unlabelled), 'video file has', 'video files have')} no label: {listing(unlabelled)}"
-        )
-    return annotations, notes
-
-
-@dataclass
-class _Looking:
-    """Labelled videos beside their files, and what there is to say of them."""
-
-    videos: list[Video] = field(default_factory=list)
-    unreadable: list[str] = field(default_factory=list)
-    moved: list[str] = field(default_factory=list)
-    gone: int = 0
-    conflicts: list[str] = field(default_factory=list)
-
-    def take(self, video: Video, file: Path | None) -> None:
-        """Add a video, with what its file says."""
-        if file is not None:
-            try:
-                video = self._measured(video, file)
-            except UntrimError as error:
-                self.unreadable.append(str(error))
-        self.videos.append(video)
-
-    def _measured(self, video: Video, file: Path) -> Video:
-        with VideoFile(file) as opened:
-            for _ in opened.times():  # To the end of the file, where its duration is known.
-                pass
-            info = VideoInfo(duration=opened.duration, offset_seconds=opened.offset)
-            fps = opened.info.fps
-        if video.duration and durations_differ(video.duration, info):
-            self.conflicts.append(f"{video.name} {info.duration:.4g} s, not {video.duration:.4g} s")
-        moved = replace(_moved(video, info.offset_seconds or 0.0), duration=info.duration, fps=fps)
-        before, after = ((*own.instances, *own.points) for own in (video, moved))
-        if before != after:
-            self.moved.append(f"{video.name} {info.offset_seconds:.2f} s")
-            self.gone += len(before) - len(after)
-        return moved
-
-    def notes(self) -> list[str]:
-        """What there is to say, a line each."""
-        notes = list(self.unreadable)
-        if self.moved:
-            videos = numbered(len(self.moved), "video", "videos")
-            notes.append(
-                f"times of {videos} now count from the first picture, later in a player: {listing(self.moved)}"
-            )
-        if self.gone:
-            marks = numbered(self.gone, "instance ends", "instances end")
-            notes.append(f"{marks} before the first picture: the label stays, without times")
-        if self.conflicts:
-            videos = numbered(len(self.conflicts), "video", "videos")
-            notes.append(f"{videos} last longer or shorter than the labels say: {listing(self.conflicts)}")
-        return notes
-
-
-def _names(labels: Annotations, files: Mapping[str, Path], folder: Path) -> dict[str, str]:
-    """The name of the video that each name in `labels` means: its own, or the end of its file's path.
-
-    Raises:
-        UntrimError: It is the end of several paths.
-    """
-    ends: dict[str, set[str]] = defaultdict(set)
-    for name, file in files.items():
-        parts = file.relative_to(folder).parts
-        for first in range(len(parts)):
-            end = standard("/".join(parts[first:]))
-            ends[end].add(name)
-            ends[end.removesuffix(file.suffix)].add(name)
-    names = {}
-    for given in labels:
-        meant = {given} if given in files else ends.get(given, {given})
-        if len(meant) > 1:
-            what = f"'{given}' may be {' or '.join(sorted(meant))}"
-            raise UntrimError(what, where=labels.source, fix=f"name videos by their paths in {folder}")
-        names[given] = meant.pop()
-    return names
-
-
-def _moved(video: Video, offset: float) -> Video:
-    """The video with its times, in media seconds, in seconds from the first picture.
-
-    What ends before that keeps its label and loses its times. A class of which all instances are marked, and all end
-    before that, does not happen.
-    """
-
-    def move(segment: Segment) -> Segment:
-        return Segment(max(0.0, segment.start - offset), max(0.0, segment.end - offset))
-
-    if not offset:
-        return video
-    instances = tuple(replace(i, segment=move(i.segment)) for i in video.instances if i.segment.end > offset)
-    gone = {label for label in video.labels if video.is_exhaustive(label)} - {i.label for i in instances}
-    return replace(
-        video,
-        labels=tuple(label for label in video.labels if label not in gone),
-        instances=instances,
-        points=tuple(
-            replace(point, time=point.time - offset)
-            for point in video.points
-            if point.time >= offset and point.label not in gone
-        ),
-        ambiguous=tuple(move(segment) for segment in video.ambiguous if segment.end > offset),
-    )
+    media.measure(contents.videos, progress)
+    contents = measured(from_media_seconds(contents, media), media)
+    annotations = labels.changed(contents.to_annotations().values())
+    return annotations, [*contents.notes, *media.notes, *media.coverage(contents.videos)]

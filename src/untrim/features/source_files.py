@@ -127,15 +127,15 @@ def late_pictures(info: FeatureInfo, names: Iterable[str]) -> tuple[str, ...]:
     videos = numbered(len(late), "video", "videos")
     return (
         f"the first picture of {videos} comes late on a player's clock: {listing(late)}. "
-        "untrim counts from the first picture: take this off times from a player, as `untrim import labels --layout "
-        "videos` does",
+        "untrim counts from the first picture: take this off times from a player, as `untrim convert --from player-csv "
+        "--videos` does",
     )
 
 
 def late_labels(info: FeatureInfo, annotations: Annotations) -> tuple[str, ...]:
     """Names of the videos whose first picture comes late, and whose labels have times that may be a player's.
 
-    They are not if the labels have the very duration that was measured, as `untrim import labels` writes it.
+    They are not if the labels have the very duration that was measured, as `untrim convert --videos` writes it.
     """
     return tuple(
         name

@@ -23,6 +23,7 @@ Where the clock of a broadcast jumps, time continues without a gap (`untrim.vide
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,9 +31,11 @@ import numpy as np
 
 from untrim.errors import UntrimError
 from untrim.support.array_types import Float64
+from untrim.timeline import Segment
 from untrim.video.decode import VideoFile
 
 _TIE = 1e-6  # seconds; less than this is rounding
+_MOST_FRAMES = 100_000_000
 _ROUNDED = 2e-3  # seconds by which timestamps in milliseconds may differ from an even rate, at most
 
 
@@ -61,6 +64,24 @@ class FrameTable:
         own = self.seconds.copy()
         own.flags.writeable = False
         object.__setattr__(self, "seconds", own)
+
+    @classmethod
+    def regular(cls, fps: float, end: float) -> FrameTable:
+        """What a tool assumes that knows nothing but a rate: frame ``i`` is shown at ``i / fps``.
+
+        Args:
+            fps: Frames per second.
+            end: Seconds that the frames must reach; there is at least one frame.
+
+        Raises:
+            UntrimError: `fps` is not a positive number, or there would be more than a hundred million frames.
+        """
+        if not (math.isfinite(fps) and fps > 0):
+            raise UntrimError(f"fps {fps} must be a positive number")
+        count = max(1, math.ceil(end * fps - _TIE))
+        if count > _MOST_FRAMES:
+            raise UntrimError(f"{end:.10g} s at {fps:g} fps are more than {_MOST_FRAMES:,} frames")
+        return cls(np.arange(count) / fps, 0.0, count / fps)
 
     def __len__(self) -> int:
         return len(self.seconds)
@@ -94,6 +115,37 @@ class FrameTable:
         if not 0 <= index < len(self):
             raise UntrimError(f"frame {index} of a video of {len(self)} frames, which are counted from 0")
         return float(self.seconds[index])
+
+    def frames_of(self, segment: Segment) -> range:
+        """The frames that are shown in a segment, whose ends move to the nearest borders of frames; at least one.
+
+        Args:
+            segment: In seconds from the first frame.
+        """
+        first = min(self._border_at(segment.start), len(self) - 1)
+        return range(first, max(self._border_at(segment.end), first + 1))
+
+    def segment_of(self, frames: range) -> Segment:
+        """When frames are shown, from the first of them to the end of the last, in seconds from the first frame.
+
+        Raises:
+            UntrimError: They are none, or are not all there.
+        """
+        if not (0 <= frames.start < frames.stop <= len(self) and frames.step == 1):
+            what = f"frames {frames.start} to {frames.stop - 1} of a video of {len(self)} frames"
+            raise UntrimError(f"{what}, which are counted from 0")
+        return Segment(self._border(frames.start), self._border(frames.stop))
+
+    def _border(self, index: int) -> float:
+        """When frame `index` begins and the one before ends."""
+        return float(self.seconds[index]) if index < len(self) else self.end
+
+    def _border_at(self, seconds: float) -> int:
+        """The border nearest to a time; the earlier of two."""
+        after = int(np.searchsorted(self.seconds, seconds))
+        if after == 0 or (after == len(self) and seconds >= self.end):
+            return after
+        return after if self._border(after) - seconds < seconds - self._border(after - 1) else after - 1
 
     def to_media(self, seconds: float) -> float:
         """Media seconds of a time in seconds from the first frame."""

@@ -113,7 +113,7 @@ def load_engine(weights: Path, clip: ClipShape, runtime: Runtime, device: str) -
         raise UntrimError(f"OpenVINO runs on the CPU, not on '{device}'", fix="leave out --set device, or runtime")
     if made_for is None:
         network = load_network(weights, clip[0])
-        return OpenVinoEngine(lambda: convert(network, clip))
+        return OpenVinoEngine(lambda: openvino_model(network, clip))
     if made_for != str(clip):
         raise UntrimError(
             f"is made for clips (channels, frames, height, width) of {made_for}, not {clip}", where=weights
@@ -126,7 +126,7 @@ def load_network(weights: Path, channels: int) -> InceptionI3D:
     return InceptionI3D.from_state(load_weights(weights), channels, weights)
 
 
-def convert(network: InceptionI3D, clip: ClipShape) -> Any:
+def openvino_model(network: InceptionI3D, clip: ClipShape) -> Any:
     """The network as an OpenVINO model of one clip (1, C, T, H, W)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # Of torch and OpenVINO, about what they do themselves.

@@ -17,7 +17,7 @@ import numpy as np
 from untrim.errors import UntrimError
 from untrim.features.backbones import StreamName
 from untrim.features.backbones.i3d import I3DConfig, clips
-from untrim.features.backbones.i3d_engines import OpenVinoEngine, convert, load_network, save_int8, silent
+from untrim.features.backbones.i3d_engines import OpenVinoEngine, load_network, openvino_model, save_int8, silent
 from untrim.support.array_types import Float32
 from untrim.support.files import check_output
 from untrim.support.validation import validate
@@ -74,7 +74,7 @@ def quantize_i3d(
         raise UntrimError(f"{len(found)} snippets are too few to calibrate on", fix="give at least 3, from more videos")
     seen, held_out = [clip for index, clip in enumerate(found) if index % 3], found[::3]
     nncf.set_log_level(logging.ERROR)
-    exact = convert(network, shape)
+    exact = openvino_model(network, shape)
     model = nncf.quantize(
         exact,
         nncf.Dataset(seen, lambda clip: np.ascontiguousarray(clip.transpose(0, 4, 1, 2, 3))),

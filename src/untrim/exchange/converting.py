@@ -1,0 +1,324 @@
+"""From any format into any other: what is in a file, and what of it another tool can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from untrim.annotations import Annotations, Detections, Video
+from untrim.errors import UntrimError, listing, numbered
+from untrim.exchange.dataset_labels import describe_labels, rename_subsets, with_fps, with_subsets
+from untrim.exchange.formats import (
+    Destination,
+    ForeignFile,
+    Format,
+    files_in,
+    format_of_name,
+    format_to_read,
+    format_to_write,
+)
+from untrim.exchange.losses import Losses
+from untrim.exchange.marks import Contents, LabelMark
+from untrim.exchange.media import Media
+from untrim.exchange.timing import from_media_seconds, measured, to_media_seconds
+from untrim.support.files import check_output, linked_file
+from untrim.support.named_files import file_of
+from untrim.support.paths import as_path
+from untrim.support.progress import Progress
+from untrim.timeline import Segment
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What `convert` did.
+
+    Args:
+        files: The files that were written.
+        format: What the users of the target's format call it.
+        notes: How the input was taken, and what is worth knowing: a line each.
+        losses: What the target cannot hold, and how far times are rounded.
+    """
+
+    files: tuple[Path, ...]
+    format: str
+    notes: tuple[str, ...]
+    losses: Losses
+
+    @property
+    def written(self) -> str:
+        """``written as ELAN: 14 files, found/a.eaf to found/z.eaf``."""
+        ends = " to ".join(str(file) for file in dict.fromkeys((self.files[0], self.files[-1]))) if self.files else ""
+        many = "" if len(self.files) == 1 else f"{numbered(len(self.files), 'file', 'files')}, "
+        return f"written as {self.format}: {many}{ends}".rstrip(", ")
+
+
+def convert(
+    source: Path | str,
+    output: Path | str,
+    *,
+    source_format: str | None = None,
+    target_format: str | None = None,
+    videos: Path | str | None = None,
+    renamed: Mapping[str, str] | None = None,
+    fps: float | None = None,
+    strict: bool = False,
+    labels_only: bool = False,
+    subsets: Mapping[str, str] | None = None,
+    subset_file: Path | str | None = None,
+    fps_file: Path | str | None = None,
+    progress: Progress | None = None,
+) -> Conversion:
+    """Turn annotations or detections of any format into any other.
+
+    Args:
+        source: A file, or a folder of files about one video each, or of a dataset's text files.
+        output: The file; a folder where the format has one file per video and there are several videos, or where it
+            has no ending.
+        source_format: Format of `source`; known by its ending and content, where they tell.
+        target_format: Format of `output`; known by its ending, where that tells.
+        videos: Folder of the video files: for durations, frame times, and the times of players.
+        renamed: Paths or names in `source`, or folders that paths begin with -> names of videos, or other folders.
+        fps: Frames per second, for formats that count frames, of videos whose files and rates are not known.
+        strict: Refuse to write if anything is lost.
+        labels_only: Keep which labels each video has, and no times.
+        subsets: New names of subsets; the key ``""`` names those that have none.
+        subset_file: Annotations, or a CSV with columns ``video`` and ``subset``, that know the subsets.
+        fps_file: JSON object of frames per second by video.
+        progress: Told of each video file that is looked at; None for silence.
+
+    Raises:
+        UntrimError: A format is unknown or cannot be known, a file is wrong inside, a place cannot be written, or
+            `strict` and something is lost.
+        WorkFailed: The disk is full.
+    """
+    path, target = as_path(source, "source"), as_path(output, "output")
+    form = _target(target, target_format)
+    media = _media(videos, renamed, fps)
+    kind, contents = _read(path, source_format, media, progress)
+    if labels_only:
+        contents = _labels_only(contents)
+    contents = _with_subsets(contents, subsets, subset_file, fps_file)
+    if "subsets" in form.holds and not contents.found:
+        contents = _described(contents, kind)
+    files, losses, notes = _written(contents, target, form, media, strict=strict, progress=progress)
+    return Conversion(files, form.title, (*notes, *media.notes), losses)
+
+
+def read(
+    path: Path | str,
+    *,
+    format: str | None = None,
+    videos: Path | str | None = None,
+    renamed: Mapping[str, str] | None = None,
+    fps: float | None = None,
+    progress: Progress | None = None,
+) -> Annotations | Detections:
+    """Annotations of a file of any format; detections, where everything in it has a time and a score.
+
+    Args:
+        path: A file, or a folder.
+        format: Its format; known by its ending and content, where they tell.
+        videos: As for `convert`.
+        renamed: As for `convert`.
+        fps: As for `convert`.
+        progress: As for `convert`.
+
+    Raises:
+        UntrimError: The format is unknown or cannot be known, or a file is wrong inside.
+    """
+    media = _media(videos, renamed, fps)
+    _, contents = _read(as_path(path, "path"), format, media, progress)
+    contents = replace(contents, notes=(*contents.notes, *media.notes))
+    return contents.to_detections() if contents.found else contents.to_annotations()
+
+
+def write(
+    contents: Annotations | Detections,
+    path: Path | str,
+    *,
+    format: str | None = None,
+    videos: Path | str | None = None,
+    fps: float | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> Losses:
+    """Write annotations or detections in any format.
+
+    Args:
+        contents: What to write.
+        path: As `output` of `convert`.
+        format: Its format; known by the ending, where that tells.
+        videos: As for `convert`.
+        fps: As for `convert`.
+        strict: Refuse to write if anything is lost.
+        progress: As for `convert`.
+
+    Returns:
+        What the format cannot hold, and how far times are rounded.
+
+    Raises:
+        UntrimError: `contents` are neither, the format is unknown, a place cannot be written, or `strict` and something
+            is lost.
+        WorkFailed: The disk is full.
+    """
+    if not isinstance(contents, Annotations | Detections):
+        raise UntrimError(f"neither Annotations nor Detections: {contents!r:.60}")
+    target, media = as_path(path, "path"), _media(videos, None, fps)
+    form = _target(target, format)
+    media.measure(contents, progress)
+    return _written(Contents.of(contents), target, form, media, strict=strict, progress=progress)[1]
+
+
+def _media(videos: Path | str | None, renamed: Mapping[str, str] | None, fps: float | None) -> Media:
+    return Media(None if videos is None else as_path(videos, "videos"), renamed, fps)
+
+
+def _target(path: Path, name: str | None) -> Format:
+    form = format_to_write(path) if name is None else format_of_name(name)
+    if form.write is None:
+        raise UntrimError(f"{form.title}: can be read, not written", where=path, fix="choose another --to")
+    return form
+
+
+def _read(path: Path, name: str | None, media: Media, progress: Progress | None) -> tuple[Format, Contents]:
+    """The format of a file or folder, and what is in it, in seconds from the first picture."""
+    form = format_to_read(path, media) if name is None else format_of_name(name)
+    if form.read is None:
+        raise UntrimError(f"{form.title}: can be written, not read", where=path, fix="choose another --from")
+    sources = [ForeignFile(path, media, path.stem)]
+    if path.is_dir() and form.endings:
+        files = files_in(path, form)
+        if not files:
+            raise UntrimError(f"holds no files of {form.title}", where=path, fix=f"they end in {listing(form.endings)}")
+        sources = [ForeignFile(file, media, file.relative_to(path).with_suffix("").as_posix()) for file in files]
+    parts = [form.read(source) for source in sources]
+    contents = parts[0] if len(parts) == 1 else _together(parts, path)
+    media.measure(contents.videos, progress)
+    if form.media_times:
+        contents = from_media_seconds(contents, media)
+    contents = measured(contents, media)
+    return form, replace(contents, notes=(*contents.notes, *media.coverage(contents.videos)))
+
+
+def _together(parts: list[Contents], path: Path) -> Contents:
+    """The contents of several files; a video that several of them are about is one."""
+    videos = {name: video for part in parts for name, video in part.videos.items()}
+    marks = tuple(mark for part in parts for mark in part.marks)
+    found = bool(marks) and all(part.found for part in parts if part.marks)
+    notes = dict.fromkeys(note for part in parts for note in part.notes)
+    return Contents(marks, videos, found, tuple(notes), path)
+
+
+def _labels_only(contents: Contents) -> Contents:
+    marks = dict.fromkeys(LabelMark(mark.video, mark.label) for mark in contents.marks if mark.state != "rejected")
+    videos = {
+        name: replace(video, ambiguous=(), exhaustive=video.exhaustive is True and not own)
+        for (name, own), video in zip(contents.by_video().items(), contents.videos.values(), strict=True)
+    }
+    return replace(contents, marks=tuple(marks), videos=videos, found=False)
+
+
+def _with_subsets(
+    contents: Contents,
+    subsets: Mapping[str, str] | None,
+    subset_file: Path | str | None,
+    fps_file: Path | str | None,
+) -> Contents:
+    if not (subsets or subset_file or fps_file):
+        return contents
+    known = Annotations(contents.videos.values(), contents.source)
+    if subset_file is not None:
+        known = with_subsets(known, as_path(subset_file, "subset_file"))
+    if fps_file is not None:
+        known = with_fps(known, as_path(fps_file, "fps_file"))
+    return replace(contents, videos=dict(rename_subsets(known, subsets or {})))
+
+
+def _described(contents: Contents, kind: Format) -> Contents:
+    """The same marks; the notes say how many there are, and what is odd in them."""
+    annotations = contents.to_annotations()
+    notes = describe_labels(kind.name, annotations, contents.notes)
+    if not any(video.subset for video in annotations.values()):
+        notes = (*notes, "no video has a subset: --subset =training names one")
+    return replace(contents, notes=notes)
+
+
+def _written(
+    contents: Contents, target: Path, form: Format, media: Media, *, strict: bool, progress: Progress | None
+) -> tuple[tuple[Path, ...], Losses, tuple[str, ...]]:
+    """Write the contents; gives the files, what was lost, and the notes."""
+    assert form.write is not None
+    places = _places(contents, target, form)
+    losses = Losses()
+    contents = _reduced(contents, form, losses)
+    if form.media_times:
+        contents = to_media_seconds(contents, media)
+        if unknown := {mark.video for mark in contents.marks if mark.video not in media.files}:
+            videos = numbered(len(unknown), "video", "videos")
+            note = f"no files of {videos} are known (--videos): a player shows times later where pictures begin late"
+            contents = replace(contents, notes=(*contents.notes, note))
+    jobs: list[tuple[Path, Callable[[Path], None]]] = []
+    marks = contents.by_video()
+    for place, names in places.items():
+        own = tuple(mark for name in names for mark in marks[name])
+        part = replace(contents, marks=own, videos={name: contents.videos[name] for name in names})
+        jobs.append((place, form.write(part, Destination(place, media, losses))))
+    if strict and losses.counts:
+        fix = "write another format, or leave --strict out"
+        raise UntrimError(f"{form.title} cannot hold everything: {losses}", where=target, fix=fix)
+    for place, write_to in jobs:
+        write_to(place)
+    return tuple(places), losses, contents.notes
+
+
+def _places(contents: Contents, target: Path, form: Format) -> dict[Path, list[str]]:
+    """The files that are going to be written, and the videos of each."""
+    ending = form.endings[0]
+    if not form.per_video or target.suffix.lower() in form.endings:
+        if form.per_video and len(contents.videos) > 1:
+            what = f"{form.title} has one file per video, and there are {len(contents.videos)} videos"
+            raise UntrimError(what, where=target, fix=f"name a folder: -o {target.stem}/ --to {form.name}")
+        check_output(target, form.endings)
+        return {linked_file(target): list(contents.videos)}
+    places = {file_of(target, name, ending): [name] for name in contents.videos}
+    if target.exists() and not target.is_dir():
+        raise UntrimError("is a file, not a folder", where=target, fix="name a folder for the output")
+    for place in places:
+        check_output(place)
+    return places
+
+
+def _says_nothing_happens(video: Video, form: Format) -> bool:
+    return "exhaustive" in form.holds and video.exhaustive is True
+
+
+def _reduced(contents: Contents, form: Format, losses: Losses) -> Contents:
+    """What a format can hold of the contents; the rest is counted."""
+    held, kept = form.holds, []
+    for mark in contents.marks:
+        if mark.state == "rejected":
+            losses.lose("rejected segment", "rejected segments")
+            continue
+        if mark.time is None and "labels" not in held:
+            losses.lose("label without a time", "labels without times")
+            continue
+        if isinstance(mark.time, float) and "points" not in held:
+            losses.lose("point (now a segment without length)", "points (now segments without length)")
+            mark = replace(mark, time=Segment(mark.time, mark.time))
+        kept.append(mark)
+    losses.lose("state", "states", sum(bool(mark.state) for mark in kept))
+    if "scores" not in held or not contents.found:
+        losses.lose("score", "scores", sum(mark.score is not None for mark in kept))
+    videos = contents.videos.values()
+    if "subsets" not in held or contents.found:
+        losses.lose("subset", "subsets", sum(bool(video.subset) for video in videos))
+    if "ambiguous" not in held or contents.found:
+        losses.lose("ambiguous span", "ambiguous spans", sum(len(video.ambiguous) for video in videos))
+    if "exhaustive" not in held or contents.found:
+        losses.lose("exhaustive video", "exhaustive videos", sum(bool(video.exhaustive) for video in videos))
+    if "empty videos" not in held and not form.per_video:
+        marked = {mark.video for mark in kept}
+        empty = sum(video.name not in marked and not _says_nothing_happens(video, form) for video in videos)
+        losses.lose("video without marks", "videos without marks", empty)
+    return replace(contents, marks=tuple(replace(mark, state="") for mark in kept))

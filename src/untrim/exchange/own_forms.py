@@ -1,0 +1,125 @@
+"""untrim's own forms, ActivityNet JSON and CSV, and the text files of datasets that it reads.
+
+A CSV that is made by hand, beside a player, counts in media seconds: that is the format ``player-csv``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from untrim.annotations import (
+    Annotations,
+    Detections,
+    read_annotations,
+    read_detections,
+    write_annotations,
+    write_detections,
+)
+from untrim.annotations.lists import read_lists
+from untrim.exchange.dataset_labels import read_activitynet, read_thumos14_with_fps
+from untrim.exchange.formats import Destination, ForeignFile, Format
+from untrim.exchange.marks import Contents
+from untrim.support.tables import read_table
+
+
+def _recognises_json(source: ForeignFile) -> bool:
+    content = source.json
+    if not isinstance(content, dict):
+        return False
+    flat = bool(content) and all(isinstance(entry, dict) and "duration_second" in entry for entry in content.values())
+    return "database" in content or "results" in content or flat
+
+
+def _read_json(source: ForeignFile) -> Contents:
+    content = source.json
+    if isinstance(content, dict) and "results" in content and "database" not in content:
+        return _named(read_detections(source.path), source)
+    if isinstance(content, dict) and not str(content.get("version")).startswith("untrim-"):
+        annotations, notes = read_activitynet(source.path)
+        return replace(_named(annotations, source), notes=tuple(notes))
+    return _named(read_annotations(source.path), source)
+
+
+def _recognises_csv(source: ForeignFile) -> bool:
+    return {"video", "label"} <= _heading(source)
+
+
+def _read_csv(source: ForeignFile) -> Contents:
+    read = read_detections if {"start", "end", "score"} <= _heading(source) else read_annotations
+    return _named(read(source.path), source)
+
+
+def _heading(source: ForeignFile) -> set[str]:
+    rows = read_table(source.path).rows
+    return {name.lower() for name in rows[0][1]} if rows else set()
+
+
+def _write(contents: Contents, target: Destination) -> Callable[[Path], None]:
+    if contents.found:
+        detections = contents.to_detections()
+        return lambda path: write_detections(detections, path)
+    annotations = contents.to_annotations()
+    return lambda path: write_annotations(annotations, path)
+
+
+def _write_csv(contents: Contents, target: Destination) -> Callable[[Path], None]:
+    if not contents.found:
+        there = {(mark.video, mark.label) for mark in contents.marks}
+        for name, video in contents.videos.items():
+            marked = () if isinstance(video.exhaustive, bool) else video.exhaustive
+            absent = sum((name, label) not in there for label in marked)
+            target.losses.lose("class said not to happen", "classes said not to happen", absent)
+    return _write(contents, target)
+
+
+def _recognises_thumos14(source: ForeignFile) -> bool:
+    return source.path.is_dir() and any(file.stem.endswith(("_val", "_test")) for file in source.path.rglob("*.txt"))
+
+
+def _read_thumos14(source: ForeignFile) -> Contents:
+    return _named(read_thumos14_with_fps(source.path), source)
+
+
+def _read_lists(source: ForeignFile) -> Contents:
+    return _named(read_lists(source.path), source)
+
+
+def _named(given: Annotations | Detections, source: ForeignFile) -> Contents:
+    """The marks of a file whose names may be those of video files, with folders and endings."""
+    contents = Contents.of(given)
+    names = {name: source.media.name_for(name, source.path) for name in contents.videos}
+    return replace(contents, source=source.path).renamed(names)
+
+
+ACTIVITYNET = Format(
+    name="activitynet",
+    title="ActivityNet JSON",
+    endings=(".json",),
+    holds=frozenset({"scores", "points", "labels", "subsets", "ambiguous", "exhaustive", "empty videos"}),
+    recognises=_recognises_json,
+    read=_read_json,
+    write=_write,
+)
+CSV = Format(
+    name="csv",
+    title="CSV",
+    endings=(".csv", ".tsv"),
+    holds=frozenset({"scores", "points", "labels", "subsets", "exhaustive"}),
+    recognises=_recognises_csv,
+    read=_read_csv,
+    write=_write_csv,
+)
+PLAYER_CSV = replace(
+    CSV, name="player-csv", title="CSV with the times of a player", media_times=True, recognises=lambda source: False
+)
+THUMOS14_TEXT = Format(
+    name="thumos14",
+    title="THUMOS14's text files",
+    endings=(),
+    holds=frozenset(),
+    recognises=_recognises_thumos14,
+    read=_read_thumos14,
+)
+LISTS = replace(THUMOS14_TEXT, name="lists", title="lists of videos", recognises=lambda source: False, read=_read_lists)
