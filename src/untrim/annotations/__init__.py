@@ -10,6 +10,7 @@ from untrim.annotations import activitynet, csv, thumos14
 from untrim.annotations.checks import refuse_unknown_classes
 from untrim.annotations.detections import Detections
 from untrim.annotations.model import Annotations, Video
+from untrim.annotations.reviews import holds_reviews, read_reviews
 from untrim.errors import UntrimError
 from untrim.support.files import linked_file
 from untrim.support.paths import as_path
@@ -39,7 +40,8 @@ _OTHER_FOLDERS = (
 
 
 def read_annotations(path: Path | str) -> Annotations:
-    """Annotations of a file, ActivityNet JSON or CSV, or of a folder of the official THUMOS14 text files.
+    """Annotations of a file, ActivityNet JSON or CSV, or of a folder: reviews of the studio, or the official THUMOS14
+    text files.
 
     Raises:
         UntrimError: The file is missing, of another kind, or wrong inside.
@@ -49,7 +51,7 @@ def read_annotations(path: Path | str) -> Annotations:
         if (path / mark).is_file():
             raise UntrimError(f"is {kind}, not annotations", where=path, fix=taker)
     if path.is_dir():
-        return thumos14.read_thumos14(path)
+        return read_reviews(path) if holds_reviews(path) else thumos14.read_thumos14(path)
     read = csv.read_annotations_csv if _is_csv(path) else activitynet.read_annotations_json
     annotations = read(path)
     refuse_unknown_classes(annotations)

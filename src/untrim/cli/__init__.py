@@ -9,7 +9,18 @@ from pathlib import Path
 
 import typer
 
-from untrim.cli import about, exchange, handover, imports, judge, learn, reproduce, tune, weights  # noqa: F401
+from untrim.cli import (  # noqa: F401
+    about,
+    exchange,
+    handover,
+    imports,
+    judge,
+    learn,
+    reproduce,
+    studio,
+    tune,
+    weights,
+)
 from untrim.cli.app import app
 from untrim.cli.printing import complain, write_out_what_the_console_lacks
 from untrim.errors import Stopped, UntrimError, WorkFailed

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Read = TypeVar("Read", "Annotations", "Detections")
 
 _PANELS = {
-    "Start": ("demo",),
+    "Start": ("demo", "studio"),
     "The way": ("extract", "train", "localize", "evaluate", "report"),
     "Look closer": ("diagnose", "doctor", "methods"),
     "Hand over": ("convert", "clips", "overlay"),
@@ -28,7 +28,7 @@ _PANELS = {
 
 PATH_OPTIONS = frozenset(
     ["--output", "-o", "--json", "--features", "-f", "--annotations", "-a", "--detections", "-d", "--evaluation", "-e"]
-    + ["--videos", "--run", "--against", "--segments", "--subset-file", "--fps-file", "--labels"]
+    + ["--videos", "--run", "--against", "--segments", "--subset-file", "--fps-file", "--labels", "--activations"]
 )
 """Options of all verbs that take a path."""
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from untrim.errors import UntrimError
 
-Kind = Literal["search", "run", "features", "corpus", "tables", "activations", "clips", "overlays"]
+Kind = Literal["search", "run", "features", "corpus", "tables", "reviews", "activations", "clips", "overlays"]
 
 _MARKS: Mapping[Kind, tuple[str, ...]] = {
     "search": ("study.db",),
@@ -16,6 +16,7 @@ _MARKS: Mapping[Kind, tuple[str, ...]] = {
     "features": ("features.json", ".importing.json"),  # A run has the former too.
     "corpus": ("corpus.json",),
     "tables": ("*/*/*.detections.json",),
+    "reviews": ("history.jsonl",),
     "activations": ("*.npz",),
     "clips": ("clips.html",),
     "overlays": ("*-overlay.mp4",),
@@ -28,6 +29,7 @@ _NAMES: Mapping[Kind, str] = {
     "features": "features",
     "corpus": "a rendered corpus, or a demo",
     "tables": "results of `untrim reproduce`",
+    "reviews": "reviews of `untrim studio`",
     "activations": "activations",
     "clips": "clips of `untrim clips`",
     "overlays": "videos of `untrim overlay`",

@@ -20,6 +20,7 @@ from untrim.video.sound import SoundForm, SoundWriter
 
 _TICK = Fraction(1, 90_000)  # of timestamps that are given
 _KEY_SECONDS = 2  # between key frames, so that seeking is quick
+_KEY_FRAMES_WHEN_SEEKING = 30  # frames between key frames in a file that is jumped about in
 _USUAL_RATE = 25
 
 
@@ -39,6 +40,8 @@ class VideoWriter:
         tags: What the colours of pictures given as planes mean.
         sound: Form of the sound, which `write_sound` adds; None for a silent film.
         about: Texts that the file carries, such as ``title`` and ``comment``.
+        for_seeking: Whether a browser will jump about in the file: its index comes first, key frames come often, and
+            no frame depends on a later one.
 
     Raises:
         UntrimError: `size` or `fps` is of no use, or, when the block begins or ends, the file cannot be written or has
@@ -57,6 +60,7 @@ class VideoWriter:
         tags: ColorTags | None = None,
         sound: SoundForm | None = None,
         about: Mapping[str, str] | None = None,
+        for_seeking: bool = False,
     ) -> None:
         width, height = size
         if width < 2 or height < 2 or width % 2 or height % 2:
@@ -69,6 +73,7 @@ class VideoWriter:
         if fps is None:
             self._options["bf"] = "0"  # MP4 keeps how long frames last in the order in which they are decoded.
         self._threads, self._tags, self._form, self._about = threads, tags, sound, dict(about or {})
+        self._for_seeking = for_seeking
         self._lengths: dict[int, int] = {}  # ticks for which frames last whose packets are not written yet
         self._latest: int | None = None  # ticks of the latest frame, or how many there were before it
 
@@ -76,11 +81,14 @@ class VideoWriter:
         rate = self._rate or Fraction(_USUAL_RATE)
         with ExitStack() as resources:
             temporary = resources.enter_context(atomic_path(self.path))
-            self._container = resources.enter_context(av.open(str(temporary), "w", format="mp4"))
+            layout = {"movflags": "+faststart"} if self._for_seeking else {}
+            self._container = resources.enter_context(av.open(str(temporary), "w", format="mp4", options=layout))
             stream = self._container.add_stream("libx264", rate=rate, options=self._options)
             (stream.width, stream.height), stream.pix_fmt = self.size, "yuv420p"
             stream.codec_context.thread_count = self._threads
             stream.codec_context.gop_size = max(1, round(_KEY_SECONDS * rate))
+            if self._for_seeking:
+                stream.codec_context.gop_size, stream.codec_context.max_b_frames = _KEY_FRAMES_WHEN_SEEKING, 0
             if self._rate is None:
                 stream.codec_context.time_base = _TICK
             if self._tags is not None:

@@ -1,0 +1,170 @@
+"""What runs found, read when it is first asked for, under the names that classes have now."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from untrim.annotations import read_detections
+from untrim.annotations.reviews import ReviewedSegment
+from untrim.errors import UntrimError
+from untrim.studio.project import KnownRun, Project
+from untrim.support.array_types import Float32
+from untrim.timeline import Detection
+
+if TYPE_CHECKING:
+    from untrim.training.checkpoint import Run
+
+SAME_IOU = 0.5
+"""tIoU from which a detection is the one that a decision of its class is about."""
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What a network said of one video.
+
+    Args:
+        labels: Classes, in the order of `values`.
+        centers: Seconds of the snippets, (T,).
+        values: Activations in [0, 1], (C, T).
+        threshold: For each class the value from which a snippet counts as the class; None where that is not known.
+    """
+
+    labels: tuple[str, ...]
+    centers: Float32
+    values: Float32
+    threshold: tuple[float, ...] | None
+
+
+class FoundByRun:
+    """Detections and curves of one run.
+
+    Args:
+        key: Name of the run in the studio.
+        project: The project that it belongs to.
+        known: Where its parts lie.
+    """
+
+    def __init__(self, key: str, project: Project, known: KnownRun) -> None:
+        self.key, self._project, self.known = key, project, known
+
+    @cached_property
+    def run(self) -> Run | None:
+        """The run folder; None for detections without one.
+
+        Raises:
+            UntrimError: It is no run.
+        """
+        if self.known.run is None:
+            return None
+        from untrim.training.checkpoint import Run  # It needs torch, which takes seconds to import.
+
+        return Run.open(self._project.at(self.known.run))
+
+    @cached_property
+    def detections(self) -> Mapping[str, Sequence[Detection]]:
+        """Detections by video, under the names of the run.
+
+        Raises:
+            UntrimError: The file is missing or wrong.
+        """
+        if self.known.detections is None:
+            return {}
+        return read_detections(self._project.at(self.known.detections))
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Classes of the run, under its own names."""
+        if self.run is not None:
+            return self.run.labels
+        return tuple(sorted({found.label for own in self.detections.values() for found in own}))
+
+    @property
+    def made(self) -> str:
+        """When it was made, in UTC."""
+        for path in (self.known.detections, self.known.run):
+            if path is not None and self._project.at(path).exists():
+                changed = os.path.getmtime(self._project.at(path))
+                return datetime.fromtimestamp(changed, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return ""
+
+    def curves(self, video: str) -> Curves | None:
+        """What the network said of a video; None if that was not kept.
+
+        Raises:
+            UntrimError: The file is wrong.
+        """
+        if self.known.activations is None or self.run is None:
+            return None
+        from untrim.activations import ActivationFolder
+
+        folder = ActivationFolder(self._project.at(self.known.activations))
+        if not folder.file(video).is_file():
+            return None
+        found = folder.load(video, len(self.labels))
+        grid = self.run.features.grid(video)
+        centers = found.centers if found.centers is not None else [grid.center(i) for i in range(len(found.cas))]
+        values = 1 / (1 + np.exp(-np.clip(found.cas, -60, 60)))
+        return Curves(
+            self.labels, np.asarray(centers, np.float32), np.ascontiguousarray(values.T, np.float32), threshold=None
+        )
+
+
+def decisions_about(detections: Sequence[Detection], segments: Sequence[ReviewedSegment]) -> list[str | None]:
+    """For each detection the id of the decision about it: the one of its class that covers it best.
+
+    Args:
+        detections: Of one video.
+        segments: Decisions about this video. What a decision was about counts where it says so, else where it is now.
+    """
+    spans: dict[str, list[tuple[str, float, float]]] = {}
+    for decided in segments:
+        places = {(decided.start, decided.end)}
+        if decided.origin is not None:
+            places.add((decided.origin.start, decided.origin.end))
+        spans.setdefault(decided.label, []).extend((decided.id, *place) for place in sorted(places))
+    found: list[str | None] = []
+    arrays = {
+        label: (np.array([span[1] for span in own]), np.array([span[2] for span in own]))
+        for label, own in spans.items()
+    }
+    for detection in detections:
+        label = detection.label
+        if label not in spans:
+            found.append(None)
+            continue
+        starts, ends = arrays[label]
+        start, end = detection.segment.start, detection.segment.end
+        inner = np.maximum(0.0, np.minimum(ends, end) - np.maximum(starts, start))
+        union = (ends - starts) + (end - start) - inner
+        overlap = np.divide(inner, union, out=np.zeros_like(inner), where=union > 0)
+        best = int(overlap.argmax())
+        found.append(spans[label][best][0] if overlap[best] >= SAME_IOU else None)
+    return found
+
+
+def runs_of(project: Project) -> dict[str, FoundByRun]:
+    """The runs of a project by key, the oldest first."""
+    found = {}
+    for number, known in enumerate(project.content.runs, 1):
+        path = known.run or known.detections or ""
+        name = Path(path).stem if known.run is None else Path(path).name
+        key = name if name and name not in found else f"{name}-{number}"
+        found[key] = FoundByRun(key, project, known)
+    return found
+
+
+def readable(run: FoundByRun) -> str | None:
+    """Why a run cannot be shown; None if it can."""
+    try:
+        _ = run.detections, run.labels
+    except UntrimError as error:
+        return str(error)
+    return None

@@ -1,0 +1,129 @@
+"""The history of reviews: every revision is a line of ``history.jsonl``, written before the review itself.
+
+A line holds what changed, so that an edit in a video of 1,000 segments is as short as one of a single segment. What
+belongs together, such as a class renamed in 50 videos, names its operation and its number of lines; a process that was
+killed while it wrote them leaves none of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from untrim.annotations.reviews import Review, review_of
+from untrim.errors import Place, UntrimError
+from untrim.support.documents import parse_json
+from untrim.support.files import linked_file, reading, writing
+from untrim.support.schema import SCHEMA, check_schema
+
+_SCHEMA = 1
+_WHOLE = ("subset", "duration", "labels", "exhaustive", "points", "picked")
+
+
+def difference(before: Review, after: Review) -> dict[str, Any]:
+    """What makes `after` of `before`: values that changed, segments that changed by their id, ids that are gone."""
+    old, new = before.to_json(), after.to_json()
+    change: dict[str, Any] = {key: new[key] for key in _WHOLE if new[key] != old[key]}
+    was = {segment["id"]: segment for segment in old["segments"]}
+    now = {segment["id"]: segment for segment in new["segments"]}
+    if put := [segment for key, segment in now.items() if was.get(key) != segment]:
+        change["segments"] = put
+    if removed := [key for key in was if key not in now]:
+        change["removed"] = removed
+    return change
+
+
+def applied(review: Review, change: Mapping[str, Any], revision: int, where: object) -> Review:
+    """The review after a change.
+
+    Raises:
+        UntrimError: The change is of no use.
+    """
+    values = review.to_json()
+    segments = {segment["id"]: segment for segment in values["segments"]}
+    try:
+        segments |= {segment["id"]: segment for segment in change.get("segments", [])}
+        for key in change.get("removed", []):
+            segments.pop(key, None)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UntrimError("holds a change that cannot be read", where=where) from error
+    told = {key: change[key] for key in _WHOLE if key in change}
+    return review_of({**values, **told, "segments": list(segments.values()), "revision": revision}, where)
+
+
+class History:
+    """The file of the history of a folder of reviews that this process holds.
+
+    Args:
+        path: The file; it is made with the first line.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, entries: Iterable[Mapping[str, Any]]) -> None:
+        """Add lines, all or none; they are on the disk when this returns.
+
+        Raises:
+            UntrimError: The file cannot be written.
+            WorkFailed: The disk is full.
+        """
+        lines = [json.dumps({SCHEMA: _SCHEMA, **entry}, ensure_ascii=False, allow_nan=False) for entry in entries]
+        content = "".join(f"{line}\n" for line in lines).encode()
+        with writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+            with os.fdopen(os.open(self.path, flags, 0o666), "wb") as stream:
+                end = stream.seek(0, os.SEEK_END)
+                try:
+                    stream.write(content)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                except OSError:
+                    with suppress(OSError):
+                        stream.truncate(end)
+                    raise
+
+    def read(self) -> list[dict[str, Any]]:
+        """All lines. What a killed process left half written at the end is cut off the file.
+
+        Raises:
+            UntrimError: A line is no line of a history.
+        """
+        if not self.path.exists():
+            return []
+        with reading(self.path):
+            content = self.path.read_bytes()
+        whole, _, torn = content.rpartition(b"\n")
+        lines = whole.decode("utf-8", "replace").split("\n") if whole else []
+        entries = [self._entry(line, number) for number, line in enumerate(lines, 1)]
+        counts = Counter(entry["operation"] for entry in entries if entry.get("operation"))
+        kept = len(entries)
+        while (
+            kept and (operation := entries[kept - 1].get("operation")) and counts[operation] < entries[kept - 1]["of"]
+        ):
+            kept -= 1
+        if torn or kept < len(entries):
+            size = len(content) - len(torn) - sum(len(line.encode()) + 1 for line in lines[kept:])
+            with writing(self.path):
+                os.truncate(linked_file(self.path), size)
+        return entries[:kept]
+
+    def _entry(self, line: str, number: int) -> dict[str, Any]:
+        place = Place(self.path, number)
+        entry = parse_json(line, place)
+        if not isinstance(entry, dict) or not _is_entry(entry):
+            raise UntrimError("is no line of a history", where=place, fix="take this line out")
+        check_schema(entry, place, _SCHEMA)
+        return entry
+
+
+def _is_entry(entry: Mapping[str, Any]) -> bool:
+    whole = "operation" not in entry or (isinstance(entry["operation"], str) and type(entry.get("of")) is int)
+    of_video = isinstance(entry.get("video"), str) and type(entry.get("revision")) is int
+    return whole and (isinstance(entry.get("classes"), dict) or (of_video and isinstance(entry.get("change"), dict)))

@@ -1,0 +1,287 @@
+"""The ledger: the reviews of a project in memory and on the disk, and the operations that reach many of them.
+
+A change is written to the history first, then to the reviews. A server that is killed between the two completes the
+reviews when it is started again: what was said to be saved is saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from getpass import getuser
+from pathlib import Path
+from typing import Any
+
+from untrim.annotations.reviews import HISTORY, Review, reviews_in, write_review
+from untrim.errors import UntrimError
+from untrim.studio.history import History, applied, difference
+from untrim.studio.project import ClassList
+from untrim.support.files import remove_leftovers
+from untrim.support.validation import validate
+
+_SLACK = 1.0  # seconds by which a container may be wrong about how long a video is
+
+
+class Conflict(Exception):
+    """A change was made of another revision than what is there.
+
+    Args:
+        there: What is there.
+    """
+
+    def __init__(self, there: Review | ClassList) -> None:
+        super().__init__("it was changed elsewhere meanwhile")
+        self.there = there
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A change of many videos that can be undone: each review before and after it, and the classes."""
+
+    reviews: Mapping[str, tuple[Review, Review]]
+    classes: tuple[ClassList, ClassList] | None
+
+
+class Ledger:
+    """The reviews of a project. The folder must be held by this process; the caller sees to one thread at a time.
+
+    Args:
+        folder: The folder of reviews.
+        classes: The classes as the project's file has them.
+        save_classes: Writes them there.
+        unsaved: The review of a video that was never saved.
+
+    Raises:
+        UntrimError: A review or the history cannot be read.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        classes: ClassList,
+        save_classes: Callable[[ClassList], None],
+        unsaved: Callable[[str], Review],
+    ) -> None:
+        self.folder, self.classes = folder, classes
+        self._save_classes, self._unsaved = save_classes, unsaved
+        self._history = History(folder / HISTORY)
+        self._operations: dict[str, Operation] = {}
+        self._saved: dict[str, Review] = reviews_in(folder) if folder.is_dir() else {}
+        if folder.is_dir():
+            remove_leftovers(folder)
+            self._complete()
+
+    def review(self, video: str) -> Review:
+        """The review of a video; one that was never saved has revision 0."""
+        return self._saved.get(video) or self._unsaved(video)
+
+    def save(self, video: str, values: Mapping[str, Any], revision: int) -> Review:
+        """Save what a person decided about a video.
+
+        Args:
+            video: The video.
+            values: ``duration``, ``labels``, ``exhaustive``, ``segments`` and ``points`` of a review; other keys are
+                ignored.
+            revision: The revision that it was made of.
+
+        Raises:
+            Conflict: Another revision is there.
+            UntrimError: Something in `values` is wrong, or it cannot be written.
+        """
+        before = self.review(video)
+        if before.revision != revision:
+            raise Conflict(before)
+        told = {key: values[key] for key in ("duration", "labels", "exhaustive", "segments", "points") if key in values}
+        _check_times(told)
+        after = self._stamped(before, told)
+        if difference(before, after):
+            self._write({video: (before, after)}, None, None)
+        return self.review(video)
+
+    def pick(self, video: str) -> None:
+        """Keep that the studio picked a video at random."""
+        before = self.review(video)
+        if before.picked is None:
+            after = before.model_copy(update={"picked": "random", "revision": before.revision + 1})
+            self._write({video: (before, after)}, None, None)
+
+    def change(self, contents: Mapping[str, Mapping[str, Any]], classes: ClassList | None = None) -> str:
+        """Change many reviews at once, and the classes where given.
+
+        Args:
+            contents: For each video what `save` takes.
+            classes: The new classes.
+
+        Returns:
+            Name of the operation, which `undo` takes.
+
+        Raises:
+            UntrimError: As for `save`.
+        """
+        pairs = {}
+        for video, values in contents.items():
+            before = self.review(video)
+            after = self._stamped(before, values)
+            if difference(before, after):
+                pairs[video] = (before, after)
+        return self._operate(pairs, classes)
+
+    def undo(self, name: str) -> tuple[str, tuple[str, ...]]:
+        """Take an operation back; what was changed since in the same videos stays.
+
+        Returns:
+            Name of the operation that this is, which can be undone too; and the videos that it changed.
+
+        Raises:
+            UntrimError: No such operation since the server was started.
+        """
+        if name not in self._operations:
+            raise UntrimError(f"no operation '{name}' that can be undone")
+        operation = self._operations[name]
+        pairs = {}
+        for video, (old, new) in operation.reviews.items():
+            now = self.review(video)
+            after = self._stamped(now, without(now, old, new))
+            if difference(now, after):
+                pairs[video] = (now, after)
+        classes = None
+        if operation.classes is not None:
+            old_classes, new_classes = operation.classes
+            same = self.classes.classes == new_classes.classes
+            known = {entry.label for entry in old_classes.classes}
+            more = () if same else tuple(entry for entry in self.classes.classes if entry.label not in known)
+            classes = ClassList(classes=old_classes.classes + more, renamed=old_classes.renamed)
+        return self._operate(pairs, classes), tuple(pairs)
+
+    def set_classes(self, classes: ClassList, revision: int) -> None:
+        """Keep other classes.
+
+        Raises:
+            Conflict: They are of another revision than `revision`.
+        """
+        if self.classes.revision != revision:
+            raise Conflict(self.classes)
+        self._write({}, classes, None)
+
+    def _operate(self, pairs: Mapping[str, tuple[Review, Review]], classes: ClassList | None) -> str:
+        name = f"o{len(self._operations) + 1}"
+        before = self.classes
+        self._write(pairs, classes, f"{name}-{now_in_utc()}")
+        after = {video: (old, self.review(video)) for video, (old, _) in pairs.items()}
+        self._operations[name] = Operation(after, None if classes is None else (before, self.classes))
+        return name
+
+    def _stamped(self, before: Review, values: Mapping[str, Any]) -> Review:
+        """The next revision, with name and time at what is new or changed."""
+        after = validate(Review, {**before.to_json(), **values, "revision": before.revision + 1}, before.video)
+        stamp = {"by": user(), "at": now_in_utc()}
+        segments = {segment.id: segment for segment in before.segments}
+        points = {(point.label, point.time): point for point in before.points}
+        marked = [_marked(segment, segments.get(segment.id), stamp) for segment in after.segments]
+        pointed = [_marked(point, points.get((point.label, point.time)), stamp) for point in after.points]
+        return after.model_copy(update={"segments": tuple(marked), "points": tuple(pointed)})
+
+    def _write(
+        self, pairs: Mapping[str, tuple[Review, Review]], classes: ClassList | None, operation: str | None
+    ) -> None:
+        about: dict[str, Any] = {"at": now_in_utc(), "by": user()}
+        if operation is not None:
+            about |= {"operation": operation, "of": len(pairs) + (classes is not None)}
+        entries = []
+        if classes is not None:
+            classes = classes.model_copy(update={"revision": self.classes.revision + 1})
+            entries.append({**about, "classes": classes.model_dump(mode="json")})
+        for video, (before, after) in pairs.items():
+            start = before if before.revision else Review(video=video)
+            entries.append({**about, "video": video, "revision": after.revision, "change": difference(start, after)})
+        self._history.append(entries)
+        if classes is not None:
+            self._save_classes(classes)
+            self.classes = classes
+        for video, (_, after) in pairs.items():
+            write_review(self.folder, after)
+            self._saved[video] = after
+
+    def _complete(self) -> None:
+        """Bring reviews and classes up to the history, which a killed process wrote first."""
+        behind: set[str] = set()
+        for entry in self._history.read():
+            if (known := entry.get("classes")) is not None:
+                classes = validate(ClassList, known, self._history.path)
+                if classes.revision > self.classes.revision:
+                    self._save_classes(classes)
+                    self.classes = classes
+                continue
+            video, revision = entry["video"], entry["revision"]
+            before = self._saved.get(video) or Review(video=video)
+            if revision == before.revision + 1:
+                self._saved[video] = applied(before, entry["change"], revision, self._history.path)
+                behind.add(video)
+        for video in behind:
+            write_review(self.folder, self._saved[video])
+
+
+def without(now: Review, old: Review, new: Review) -> dict[str, Any]:
+    """The content of `now` without the change from `old` to `new`, as far as it is still there."""
+    labels = (set(now.labels) - (set(new.labels) - set(old.labels))) | (set(old.labels) - set(new.labels))
+    was = {segment.id: segment.model_dump(by_alias=True) for segment in old.segments}
+    made = {segment.id: segment.model_dump(by_alias=True) for segment in new.segments}
+    segments = {segment.id: segment.model_dump(by_alias=True) for segment in now.segments}
+    for key in [key for key in made if key not in was and segments.get(key) == made[key]]:
+        del segments[key]
+    for key, before in was.items():
+        after = made.get(key)
+        if after is None:
+            segments.setdefault(key, before)
+        elif key in segments:
+            changed = [part for part in before if part not in ("by", "at") and before[part] != after[part]]
+            segments[key] |= {part: before[part] for part in changed if segments[key][part] == after[part]}
+    gone = [point for point in old.points if point not in new.points]
+    come = [point for point in new.points if point not in old.points]
+    points = [point for point in now.points if point not in come] + [point for point in gone if point not in now.points]
+    if now.exhaustive == new.exhaustive:
+        exhaustive: Any = old.exhaustive
+    elif now.exhaustive is True or old.exhaustive is True or new.exhaustive is True:
+        exhaustive = now.exhaustive
+    else:
+        taken, given = set(new.exhaustive) - set(old.exhaustive), set(old.exhaustive) - set(new.exhaustive)
+        exhaustive = sorted((set(now.exhaustive) - taken) | given)
+    return {
+        "labels": sorted(labels),
+        "exhaustive": exhaustive,
+        "segments": list(segments.values()),
+        "points": [point.model_dump() for point in points],
+    }
+
+
+def _check_times(values: Mapping[str, Any]) -> None:
+    """Refuse times outside the video, as far as they can be read: the rest is checked as a whole."""
+    if (duration := values.get("duration")) is None:
+        return
+    parts = [part for key in ("segments", "points") for part in values.get(key, []) if isinstance(part, dict)]
+    times = [(part, part.get(key)) for part in parts for key in ("start", "end", "time")]
+    for part, time in times:
+        if isinstance(time, int | float) and not -_SLACK <= time <= duration + _SLACK:
+            what = f"{str(part.get('label'))[:60]} at {time:g} s is outside the video, which lasts {duration:g} s"
+            raise UntrimError(what)
+
+
+def user() -> str:
+    """Name of whoever runs the studio, as the system has it; empty if it has none."""
+    with suppress(Exception):  # The system may not know the number of its user, each in its own way.
+        return getuser()
+    return ""
+
+
+def now_in_utc() -> str:
+    """The time, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _marked(part: Any, before: Any, stamp: Mapping[str, str]) -> Any:
+    ignored = {"by": "", "at": ""}
+    if before is not None and before.model_copy(update=ignored) == part.model_copy(update=ignored):
+        return before
+    return part.model_copy(update=stamp)

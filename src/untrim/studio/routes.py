@@ -1,0 +1,309 @@
+"""What a page may ask; `untrim.studio.guard` says who may. `docs/studio-routes.md` has the form of every answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+import untrim
+from untrim.errors import UntrimError
+from untrim.studio.answers import Refused, answers, as_json, revision_of, tagged, texts
+from untrim.studio.classes import like
+from untrim.studio.found import decisions_about
+from untrim.studio.ledger import user
+from untrim.studio.pictures import SPRITES, TILE, make_proxy, make_sprite, plays
+from untrim.studio.project import ANNOTATIONS, ProjectVideo
+from untrim.studio.state import Studio
+from untrim.studio.workshop import Order
+from untrim.support.progress import Progress, ShouldStop
+
+STATIC = Path(__file__).parent / "static"
+_TILES_OF_VIDEO = 100
+
+
+class Routes:
+    """The routes of one open project."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+
+    def application(self) -> Starlette:
+        """All of them, with the page itself."""
+
+        def read(path: str, work: Any) -> Route:
+            return Route(path, answers(work), methods=["GET"])
+
+        def change(method: str, path: str, work: Any) -> Route:
+            return Route(path, answers(work, takes_content=True), methods=[method])
+
+        return Starlette(
+            routes=[
+                Route("/", self.page),
+                read("/api/project", self.project),
+                read("/api/videos", self.videos),
+                change("POST", "/api/videos/tags", self.tags),
+                read("/api/videos/{id}", self.video),
+                read("/api/videos/{id}/frames", self.frames),
+                read("/api/videos/{id}/curves", self.curves),
+                read("/api/videos/{id}/review", self.review),
+                change("PUT", "/api/videos/{id}/review", self.save),
+                change("POST", "/api/operations/{operation}/undo", self.undo),
+                read("/api/classes", self.classes),
+                change("PUT", "/api/classes", self.set_classes),
+                change("POST", "/api/classes/rename", self.rename),
+                read("/api/classes/alike", self.alike),
+                Route("/api/jobs/events", self.events),
+                read("/media/{id}", self.media),
+                read("/sprite/{id}", self.sprite),
+                Mount("/static", StaticFiles(directory=STATIC, check_dir=False)),
+            ]
+        )
+
+    async def page(self, request: Request) -> Response:
+        """The page itself."""
+        if not (STATIC / "index.html").is_file():
+            return Response("this installation has no page", 404, media_type="text/plain")
+        return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
+
+    async def events(self, request: Request) -> Response:
+        """What changes from now on."""
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        return StreamingResponse(self.studio.events.stream(), 200, headers, "text/event-stream")
+
+    def project(self, request: Request) -> Response:
+        """The project and its runs."""
+        runs = [
+            {
+                "id": run.key,
+                "name": run.known.run or run.known.detections,
+                "made": run.made,
+                "classes": list(run.labels),
+                "curves": run.known.activations is not None,
+            }
+            for run in self.studio.runs.values()
+        ]
+        return as_json(
+            {
+                "name": self.studio.project.folder.name,
+                "version": untrim.__version__,
+                "user": user(),
+                "notes": self.studio.project.notes,
+                "runs": runs,
+                "run": runs[-1]["id"] if runs else None,
+            }
+        )
+
+    def videos(self, request: Request) -> Response:
+        """The list of videos, and the one to look at next."""
+        rows = self.studio.rows(request.query_params.get("run"))
+        return tagged(request, {"videos": rows, "next": self.studio.next_video()})
+
+    def video(self, request: Request) -> Response:
+        """All that is known of one video."""
+        video = self._video(request)
+        run = self.studio.run(request.query_params.get("run"))
+        review = self.studio.ledger.review(video.name)
+        found = self.studio.detections(video, run)
+        about = decisions_about(found, review.segments)
+        curves = None if run is None else run.curves(video.name)
+        names = {} if run is None else self.studio.renamed(run.key)
+        return tagged(
+            request,
+            {
+                "id": video.id,
+                "name": video.name,
+                **self._shape(video),
+                "review": review.to_json(),
+                "truth": self._truth(video),
+                "run": None if run is None else run.key,
+                "detections": [
+                    {
+                        "label": one.label,
+                        "start": one.segment.start,
+                        "end": one.segment.end,
+                        "score": one.score,
+                        "decided": decided,
+                    }
+                    for one, decided in zip(found, about, strict=True)
+                ],
+                "curves": None
+                if curves is None
+                else {
+                    "classes": [names.get(label, label) for label in curves.labels],
+                    "snippets": len(curves.centers),
+                    "threshold": None if curves.threshold is None else list(curves.threshold),
+                },
+                "sprite": {
+                    "tiles": _TILES_OF_VIDEO,
+                    "columns": SPRITES[_TILES_OF_VIDEO],
+                    "width": TILE[0],
+                    "height": TILE[1],
+                },
+            },
+        )
+
+    def frames(self, request: Request) -> Response:
+        """Seconds and media seconds of all frames, and of the end."""
+        table = self.studio.cache.table(self._video(request))
+        seconds = np.append(table.seconds, table.end)
+        pairs = np.stack([seconds, seconds + table.offset], axis=1).astype("<f8")
+        return Response(pairs.tobytes(), 200, {"cache-control": "no-cache"}, "application/octet-stream")
+
+    def curves(self, request: Request) -> Response:
+        """Times of snippets, and activations of each class."""
+        video, run = self._video(request), self.studio.run(request.query_params.get("run"))
+        curves = None if run is None else run.curves(video.name)
+        if curves is None:
+            raise Refused(404, "no curves were kept for this video")
+        values = np.concatenate([curves.centers[None], curves.values]).astype("<f4")
+        return Response(values.tobytes(), 200, {"cache-control": "no-cache"}, "application/octet-stream")
+
+    def review(self, request: Request) -> Response:
+        """What was decided about a video."""
+        review = self.studio.ledger.review(self._video(request).name)
+        return as_json(review.to_json(), etag=f'"{review.revision}"')
+
+    def save(self, request: Request, values: dict[str, Any]) -> Response:
+        """Save what was decided about a video."""
+        video = self._video(request)
+        review = self.studio.save(video, values, revision_of(request))
+        content = {"review": review.to_json(), "video": self.studio.row(video)}
+        return as_json(content, etag=f'"{review.revision}"')
+
+    def tags(self, request: Request, values: dict[str, Any]) -> Response:
+        """Tag many videos."""
+        videos = [self.studio.video(key) for key in texts(values, "ids")]
+        add, remove = texts(values, "add", []), texts(values, "remove", [])
+        operation, kept = self.studio.tag(videos, add, remove, values.get("none") is True)
+        return as_json({"operation": operation, "videos": self._rows(videos), "kept": kept})
+
+    def undo(self, request: Request, values: dict[str, Any]) -> Response:
+        """Take back a change of many videos."""
+        operation, videos = self.studio.undo(request.path_params["operation"])
+        return as_json({"operation": operation, "videos": self._rows(videos), "classes": self._classes()})
+
+    def classes(self, request: Request) -> Response:
+        """All classes."""
+        content = self._classes()
+        return as_json(content, etag=f'"{content["revision"]}"')
+
+    def set_classes(self, request: Request, values: dict[str, Any]) -> Response:
+        """Keep order, colours and keys of classes."""
+        given = values.get("classes")
+        if not isinstance(given, list) or not all(isinstance(entry, dict) for entry in given):
+            raise Refused(422, "'classes' should be a list of objects")
+        self.studio.set_classes(given, revision_of(request))
+        return self.classes(request)
+
+    def rename(self, request: Request, values: dict[str, Any]) -> Response:
+        """Call classes otherwise."""
+        new = values.get("to")
+        if not isinstance(new, str):
+            raise Refused(422, "'to' should be a name")
+        operation, videos = self.studio.rename(texts(values, "from"), new)
+        return as_json({"operation": operation, "videos": self._rows(videos), "classes": self._classes()})
+
+    def alike(self, request: Request) -> Response:
+        """The known class that a text is nearly."""
+        label = request.query_params.get("label", "")[:200]
+        return as_json({"label": like(label, self.studio.known_labels())})
+
+    def media(self, request: Request) -> Response:
+        """A video file, or its proxy."""
+        video = self._video(request)
+        if "proxy" not in request.query_params:
+            if not video.path.is_file():
+                raise Refused(404, "the file is missing")
+            return FileResponse(video.path, headers={"cache-control": "no-cache"})
+        target = self.studio.cache.proxy_file(video)
+        if target.is_file():
+            return FileResponse(target, media_type="video/mp4", headers={"cache-control": "no-cache"})
+
+        def make(progress: Progress, should_stop: ShouldStop) -> None:
+            frames = len(self.studio.cache.table(video))
+            make_proxy(video.path, target, frames, progress, should_stop)
+
+        return _not_yet(self.studio.workshop.ask(("proxy", video.id), make))
+
+    def sprite(self, request: Request) -> Response:
+        """Small pictures of a video."""
+        video = self._video(request)
+        tiles = request.query_params.get("tiles", "10")
+        if tiles not in map(str, SPRITES):
+            raise Refused(422, f"tiles: {' or '.join(map(str, SPRITES))}")
+        target = self.studio.cache.sprite_file(video, int(tiles))
+        if target.is_file():
+            return FileResponse(target, headers={"cache-control": "no-cache"})
+
+        def make(progress: Progress, should_stop: ShouldStop) -> None:
+            shape = self.studio.shapes.look_up(video)
+            duration = None if shape is None else shape.duration
+            if duration is None:
+                duration = self.studio.cache.table(video).end
+            make_sprite(video.path, target, int(tiles), duration, should_stop)
+
+        return _not_yet(self.studio.studies.ask(("sprite", video.id, tiles), make))
+
+    def _video(self, request: Request) -> ProjectVideo:
+        return self.studio.video(request.path_params["id"])
+
+    def _rows(self, videos: list[ProjectVideo]) -> list[dict[str, Any]]:
+        return [self.studio.row(video) for video in videos]
+
+    def _shape(self, video: ProjectVideo) -> dict[str, Any]:
+        """Length, size and rate of a video file."""
+        unknown = dict.fromkeys(("frames", "fps", "constant_rate", "offset", "width", "height", "duration", "bytes"))
+        shape = self.studio.shapes.look_up(video)
+        problem = self.studio.shapes.problem(video)
+        if shape is None or problem:
+            return {**unknown, "play": "proxy", "problem": problem}
+        try:
+            table = self.studio.cache.table(video)
+        except UntrimError as error:
+            return {**unknown, "play": "proxy", "problem": str(error)}
+        self.studio.measured(video, table.end)
+        return {
+            "frames": len(table),
+            "fps": table.fps,
+            "constant_rate": table.constant_rate,
+            "offset": table.offset,
+            "width": shape.width,
+            "height": shape.height,
+            "duration": table.end,
+            "bytes": video.path.stat().st_size,
+            "play": "original" if plays(video, shape, table.constant_rate) else "proxy",
+            "problem": None,
+        }
+
+    def _truth(self, video: ProjectVideo) -> list[dict[str, Any]]:
+        known, names = self.studio.truth_of(video), self.studio.renamed(ANNOTATIONS)
+        return [
+            {"label": names.get(one.label, one.label), "start": one.segment.start, "end": one.segment.end}
+            for one in (() if known is None else known.instances)
+        ]
+
+    def _classes(self) -> dict[str, Any]:
+        listed = self.studio.classes()
+        counts = self.studio.counts()
+        in_run = self.studio.labels_of_run()
+        return {
+            "revision": listed.revision,
+            "classes": [
+                {**entry.model_dump(), **counts[entry.label], "in_run": entry.label in in_run}
+                for entry in listed.classes
+            ],
+        }
+
+
+def _not_yet(order: Order) -> Response:
+    if order.state == "failed":
+        raise Refused(422, order.error or "cannot be made")
+    about = {"state": order.state, "done": order.done, "seconds_left": order.seconds_left}
+    return as_json(about, 202, **{"retry-after": "1"})

@@ -1,0 +1,65 @@
+"""The list of videos: for each a row of what is known and decided, and why it deserves a look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from untrim.annotations.reviews import Review
+from untrim.timeline import Detection
+
+STATES = ("untagged", "tagged", "found", "in review", "complete")
+
+
+def state_of_review(review: Review, found: int) -> str:
+    """The word for how far a video is."""
+    marked = set(review.labels) if review.exhaustive is True else set(review.exhaustive)
+    if review.exhaustive is True or (review.labels and marked >= set(review.labels)):
+        return "complete"
+    if review.segments or review.points:
+        return "in review"
+    if found:
+        return "found"
+    return "tagged" if review.labels else "untagged"
+
+
+def row_of(
+    key: str,
+    review: Review,
+    left: Sequence[Detection],
+    *,
+    duration: float | None,
+    features: bool,
+    problem: str | None,
+    reason: tuple[float, str] | None,
+) -> dict[str, Any]:
+    """The row of a video, as the page gets it.
+
+    Args:
+        key: Its key in addresses.
+        review: What was decided.
+        left: Detections that nobody has decided about.
+        duration: Seconds, or None if unknown.
+        features: Whether there are features.
+        problem: Why it cannot be shown.
+        reason: How much it deserves a look, and why in words; None if it does not.
+    """
+    return {
+        "id": key,
+        "name": review.video,
+        "subset": review.subset,
+        "duration": duration,
+        "revision": review.revision,
+        "labels": list(review.labels),
+        "none": review.none_happens,
+        "exhaustive": review.exhaustive if review.exhaustive is True else list(review.exhaustive),
+        "state": state_of_review(review, len(left)),
+        "need": 0.0 if reason is None else round(reason[0], 4),
+        "reason": None if reason is None else reason[1],
+        "found": len(left),
+        "decided": len(review.segments),
+        "points": len(review.points),
+        "picked": review.picked,
+        "features": features,
+        "problem": problem,
+    }

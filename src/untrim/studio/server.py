@@ -1,0 +1,104 @@
+"""The server of the studio: one process, one project, bound to this machine unless asked otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from untrim.errors import UntrimError
+from untrim.studio.events import Events
+from untrim.studio.guard import Guard
+from untrim.studio.project import Project
+from untrim.studio.routes import Routes
+from untrim.studio.state import Studio
+
+LOOPBACK = "127.0.0.1"
+_FIRST_PORT, _PORTS = 8600, 100
+_LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
+
+
+def serve(
+    project: Project,
+    *,
+    host: str = LOOPBACK,
+    port: int | None = None,
+    started: Callable[[str], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> None:
+    """Serve the page of a project until it is asked to stop.
+
+    Args:
+        project: The project.
+        host: Address to listen at; any other than the loopback lets other machines ask.
+        port: Port to listen at; None for the first that is free from 8600 on.
+        started: Told the address of the page, with its key, once it can be opened.
+        should_stop: Asked a few times a second whether to stop; None: until the process is ended.
+
+    Raises:
+        UntrimError: Another studio has the project open, something in it is wrong, or the port is taken.
+    """
+    events = Events()
+    with Studio(project, events) as studio, _bound(host, port) as listener:
+        token, number = secrets.token_urlsafe(24), listener.getsockname()[1]
+        names = _LOCAL_NAMES if host == LOOPBACK else (*_LOCAL_NAMES, host)
+        guarded = Guard(Routes(studio).application(), token, number, names)
+        config = uvicorn.Config(
+            guarded, log_level="error", access_log=False, lifespan="off", server_header=False,
+            timeout_graceful_shutdown=3, timeout_keep_alive=30, h11_max_incomplete_event_size=65_536, http="h11",
+            ws="none",
+        )  # fmt: skip
+        server = _Server(config)
+
+        async def run() -> None:
+            events.start()
+            watching = asyncio.create_task(_watch(server, events, should_stop))
+            await asyncio.sleep(0)
+            shown = host if host != "0.0.0.0" else LOOPBACK
+            if started is not None:
+                started(f"http://{shown}:{number}/?token={token}")
+            await server.serve(sockets=[listener])
+            watching.cancel()
+
+        asyncio.run(run())
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to whoever calls it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none: uvicorn would raise them again before the project is closed."""
+        yield
+
+
+async def _watch(server: uvicorn.Server, events: Events, should_stop: Callable[[], bool] | None) -> None:
+    """End the streams of events when the server is to end, which would wait for them."""
+    while not server.should_exit:
+        if should_stop is not None and should_stop():
+            server.should_exit = True
+        await asyncio.sleep(0.2)
+    events.stop()
+
+
+def _bound(host: str, port: int | None) -> socket.socket:
+    """A socket that listens."""
+    ports = range(_FIRST_PORT, _FIRST_PORT + _PORTS) if port is None else [port]
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    why = ""
+    for number in ports:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host.strip("[]"), number))
+        except OSError as error:
+            listener.close()
+            why = error.strerror or str(error)
+        else:
+            listener.listen(128)
+            return listener
+    raise UntrimError(f"cannot listen at {host}:{ports[0]}: {why}", fix="name another --port or --host")
