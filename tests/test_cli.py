@@ -142,7 +142,7 @@ def test_help_shows_the_verbs_in_the_order_of_the_work(capsys: pytest.CaptureFix
     known = ("Start", "The way", "Look closer", "Research", *VERBS)
     shown = [line.split("  ")[0] for line in lines if line.split("  ")[0] in known]
     assert shown == [
-        "Start", "demo",
+        "Start", "demo", "studio",
         "The way", "extract", "train", "localize", "evaluate", "report",
         "Look closer", "diagnose", "doctor", "methods",
         "Research", "reproduce", "tune", "combine", "import", "weights",

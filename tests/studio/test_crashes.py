@@ -15,7 +15,7 @@ from helpers import run_untrim
 from studio.pages import Page, opened
 from untrim.annotations.reviews import Review
 from untrim.errors import UntrimError
-from untrim.studio.history import History, applied, difference
+from untrim.studio.history import History, applied, what_changed
 from untrim.studio.ledger import Ledger
 from untrim.studio.project import PROJECT, ClassList, open_project
 
@@ -152,7 +152,7 @@ def test_every_revision_can_be_made_again_from_the_history(tmp_path: Path) -> No
     for entry, want in zip(History(tmp_path / "history.jsonl").read(), wanted, strict=True):
         review = applied(review, entry["change"], entry["revision"], "history")
         assert review == want
-    assert difference(review, review) == {}
+    assert what_changed(review, review) == {}
 
 
 def test_a_project_that_was_moved_opens_again(folder: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from studio.pages import Page, opened
 from untrim.annotations import Annotations, Video, read_annotations, write_annotations
 from untrim.studio.project import open_project
-from untrim.timeline import Instance, Segment
+from untrim.timeline import Instance, Point, Segment
 
 JUMP = {"id": "s1", "label": "jump", "start": 0.1, "end": 0.5, "state": "added"}
 
@@ -207,13 +207,16 @@ def test_labels_that_are_there_already_are_the_start(folder: Path, tmp_path: Pat
 def test_a_folder_of_reviews_is_read_as_annotations(page: Page, folder: Path) -> None:
     ids = page.ids()
     rejected = {**JUMP, "id": "s2", "label": "swim", "state": "rejected"}
-    page.save(ids["garage"], 0, labels=["run"], segments=[JUMP, rejected])
+    point = {"label": "fall", "time": 0.7}
+    page.save(ids["garage"], 0, labels=["run"], segments=[JUMP, rejected], points=[point], exhaustive=["jump", "swim"])
     page.ask("POST", "/api/videos/tags", {"ids": [ids["yard"]], "add": ["run"]})
     page.ask("POST", "/api/videos/tags", {"ids": [ids["hall"]], "add": ["x"]})
     page.ask("POST", "/api/videos/tags", {"ids": [ids["hall"]], "remove": ["x"]})
     found = read_annotations(folder / "reviews")
     assert list(found) == ["garage", "yard"]
-    assert found["garage"].labels == ("jump", "run")
+    assert found["garage"].labels == ("fall", "jump", "run")
+    assert found["garage"].points == (Point("fall", 0.7),)
+    assert found["garage"].exhaustive == ("jump",)
     assert found["garage"].instances == (Instance("jump", Segment(0.1, 0.5)),)
     assert found["garage"].subset == "training"
     assert "1 review says nothing: hall" in found.notes

@@ -20,7 +20,7 @@ from untrim.support.named_files import file_of, names_in
 from untrim.support.names import standard
 from untrim.support.schema import SCHEMA, read_object
 from untrim.support.validation import validate
-from untrim.timeline import LONGEST, Instance, Segment
+from untrim.timeline import LONGEST, Instance, Point, Segment
 
 HISTORY = "history.jsonl"
 _ENDING = ".json"
@@ -168,9 +168,23 @@ class Review(_Part):
         return content
 
     def to_video(self) -> Video:
-        """What it says about the video, as annotations have it."""
+        """What it says about the video, as annotations have it.
+
+        A class of which everything is said to be marked, and nothing is, counts as one of which nothing is known but
+        its tag.
+        """
         kept = [Instance(decided.label, decided.segment) for decided in self.segments if decided.holds]
-        return Video(self.video, self.subset, self.duration, self.labels, tuple(kept))
+        timed = {instance.label for instance in kept}
+        marked = timed if self.exhaustive is True else timed & set(self.exhaustive)
+        return Video(
+            self.video,
+            self.subset,
+            self.duration,
+            self.labels,
+            tuple(kept),
+            points=tuple(Point(point.label, point.time) for point in self.points),
+            exhaustive=(self.exhaustive is True and timed == set(self.labels)) or tuple(sorted(marked)),
+        )
 
 
 def holds_reviews(folder: Path) -> bool:

@@ -25,7 +25,7 @@ _SCHEMA = 1
 _WHOLE = ("subset", "duration", "labels", "exhaustive", "points", "picked")
 
 
-def difference(before: Review, after: Review) -> dict[str, Any]:
+def what_changed(before: Review, after: Review) -> dict[str, Any]:
     """What makes `after` of `before`: values that changed, segments that changed by their id, ids that are gone."""
     old, new = before.to_json(), after.to_json()
     change: dict[str, Any] = {key: new[key] for key in _WHOLE if new[key] != old[key]}

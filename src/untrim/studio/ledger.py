@@ -16,7 +16,7 @@ from typing import Any
 
 from untrim.annotations.reviews import HISTORY, Review, reviews_in, write_review
 from untrim.errors import UntrimError
-from untrim.studio.history import History, applied, difference
+from untrim.studio.history import History, applied, what_changed
 from untrim.studio.project import ClassList
 from untrim.support.files import remove_leftovers
 from untrim.support.validation import validate
@@ -96,7 +96,7 @@ class Ledger:
         told = {key: values[key] for key in ("duration", "labels", "exhaustive", "segments", "points") if key in values}
         _check_times(told)
         after = self._stamped(before, told)
-        if difference(before, after):
+        if what_changed(before, after):
             self._write({video: (before, after)}, None, None)
         return self.review(video)
 
@@ -124,7 +124,7 @@ class Ledger:
         for video, values in contents.items():
             before = self.review(video)
             after = self._stamped(before, values)
-            if difference(before, after):
+            if what_changed(before, after):
                 pairs[video] = (before, after)
         return self._operate(pairs, classes)
 
@@ -144,7 +144,7 @@ class Ledger:
         for video, (old, new) in operation.reviews.items():
             now = self.review(video)
             after = self._stamped(now, without(now, old, new))
-            if difference(now, after):
+            if what_changed(now, after):
                 pairs[video] = (now, after)
         classes = None
         if operation.classes is not None:
@@ -195,7 +195,7 @@ class Ledger:
             entries.append({**about, "classes": classes.model_dump(mode="json")})
         for video, (before, after) in pairs.items():
             start = before if before.revision else Review(video=video)
-            entries.append({**about, "video": video, "revision": after.revision, "change": difference(start, after)})
+            entries.append({**about, "video": video, "revision": after.revision, "change": what_changed(start, after)})
         self._history.append(entries)
         if classes is not None:
             self._save_classes(classes)

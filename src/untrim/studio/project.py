@@ -160,7 +160,11 @@ def open_project(
     folder = folder.resolve()
     file = folder / PROJECT
     if not file.exists() and (kind := kind_of(folder)) not in (None, "corpus"):
-        raise UntrimError(f"holds {kind}, no videos", where=folder, fix="name the folder that holds your videos")
+        raise UntrimError(
+            f"is a folder of another kind ({kind}), not of videos",
+            where=folder,
+            fix="name the folder that holds your videos",
+        )
     check_output(file)
     content = validate(_Content, read_object(file) if file.exists() else {}, file)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-import untrim
 from untrim.errors import UntrimError
 from untrim.studio.answers import Refused, answers, as_json, revision_of, tagged, texts
 from untrim.studio.classes import like
@@ -92,7 +92,7 @@ class Routes:
         return as_json(
             {
                 "name": self.studio.project.folder.name,
-                "version": untrim.__version__,
+                "version": version("untrim"),
                 "user": user(),
                 "notes": self.studio.project.notes,
                 "runs": runs,

@@ -26,7 +26,7 @@ from untrim.support.locks import locked
 from untrim.support.validation import validate
 from untrim.timeline import Detection
 
-Row = dict[str, Any]
+VideoRow = dict[str, Any]
 
 
 class Unknown(Exception):
@@ -49,7 +49,7 @@ class Studio:
         self.cache = Cache(project.cache)
         self._lock = threading.RLock()
         self._resources = ExitStack()
-        self._rows: dict[str, Row] = {}
+        self._rows: dict[str, VideoRow] = {}
 
     def __enter__(self) -> Self:
         with ExitStack() as resources:
@@ -105,12 +105,12 @@ class Studio:
         """What classes of a run, or of `ANNOTATIONS`, are called now."""
         return self.ledger.classes.renamed.get(source, {})
 
-    def rows(self, run: str | None = None) -> list[Row]:
+    def rows(self, run: str | None = None) -> list[VideoRow]:
         """The rows of all videos, in the order of their names."""
         with self._lock:
             return [self.row(video, run) for video in self.project.videos.values()]
 
-    def row(self, video: ProjectVideo, run: str | None = None) -> Row:
+    def row(self, video: ProjectVideo, run: str | None = None) -> VideoRow:
         """The row of a video; kept until something about it changes."""
         with self._lock:
             newest = run is None
@@ -227,8 +227,8 @@ class Studio:
                 exhaustive: Any = review.exhaustive
                 if none and not labels:
                     exhaustive = True
-                elif review.none_happens and labels:
-                    exhaustive = []
+                elif exhaustive is True and labels - marked:  # Of a new tag, nothing is marked yet.
+                    exhaustive = sorted(labels & marked)
                 contents[video.name] = {"labels": sorted(labels), "exhaustive": exhaustive}
             operation = self.ledger.change(contents)
             self.changed(videos)
