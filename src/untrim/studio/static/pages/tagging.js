@@ -1,0 +1,122 @@
+// @ts-check
+/** Tags of a video as chips, and the field to add one. */
+import { h, icon } from "../core/dom.js";
+import { notice } from "../core/notices.js";
+import { store } from "../core/store.js";
+import { alike } from "../dialogs.js";
+import * as edits from "../edit/edits.js";
+import { edit } from "../edit/undo.js";
+import { paintSwatch } from "../timeline/colours.js";
+import { classOf } from "../timeline/rows.js";
+
+/** @typedef {import("../core/types.js").Review} Review */
+
+/**
+ * A label with its swatch.
+ * @param {string} label
+ * @param {(() => void) | null} [remove]
+ */
+export function chip(label, remove = null) {
+  const swatch = h("canvas", { class: "swatch", "aria-hidden": "true" });
+  paintSwatch(swatch, classOf(store.state, label));
+  return h(
+    "span",
+    { class: "chip", title: label },
+    swatch,
+    h("bdi", { class: "name-text" }, label),
+    remove &&
+      h("button", { class: "chip-remove", "aria-label": `Take the tag ${label} away`, onclick: remove }, icon("close")),
+  );
+}
+
+/** The choices of every field for a class. */
+export function labelChoices() {
+  const list = h("datalist", { id: "known-classes" });
+  store.watch(["classes"], ({ classes }) =>
+    list.replaceChildren(...classes.classes.map(({ label }) => h("option", { value: label }))),
+  );
+  return list;
+}
+
+/**
+ * A field for a tag. A new name that is nearly a known one is pointed out before it is taken.
+ * @param {string} words
+ * @param {(label: string) => void} take
+ */
+export function tagField(words, take) {
+  const field = h("input", {
+    type: "text",
+    class: "tag-field",
+    placeholder: words,
+    "aria-label": words,
+    list: "known-classes",
+    autocomplete: "off",
+    maxlength: "200",
+  });
+  let warned = "";
+  field.addEventListener("keydown", async (event) => {
+    if (event.key === "Escape") {
+      field.value = "";
+      field.blur();
+    }
+    if (event.key !== "Enter" || event.ctrlKey) return;
+    event.preventDefault();
+    const label = field.value.trim();
+    if (!label) return;
+    const near = warned === label ? null : await alike(label);
+    if (near) {
+      warned = label;
+      notice(`"${near}" is known already. Press Enter once more for the new class "${label}".`, "bad", {
+        text: `Use ${near}`,
+        run: () => use(near),
+      });
+      return;
+    }
+    use(label);
+  });
+  /** @param {string} label */
+  function use(label) {
+    warned = field.value = "";
+    take(label);
+  }
+  return field;
+}
+
+/**
+ * The tags of the open video.
+ * @param {Review | null} review
+ * @param {boolean} open
+ */
+export function tagRow(review, open) {
+  if (!review || !open) return h("div", { class: "tags" });
+  const none = review.labels.length === 0 && review.exhaustive === true;
+  const now = () => /** @type {Review} */ (store.state.review);
+  const chips = review.labels.map((label) =>
+    chip(label, () => {
+      const fresh = edits.untag(now(), label);
+      if (fresh === now() || fresh.labels.includes(label))
+        notice(`Something of ${label} is marked here: delete that first.`, "bad");
+      else edit(`tag ${label} taken away`, fresh);
+    }),
+  );
+  const nothing = h(
+    "button",
+    {
+      class: none ? "chip none on" : "chip none",
+      "aria-pressed": String(none),
+      title: "Looked at, and nothing of any class happens",
+      onclick: () => edit("nothing happens here", { ...now(), exhaustive: none ? [] : true }),
+    },
+    "Nothing happens here",
+  );
+  return h(
+    "div",
+    { class: "tags", role: "group", "aria-label": "Tags" },
+    chips,
+    tagField("Add a tag", (label) => {
+      edit(`tag ${label}`, edits.tag(now(), label));
+      store.set({ label }); // What was just said is likely what is marked next.
+    }),
+    review.labels.length === 0 && nothing,
+  );
+}

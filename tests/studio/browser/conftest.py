@@ -1,0 +1,44 @@
+"""A browser, where there is one: Playwright's wheel with the machine's own Chromium."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio.browser import driving
+from studio.browser.numbered import film
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="needs the browser extra: pip install 'untrim[browser]'"
+    )
+    if driving.CHROMIUM is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with playwright.sync_playwright() as tool:
+        browser = tool.chromium.launch(executable_path=driving.CHROMIUM, args=driving.ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser: Any) -> Iterator[Any]:
+    """A browser's own memory: cookies and edits that are kept."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(20_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def numbered_films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Videos of each kind of time table, with the number of each frame in its picture."""
+    folder = tmp_path_factory.mktemp("numbered")
+    film(folder / "constant.mp4", 250, 25)
+    film(folder / "ntsc.mp4", 250, Fraction(30_000, 1001))
+    film(folder / "variable.mp4", 250, seconds=[index * 0.04 + 0.013 * (index % 3) for index in range(250)])
+    film(folder / "late.mp4", 250, seconds=[0.52 + index / 25 for index in range(250)])
+    return folder

@@ -1,0 +1,93 @@
+"""A studio in a process of its own, as a person starts it, and a browser that has its page open."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+CHROMIUM = os.environ.get("UNTRIM_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+
+# The page's own modules, for what a test reads; it acts by keys and mouse.
+STORE = "(await import('/static/core/store.js')).store.state"
+
+
+class Server:
+    """`untrim studio FOLDER`, listening."""
+
+    def __init__(self, folder: Path, port: int = 0, options: tuple[str, ...] = ()) -> None:
+        command = [sys.executable, "-m", "untrim", "studio", str(folder), "--no-open", *options]
+        if port:
+            command += ["--port", str(port)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.address = self._address()
+        self.port = int(self.address.split(":")[2].split("/")[0])
+
+    def _address(self) -> str:
+        assert self._process.stdout is not None
+        said = []
+        for line in self._process.stdout:
+            said.append(line)
+            for word in line.split():
+                if word.startswith("http://") and "token=" in word:
+                    return word
+        raise AssertionError("the studio did not start: " + "".join(said))
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def close(self) -> None:
+        """End it as a person does."""
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+@contextmanager
+def served(folder: Path, *options: str) -> Iterator[Server]:
+    server = Server(folder, options=options)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def state(page: Any, expression: str) -> Any:
+    """A value of the page's state: `expression` of `state`."""
+    return page.evaluate(f"async () => {{ const state = {STORE}; return {expression}; }}")
+
+
+def wait_for(page: Any, expression: str, timeout: float = 20) -> None:
+    """Wait until an expression of `state` is true."""
+    until = time.monotonic() + timeout
+    while not state(page, f"Boolean({expression})"):
+        assert time.monotonic() < until, f"{expression} did not become true"
+        time.sleep(0.02)
+
+
+def open_video(page: Any, name: str) -> None:
+    """Open a video by its name and wait until its first frame is there."""
+    wait_for(page, "state.videos.length")
+    video = state(page, f"state.videos.find(video => video.name === {name!r}).id")
+    page.evaluate("hash => { location.hash = hash; }", f"#/video/{video}")
+    wait_for(page, f"state.video?.name === {name!r} && state.frames && document.querySelector('.waiting').hidden")
+
+
+def wait_saved(page: Any) -> None:
+    wait_for(page, "state.saving.state === 'saved' && !state.saving.text.startsWith('Saving')")
+
+
+def press(page: Any, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)

@@ -1,0 +1,60 @@
+"""The frame that the page says is the frame on the screen: read from the picture itself."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio.browser.driving import open_video, press, served, state, wait_for
+from studio.browser.numbered import READ
+
+SEEK_ALL = f"""async wanted => {{
+  const read = {READ};
+  const {{session}} = await import("/static/core/session.js");
+  const {{store}} = await import("/static/core/store.js");
+  const seen = [];
+  for (const index of wanted) {{
+    await session.player.show(index);
+    store.flush();
+    seen.push([index, session.player.shown, store.state.shown, read(document.querySelector("video"))]);
+  }}
+  return seen;
+}}"""
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any, numbered_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = Path(shutil.copytree(numbered_films, tmp_path_factory.mktemp("project") / "films"))
+    with served(folder) as server:
+        page = browser.new_page(viewport={"width": 1000, "height": 700})
+        page.goto(server.address)
+        yield page
+        page.close()
+
+
+@pytest.mark.parametrize("name", ["constant", "ntsc", "variable", "late"])
+def test_of_100_seeks_100_show_the_frame(page: Any, name: str) -> None:
+    open_video(page, name)
+    wanted = [0, 249, 1, *((index * 89 + 7) % 250 for index in range(97))]
+    seen = page.evaluate(SEEK_ALL, wanted)
+    assert [row for row in seen if row != [row[0]] * 4] == []
+    assert state(page, "state.trouble") == ""
+
+
+@pytest.mark.parametrize("name", ["variable", "late"])
+def test_a_mark_is_the_time_of_the_frame_shown(page: Any, name: str) -> None:
+    open_video(page, name)
+    page.get_by_label("Add a tag").fill("run")
+    press(page, "Enter")
+    page.locator(".tracks").focus()
+    press(page, *["Period"] * 7, "KeyI")
+    wait_for(page, "state.pending")
+    press(page, *["ArrowRight"] * 2, "Period", "KeyO")
+    wait_for(page, "state.review.segments.length === 1")
+    segment = state(page, "state.review.segments[0]")
+    times = state(page, "[...state.frames.seconds]")
+    shown = page.evaluate(READ, page.locator("video").element_handle())
+    assert segment["start"] == times[7]
+    assert segment["end"] == times[shown]
+    assert times[shown] > segment["start"] + 1.9
