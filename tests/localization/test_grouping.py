@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from untrim.localization.grouping import above_midrange, connected_components, likely_classes, sweep
+from untrim.localization.grouping import above_midrange, connected_components, likely_classes, maximal_runs, sweep
 
 # Few distinct values, so that thresholds meet them exactly and runs repeat.
 sequences = arrays(
@@ -59,3 +59,31 @@ def test_above_midrange(values: list[float], expected: list[int]) -> None:
 @pytest.mark.parametrize(("threshold", "expected"), [(0.1, [1, 1, 0]), (0.5, [1, 0, 0]), (0.9, [1, 0, 0])])
 def test_likely_classes(threshold: float, expected: list[int]) -> None:
     assert likely_classes(np.array([0.7, 0.25, 0.05]), threshold).astype(int).tolist() == expected
+
+
+def is_best(sequence: list[float], first: int, stop: int) -> bool:
+    """Whether every shorter run that begins or ends with this one has a smaller sum: the paper's first property."""
+    starts = all(sum(sequence[first:k]) > 0 for k in range(first + 1, stop + 1))
+    return starts and all(sum(sequence[k:stop]) > 0 for k in range(first, stop))
+
+
+@given(
+    arrays(
+        np.float64,
+        st.tuples(st.integers(1, 2), st.integers(1, 9)),
+        elements=st.sampled_from([-2.0, -1.0, 0.0, 1.0, 2.0]),
+    )
+)
+def test_maximal_runs_are_those_of_the_definition(values: np.ndarray) -> None:
+    expected = []
+    for row, line in enumerate(values):
+        length = len(line)
+        best = [(a, b) for a in range(length) for b in range(a + 1, length + 1) if is_best(list(line), a, b)]
+        expected += [(row, a, b) for a, b in best if not any(c <= a and b <= d and (a, b) != (c, d) for c, d in best)]
+    assert sorted(zip(*maximal_runs(values), strict=True)) == sorted(expected)
+
+
+def test_a_gap_lies_in_a_run_if_both_sides_outweigh_it() -> None:
+    first, stop = maximal_runs(np.array([[2.0, -1.0, 2.0, -3.0, 1.0]]))[1:]
+    assert (first.tolist(), stop.tolist()) == ([0, 4], [3, 5])
+    assert [len(part) for part in maximal_runs(np.full((3, 4), -1.0))] == [0, 0, 0]

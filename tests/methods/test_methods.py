@@ -34,7 +34,10 @@ def summary() -> DataSummary:
     return make_summary(384)
 
 
-@pytest.fixture(params=METHODS.built_in)
+TRAINED = [name for name in METHODS.built_in if load_method(name).supervision != "none"]
+
+
+@pytest.fixture(params=TRAINED)
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -47,6 +50,7 @@ def test_the_list_names_every_method_with_its_presets() -> None:
     assert [line[: width + 2] for line in lines] == [f"{name:{width}}  " for name in method_names()]
 
 
+@pytest.mark.parametrize("name", METHODS.built_in)
 def test_every_option_is_described(name: str) -> None:
     text = describe_options(name)
     for key, option in load_method(name).Config.model_fields.items():

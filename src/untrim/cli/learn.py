@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -20,19 +20,24 @@ from untrim.cli.app import (
     read_labels,
     read_training_labels,
 )
-from untrim.cli.printing import complain, say
+from untrim.cli.printing import columns, complain, say
 from untrim.cli.terminal import stop_requests, terminal_progress
 from untrim.errors import UntrimError, WorkFailed, numbered
 from untrim.training.choices import Precision, Select
 
 if TYPE_CHECKING:
     from untrim.support.workers import Engine
+    from untrim.timeline import Detection
 
 EngineName = Literal["local", "ray"]
 
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes that extract features; default: one per core.")]
 
-_BEST = 5
+Only = Annotated[
+    list[str], typer.Option(metavar="NAMES", help="Look for these classes only, separated by commas; repeatable.")
+]
+
+_BEST = 20
 
 
 @app.command()
@@ -148,7 +153,7 @@ def train(
 
 @app.command()
 def localize(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: Annotated[Path, typer.Argument(help="Run folder, or a ready run: kinetics400, hf:NAME_OR_PATH.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Detections to write, .json or .csv.")],
     videos: Annotated[
         list[Path] | None, typer.Argument(help="Video files, or folders of them, to extract features of.")
@@ -162,6 +167,7 @@ def localize(
         typer.Option("--annotations", "-a", help="Only look at the videos of a subset of these annotations."),
     ] = None,
     subset: Subset = "validation",
+    only: Only = [],  # noqa: B006
     save_activations: Annotated[
         bool, typer.Option("--save-activations", help="Write activations/ beside the detections, for the report.")
     ] = False,
@@ -178,6 +184,7 @@ def localize(
     from untrim.support.settings import parse_settings
 
     check_output(output, ENDINGS)
+    named = _named(only)
     activations = output.parent / "activations" if save_activations else None
     notes: list[str] = []
     failed: Mapping[str, str] = {}
@@ -188,8 +195,8 @@ def localize(
         values = parse_settings(settings)
         with terminal_progress() as progress, stop_requests() as should_stop:
             found, failed = localize_videos(
-                run, videos, kept, settings=values, activations=activations, device=device, workers=workers,
-                progress=progress, should_stop=should_stop, tell=notes.append,
+                run, videos, kept, settings=values, only=named, activations=activations, device=device,
+                workers=workers, progress=progress, should_stop=should_stop, tell=notes.append,
             )  # fmt: skip
     elif features is not None:
         if settings:
@@ -200,7 +207,7 @@ def localize(
         names = None if annotations is None else read_labels(annotations).subset(subset)
         with terminal_progress() as progress, stop_requests() as should_stop:
             found = localize(
-                run, features, names, activations=activations, device=device, progress=progress,
+                run, features, names, only=named, activations=activations, device=device, progress=progress,
                 should_stop=should_stop, tell=notes.append,
             )  # fmt: skip
     else:
@@ -208,12 +215,29 @@ def localize(
     write_detections(found, output)
     for note in notes:
         complain(note)
-    if len(found) == 1:
-        for best in next(iter(found.values()))[:_BEST]:
-            say(f"{best.segment.start:8.2f} - {best.segment.end:8.2f} s  {best.score:7.3f}  {best.label}")
+    _show_best(found)
     detections = numbered(sum(map(len, found.values())), "detection", "detections")
     say(f"{detections} in {numbered(len(found), 'video', 'videos')}: {output}")
     _complain_of(failed, kept)
+
+
+def _named(only: Sequence[str]) -> list[str] | None:
+    """The names that --only lists; None if it is not given."""
+    return [name for text in only for name in text.split(",")] if only else None
+
+
+def _show_best(found: Mapping[str, Sequence[Detection]]) -> None:
+    """Print the best detections of all videos as a table, and how many more there are."""
+    every = [(name, detection) for name, own in found.items() for detection in own]
+    every.sort(key=lambda row: -row[1].score)
+    rows = [
+        (name, best.label, f"{best.segment.start:.2f}", f"{best.segment.end:.2f}", f"{best.score:.3f}")
+        for name, best in every[:_BEST]
+    ]
+    if rows:
+        say(columns(("video", "action", "start", "end", "score"), rows, numbers=3))
+    if len(every) > _BEST:
+        say(f"{len(every) - _BEST:,} more in the file")
 
 
 def _checked_device(device: str, backbone: str, values: Mapping[str, object]) -> str:

@@ -10,35 +10,49 @@ import typer
 from untrim.cli.app import Settings, app
 from untrim.cli.printing import say
 
-weights = typer.Typer(help="Weights of networks: which there are, and where they are stored.", no_args_is_help=True)
+weights = typer.Typer(
+    help="Weights of networks and ready runs: which there are, and where they are stored.", no_args_is_help=True
+)
 app.add_typer(weights, name="weights")
 
-Name = Annotated[str, typer.Argument(help="A name that `untrim weights list` shows.")]
+Name = Annotated[str, typer.Argument(help="A name that `untrim weights list` shows, or hf:NAME_OR_PATH.")]
 
 
 @weights.command("list")
-def list_() -> None:
-    """List the weights that can be pulled, and whether they are present."""
+def list_(
+    search: Annotated[str | None, typer.Option(help="List the classes of ready runs whose names hold this.")] = None,
+) -> None:
+    """List the weights and ready runs that can be pulled, and whether they are here; or search their classes."""
     from untrim.features.weights import describe_weights
+    from untrim.training.ready_runs import describe_ready_runs, search_classes
 
-    say(describe_weights())
+    if search is not None:
+        say("\n".join(f"{run}  {label}" for run, label in search_classes(search)))
+    else:
+        say(f"{describe_weights()}\n{describe_ready_runs()}")
 
 
 @weights.command()
 def pull(name: Name) -> None:
-    """Download weights into the cache, and check that they are the published ones."""
-    from untrim.features.weights import file_sha256, pull_weights
+    """Download weights into the cache and check that they are the published ones; or make a ready run of them."""
+    from untrim.features.weights import PUBLISHED, file_sha256, pull_weights
+    from untrim.training.ready_runs import pull_run
 
-    path = pull_weights(name)
-    say(f"{path}\nsha256 {file_sha256(path)}")
+    if name in PUBLISHED:
+        path = pull_weights(name)
+        say(f"{path}\nsha256 {file_sha256(path)}")
+    else:
+        run = pull_run(name)
+        say(f"{run.path}\n{len(run.labels)} classes; use it: untrim localize {name} VIDEO -o found.json")
 
 
 @weights.command()
 def path(name: Name) -> None:
-    """Print the file of pulled weights."""
-    from untrim.features.weights import weights_path
+    """Print the file of pulled weights, or the folder of a ready run."""
+    from untrim.features.weights import PUBLISHED, weights_path
+    from untrim.training.ready_runs import pulled_path
 
-    say(weights_path(name))
+    say(weights_path(name) if name in PUBLISHED else pulled_path(name))
 
 
 @weights.command()

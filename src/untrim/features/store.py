@@ -116,6 +116,11 @@ class FeatureInfo(BaseModel):
         # The first centre is a frame position: at another fps it moves with it.
         return SnippetGrid(self.snippet_frames, self.stride_frames, fps, self.first_center_seconds * self.fps / fps)
 
+    def with_stride(self, frames: int) -> FeatureInfo:
+        """The same, with so many frames from one snippet to the next."""
+        recipe = {**self.recipe, "stride_frames": frames} if "stride_frames" in self.recipe else self.recipe
+        return self.model_copy(update={"stride_frames": frames, "recipe": recipe})
+
     def disagreement(self, other: FeatureInfo) -> str | None:
         """The first thing in which two recipes differ, as ``key: mine against theirs``; None if they agree."""
         for key in type(self).model_fields:

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from untrim.errors import UntrimError, WorkFailed, nearest
 from untrim.support.array_types import Float32
-from untrim.support.files import reading
+from untrim.support.files import read_text, reading
 from untrim.support.locks import locked
 from untrim.support.package_index import fetch_source
 from untrim.support.tensors import read_safetensors, read_torch, write_safetensors
@@ -83,6 +83,12 @@ def weights_path(name: str) -> Path:
     if not path.is_file():
         raise UntrimError(f"the weights {name} are not here", where=path, fix=f"run `untrim weights pull {name}`")
     return path
+
+
+def kinetics400_names() -> tuple[str, ...]:
+    """Names of the 400 classes of Kinetics-400, in the order of the outputs of networks trained on it."""
+    lines = read_text(Path(__file__).with_name("kinetics400.txt")).splitlines()
+    return tuple(line for line in lines if not line.startswith("#"))
 
 
 def describe_weights() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +46,37 @@ def sweep(values: npt.NDArray[np.float64], thresholds: npt.ArrayLike, min_length
     shape = (rows, length + 1, length + 1)
     keys = np.ravel_multi_index((runs.row // max(len(levels), 1), runs.first, runs.stop), shape)
     return Runs(*np.unravel_index(np.unique(keys), shape))
+
+
+def maximal_runs(values: npt.NDArray[np.float64]) -> Runs:
+    """Runs of (R, T) `values` whose sum becomes smaller if they are made longer or shorter, in row order.
+
+    A gap of negative values is part of a run if the positive values on either side outweigh it. Each positive value is
+    in exactly one run. Source: Ruzzo and Tompa: A linear time algorithm for finding all maximal scoring subsequences,
+    ISMB 1999.
+    """
+    found = [(row, first, stop) for row, line in enumerate(values.tolist()) for first, stop in _maximal(line)]
+    return Runs(*np.array(found, np.intp).reshape(-1, 3).T)
+
+
+def _maximal(values: Sequence[float]) -> list[tuple[int, int]]:
+    # Of each candidate: first, stop, the sum of all values before it, the sum up to its end, and the candidate before
+    # it whose sum before is less.
+    kept: list[tuple[int, int, float, float, int]] = []
+    total = 0.0
+    for index, value in enumerate(values):
+        before, total = total, total + value
+        first, stop, low = index, index + 1, before
+        while value > 0:
+            last = len(kept) - 1
+            while last >= 0 and kept[last][2] >= low:
+                last = kept[last][4]
+            if last < 0 or kept[last][3] >= total:
+                kept.append((first, stop, low, total, last))
+                break
+            first, low = kept[last][0], kept[last][2]
+            del kept[last:]
+    return [(first, stop) for first, stop, *_ in kept]
 
 
 def likely_classes(probabilities: npt.NDArray[np.float64], threshold: float) -> npt.NDArray[np.bool_]:

@@ -22,6 +22,7 @@ METHODS = Registry(
         "stpn": "untrim.methods.stpn:STPN",
         "wtalc": "untrim.methods.wtalc:WTALC",
         "supervised": "untrim.methods.supervised:Supervised",
+        "pretrained": "untrim.methods.pretrained:Pretrained",
     },
 )
 
@@ -51,8 +52,8 @@ def describe_methods() -> str:
         except UntrimError as error:
             lines.append(f"{name:{width}}  {error}")
             continue
-        presets = ", ".join(method.presets)
-        lines.append(f"{name:{width}}  {(method.__doc__ or '').splitlines()[0]} (presets: {presets})")
+        presets = f" (presets: {', '.join(method.presets)})" if method.presets else ""
+        lines.append(f"{name:{width}}  {(method.__doc__ or '').splitlines()[0]}{presets}")
     return "\n".join(lines)
 
 

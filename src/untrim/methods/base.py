@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, Self
 
@@ -23,7 +23,7 @@ from untrim.localization.grouping import Runs
 from untrim.timeline import Detection, SnippetGrid
 
 InputScaling = Literal["none", "unit", "standard"]
-Supervision = Literal["labels", "segments"]
+Supervision = Literal["labels", "segments", "none"]
 
 
 class MethodConfig(BaseModel):
@@ -138,7 +138,9 @@ class Method(nn.Module, Generic[C, A]):
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {"paper": {}}
     """Values of each preset where they differ from the config's defaults."""
     supervision: ClassVar[Supervision] = "labels"
-    """What it is trained on: video-level `labels` alone, or `segments`."""
+    """What it is trained on: video-level `labels` alone, or `segments`; `none`: it comes trained, as a ready run."""
+    any_stride: ClassVar[bool] = False
+    """Whether it takes each snippet alone, so that features of another stride than the run's fit, too."""
 
     def __init__(self, config: C, dim: int, labels: Sequence[str]) -> None:
         super().__init__()
@@ -155,6 +157,12 @@ class Method(nn.Module, Generic[C, A]):
     def defaults(cls, data: DataSummary) -> dict[str, object]:
         """The project's own values for this data. They are used where neither a recipe nor the user sets a value."""
         return {}
+
+    def look_for(self, labels: Collection[str]) -> None:
+        """Told which classes a person asks for, before videos are localized; others are dropped from the detections.
+
+        A method that looks for likely classes alone may look for these in any case.
+        """
 
     @property
     def class_weights(self) -> Tensor | None:

@@ -190,13 +190,22 @@ class Run:
         values = {**self.config.model_dump(), **before}
         return replace(self, config=validate(type(self.config), values, self.path / SELECTION))
 
+    def disagreement(self, info: FeatureInfo) -> str | None:
+        """The first thing in which features differ from those of the run; None if they fit it.
+
+        A method that takes each snippet alone does not mind how many there are.
+        """
+        any_stride = load_method(self.method).any_stride
+        mine = self.features.with_stride(info.stride_frames) if any_stride else self.features
+        return mine.disagreement(info)
+
     def check_features(self, folder: FeatureFolder) -> None:
         """Check that features are of the kind the run was trained on.
 
         Raises:
             UntrimError: They are not; names the first difference.
         """
-        if difference := self.features.disagreement(folder.info):
+        if difference := self.disagreement(folder.info):
             raise UntrimError(
                 f"features disagree with the run {self.path} in {difference}",
                 where=folder.path,

@@ -34,8 +34,12 @@ def configure(
         settings: The user's own values, which override all others.
 
     Raises:
-        UntrimError: An unknown recipe or key (names the nearest), or a value out of range.
+        UntrimError: An unknown recipe or key (names the nearest), a value out of range, or a method that comes trained.
     """
+    if method.supervision == "none":
+        raise UntrimError(
+            f"{method.__name__} is not trained: its runs are ready", fix="get one: `untrim weights pull kinetics400`"
+        )
     if recipe is None:
         values = method.defaults(data)
     elif recipe in method.presets:

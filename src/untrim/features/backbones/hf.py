@@ -1,8 +1,9 @@
 """Any video classification model of Hugging Face transformers (VideoMAE, TimeSformer, ViViT, V-JEPA 2) as a backbone.
 
 ``hf:NAME_OR_PATH`` names the model: one of the hub, or a folder that `save_pretrained` wrote. The features of a snippet
-are the last hidden state of the model without its classifier, averaged over its tokens. Of a snippet's frames the model
-sees as many as it was made for, evenly spread; where there are fewer, some are repeated.
+are the last hidden state of the model without its classifier, averaged over its tokens; or, with `pooled=classifier`,
+what its classifier sees. Of a snippet's frames the model sees as many as it was made for, evenly spread; where there
+are fewer, some are repeated.
 
 Pictures are prepared as ``preprocessor_config.json`` beside the weights says (scaled, the centre cut out, values scaled
 and normalised), by OpenCV, because the processors of transformers need torchvision. Of a model only safetensors are
@@ -15,13 +16,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, field_validator, model_serializer
+from torch import nn
 
 from untrim.errors import UntrimError
 from untrim.features.backbones import Backbone, BackboneConfig, Features, Streams
@@ -34,7 +36,7 @@ from untrim.support.files import read_json
 from untrim.support.validation import validate
 
 _PREPARATIONS = ("preprocessor_config.json", "video_preprocessor_config.json")
-_NOT_NEEDED = ("pooler.", "classifier.")
+_NOT_NEEDED = {"tokens": ("pooler.", "classifier."), "classifier": ()}
 
 
 class HuggingFaceConfig(BackboneConfig):
@@ -46,6 +48,8 @@ class HuggingFaceConfig(BackboneConfig):
     """Pixels of the shorter side that frames are scaled to; the model's own preparation follows."""
     streams: Streams = ("rgb",)
     """Only `rgb`: these models see pictures."""
+    pooled: Literal["tokens", "classifier"] = "tokens"
+    """`tokens`: the mean of the last hidden state; `classifier`: what the model's own classifier sees."""
     checkpoint: str = Field(default="", exclude=True)
     """The model, as the backbone's name says after `hf:`."""
     device: str = Field(default="auto", exclude=True)
@@ -59,6 +63,14 @@ class HuggingFaceConfig(BackboneConfig):
         if value != ("rgb",):
             raise ValueError("a Hugging Face model sees pictures: streams=rgb")
         return value
+
+    @model_serializer(mode="wrap")
+    def _as_older_versions_wrote_it(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Without `pooled` where it changes nothing: features of older versions do not have it in their recipe."""
+        values: dict[str, object] = write(self)
+        if self.pooled == "tokens":
+            del values["pooled"]
+        return values
 
 
 class Preparation(BaseModel):
@@ -118,6 +130,7 @@ class HuggingFace(Backbone[HuggingFaceConfig]):
                 raise ValueError("has no model.safetensors")
             self.weights_sha256 = file_sha256(weights)
             self._model = self._load(transformers, name)
+            self._classifier = self._taken_off() if config.pooled == "classifier" else None
             self._prepare = _preparation(transformers, name, self._described)
 
     @property
@@ -143,19 +156,47 @@ class HuggingFace(Backbone[HuggingFaceConfig]):
         prepared = {index: self._prepare(snippet[index]) for index in np.unique(chosen)}
         return np.stack([prepared[index] for index in chosen])
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the model's classes, in the order of its classifier."""
+        return tuple(name for _, name in sorted(self._described.id2label.items()))
+
+    @property
+    def classifier(self) -> nn.Linear:
+        """The model's own classifier, a linear map of these features; with `pooled=classifier`.
+
+        Raises:
+            UntrimError: The model has none that is linear.
+        """
+        if not isinstance(self._classifier, nn.Linear):
+            raise UntrimError(
+                "has no linear classifier", where=f"hf:{self.config.checkpoint}", fix="name another model"
+            )
+        return self._classifier
+
     @torch.inference_mode()
     def _rows(self, clips: Sequence[npt.NDArray[np.float32]]) -> Features:
         batch = torch.from_numpy(np.stack(clips)).to(self._device)  # (B, frames, 3, height, width)
-        tokens = self._model(**{self._model.main_input_name: batch}).last_hidden_state  # (B, tokens, D)
-        return np.asarray(tokens.float().mean(1).cpu().numpy(), np.float32)
+        found = self._model(**{self._model.main_input_name: batch})
+        # (B, D); of a model without its classifier, `logits` are what the classifier would see.
+        rows = found.last_hidden_state.mean(1) if self._classifier is None else found.logits
+        return np.asarray(rows.float().cpu().numpy(), np.float32)
 
     def _load(self, transformers: Any, name: str) -> Any:
-        model, report = transformers.AutoModel.from_pretrained(
+        pooled = self.config.pooled
+        kind = transformers.AutoModel if pooled == "tokens" else transformers.AutoModelForVideoClassification
+        model, report = kind.from_pretrained(
             name, trust_remote_code=False, use_safetensors=True, dtype=torch.float32, output_loading_info=True
         )
-        if missing := [key for key in report["missing_keys"] if not key.startswith(_NOT_NEEDED)]:
+        if missing := [key for key in report["missing_keys"] if not key.startswith(_NOT_NEEDED[pooled])]:
             raise ValueError(f"lacks the weights of {missing[0]} and {len(missing) - 1} more")
         return model.to(self._device).eval()
+
+    def _taken_off(self) -> nn.Module:
+        """The model's classifier, taken off the model."""
+        classifier: nn.Module = self._model.classifier
+        self._model.classifier = nn.Identity()
+        return classifier
 
 
 @contextmanager
