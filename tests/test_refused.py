@@ -168,6 +168,15 @@ REFUSED = {
     "report run -d found.json -a others.json -o new.html --subset training": "no video in common",
     "weights path nonsense": "unknown weights",
     "weights pull nonsense": "unknown weights",
+    "weights list --search nonsense": "no class is called 'nonsense'",
+    "localize run -f features -o new/found.json --only nonsense": "the run does not know 'nonsense'",
+    "localize run -f features -o new/found.json --only jmp": "did you mean 'jump'?",
+    "localize run videos -o new/found.json --only jmp": "did you mean 'jump'?",
+    "localize kinetics-400 videos -o new/found.json": "did you mean 'kinetics400'?",
+    "suggest videos -o new/labels.csv --run run": "unknown backbone 'test'",
+    "suggest videos -o new/labels.csv --run run --only jmp": "did you mean 'jump'?",
+    "suggest videos -o new/labels.json": "has ending '.json'",
+    "train -m pretrained -f features -a labels.json -o new": "is not trained: its runs are ready",
 }
 
 

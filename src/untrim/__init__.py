@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # For type checkers and editors; at run time `_HOMES` says th
     from untrim.features.store import FeatureInfo as FeatureInfo
     from untrim.pipeline import localize as localize
     from untrim.pipeline import localize_videos as localize_videos
+    from untrim.pipeline import suggest as suggest
     from untrim.rendering.clips import make_clips as make_clips
     from untrim.reports.html import write_report as write_report
     from untrim.reproduction.measuring import TableData as TableData
@@ -72,7 +73,7 @@ _HOMES = {
     "features.extract": "extract",
     "features.importers": "import_features",
     "features.store": "FeatureFolder FeatureInfo",
-    "pipeline": "localize localize_videos",
+    "pipeline": "localize localize_videos suggest",
     "rendering.clips": "make_clips",
     "reports.html": "write_report",
     "reproduction.measuring": "TableData",

@@ -23,6 +23,7 @@ from untrim.support.device import choose_device
 from untrim.support.kinds import check_kind
 from untrim.support.names import standard
 from untrim.support.progress import Progress, ShouldStop, Tell, count_steps, stop_if, tell_each
+from untrim.support.tables import write_rows
 from untrim.timeline import Detection
 from untrim.training.checkpoint import FEATURES, Run
 from untrim.training.ready_runs import open_run, own_settings
@@ -213,6 +214,16 @@ def suggest(
             suggested[name] = rows[:1] + [row for row in rows[1:most] if row.score >= least]
             advance("")
     return suggested, failed
+
+
+def write_suggestions(suggested: Mapping[str, Sequence[Suggestion]], path: Path) -> None:
+    """Write suggestions as labels, ``video,label,score``, which training reads without the score.
+
+    Raises:
+        UntrimError: `path` cannot be written.
+    """
+    rows = [[name, row.label, round(row.score, 3)] for name, rows in suggested.items() for row in rows]
+    write_rows(path, ("video", "label", "score"), rows)
 
 
 def _wanted(run: Run, only: str | Sequence[str] | None) -> frozenset[str] | None:

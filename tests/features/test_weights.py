@@ -204,7 +204,7 @@ def test_command_line(
     cache: Path, published: PublishedWeights, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(monkeypatch, "list") == 0
-    assert capsys.readouterr().out.count("not pulled") == 2
+    assert capsys.readouterr().out.count("not pulled") == 3
     assert run(monkeypatch, "path", "made-up") == 2
     assert "run `untrim weights pull made-up`" in capsys.readouterr().err
     assert run(monkeypatch, "pull", "made-up") == 0
@@ -213,7 +213,7 @@ def test_command_line(
     assert run(monkeypatch, "path", "made-up") == 0
     assert capsys.readouterr().out.strip() == path
     assert run(monkeypatch, "list") == 0
-    assert capsys.readouterr().out.count("not pulled") == 1
+    assert capsys.readouterr().out.count("not pulled") == 2
     assert run(monkeypatch, "pull", "i3d-rgb-kinetics") == 2
     assert "did you mean 'i3d-rgb-kinetics400'" in capsys.readouterr().err
 

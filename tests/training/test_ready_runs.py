@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from helpers import new_folder, run_untrim
-from untrim.annotations import read_detections
+from untrim.annotations import read_annotations, read_detections
 from untrim.errors import UntrimError
 from untrim.features.backbones.i3d import RGB_WEIGHTS
 from untrim.features.backbones.i3d_network import InceptionI3D
 from untrim.features.store import FeatureFolder
 from untrim.features.weights import kinetics400_names
-from untrim.pipeline import localize, localize_videos
+from untrim.pipeline import localize, localize_videos, suggest
 from untrim.support.tensors import read_safetensors, write_safetensors
 from untrim.training.checkpoint import Run
 from untrim.training.ready_runs import is_ready_run, open_run, pull_run, ready_path, search_classes
@@ -227,9 +227,8 @@ def test_a_model_that_has_changed_is_read_again(checkpoint: Path) -> None:
     torch.testing.assert_close(bias, model.classifier.bias.detach())
 
 
-def test_models_that_cannot_become_ready_runs(checkpoint: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_models_that_cannot_become_ready_runs(checkpoint: Path, cache: Path) -> None:
     transformers = pytest.importorskip("transformers")
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     described = json.loads((checkpoint / "config.json").read_text())
     described["id2label"] = {0: "wave", 1: "wave", 2: "bow"}
     (checkpoint / "config.json").write_text(json.dumps(described))
@@ -239,7 +238,7 @@ def test_models_that_cannot_become_ready_runs(checkpoint: Path, cache: Path, mon
     with pytest.raises(UntrimError, match=r"lacks the weights of classifier\."):
         pull_run(f"hf:{checkpoint}")
     with pytest.raises(UntrimError, match="nowhere"):
-        pull_run("hf:nowhere/to-be-found")
+        pull_run(f"hf:{checkpoint / 'nowhere'}")
     with pytest.raises(UntrimError, match="unknown weights 'kinetics'"):
         pull_run("kinetics")
     assert not list((cache / "runs").glob("*nowhere*"))
@@ -251,3 +250,36 @@ def test_fetching_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     open_run("kinetics400", lambda *step: told.append(step))
     open_run("kinetics400", lambda *step: told.append(step))
     assert told == [("fetch kinetics400", 0, 1, ""), ("fetch kinetics400", 1, 1, "")]
+
+
+def test_suggestions_are_labels_to_train_on(
+    checkpoint: Path, tmp_path: Path, write_video: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "videos").mkdir()
+    for index in range(2):
+        write_video(tmp_path / "videos" / f"video{index}.mp4", 70, seed=index)
+    name, kept, out = f"hf:{checkpoint}", tmp_path / "labels-features", tmp_path / "labels.csv"
+    call = ("suggest", tmp_path / "videos", "--run", name, "-o", out, "--least", "0", "--most", "2", "--workers", "1")
+    assert run_untrim(*call) == 0
+    printed = capsys.readouterr().out
+    assert "4 labels for 2 videos" in printed
+    assert f"untrim train -m consensus -f {kept} -a {out}" in printed
+    assert out.read_text().splitlines()[0] == "video,label,score"
+    labels = read_annotations(out)
+    assert {video.subset for video in labels.values()} == {"training"}
+    suggested, failed = suggest(name, tmp_path / "videos", kept, least=0)
+    assert failed == {}
+    for video, rows in suggested.items():
+        assert {row.label for row in rows[:2]} == {*labels[video].labels}
+        assert {row.label for row in rows} == {"wave", "clap", "bow"}
+        assert [row.score for row in rows] == sorted((row.score for row in rows), reverse=True)
+    best = {video: rows[0].label for video, rows in suggested.items()}
+    alone, _ = suggest(name, tmp_path / "videos", kept, least=1)
+    assert {video: [row.label for row in rows] for video, rows in alone.items()} == {v: [c] for v, c in best.items()}
+    asked, _ = suggest(name, tmp_path / "videos", kept, only="bow")
+    assert [[row.label for row in rows] for rows in asked.values()] == [["bow"], ["bow"]]
+    with pytest.raises(UntrimError, match="least 2"):
+        suggest(name, tmp_path / "videos", kept, least=2)
+    assert (
+        run_untrim("train", "-m", "wsad", "-f", kept, "-a", out, "-o", tmp_path / "run", "--set", "iterations=1") == 0
+    )

@@ -18,6 +18,7 @@ from untrim.cli import (  # noqa: F401
     learn,
     reproduce,
     studio,
+    suggest,
     tune,
     weights,
 )

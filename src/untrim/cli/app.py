@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -9,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from untrim.cli.printing import complain, say
-from untrim.errors import UntrimError
+from untrim.errors import UntrimError, WorkFailed, numbered
 
 if TYPE_CHECKING:
     from untrim.annotations import Annotations, Detections
@@ -18,7 +19,7 @@ Read = TypeVar("Read", "Annotations", "Detections")
 
 _PANELS = {
     "Start": ("demo", "studio"),
-    "The way": ("extract", "train", "localize", "evaluate", "report"),
+    "The way": ("extract", "suggest", "train", "localize", "evaluate", "report"),
     "Look closer": ("diagnose", "doctor", "methods"),
     "Hand over": ("convert", "clips", "overlay"),
     "Research": ("reproduce", "tune", "combine", "import", "weights"),
@@ -110,6 +111,15 @@ ProtocolName = Annotated[
 ]
 Settings = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Set one value; repeatable.")]
 Subset = Annotated[str, typer.Option(help="Subset of the annotations.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes that extract features; default: one per core.")]
+Only = Annotated[
+    list[str], typer.Option(metavar="NAMES", help="Look for these classes only, separated by commas; repeatable.")
+]
+
+
+def named_classes(only: list[str]) -> list[str] | None:
+    """The classes that --only lists; None if it is not given."""
+    return [name for text in only for name in text.split(",")] if only else None
 
 
 def renaming(option: str, texts: list[str], example: str) -> dict[str, str]:
@@ -179,3 +189,13 @@ def _late(folder: Path, labelled: Annotations) -> tuple[str, ...]:
 
     info = FeatureFolder.open(folder).info
     return late_pictures(info, late_labels(info, labelled))
+
+
+def complain_of(failed: Mapping[str, str], features: Path) -> None:
+    """Say which videos could not be extracted, if any, and end with exit code 1."""
+    from untrim.features.extract import FAILURES_NAME
+
+    for reason in failed.values():
+        complain(f"failed: {reason}")
+    if failed:
+        raise WorkFailed(f"{numbered(len(failed), 'video', 'videos')} failed, listed in {features / FAILURES_NAME}")

@@ -14,15 +14,19 @@ from untrim.cli.app import (
     AnnotationFiles,
     Device,
     FeatureFolders,
+    Only,
     Settings,
     Subset,
+    Workers,
     app,
+    complain_of,
+    named_classes,
     read_labels,
     read_training_labels,
 )
 from untrim.cli.printing import columns, complain, say
 from untrim.cli.terminal import stop_requests, terminal_progress
-from untrim.errors import UntrimError, WorkFailed, numbered
+from untrim.errors import UntrimError, numbered
 from untrim.training.choices import Precision, Select
 
 if TYPE_CHECKING:
@@ -30,12 +34,6 @@ if TYPE_CHECKING:
     from untrim.timeline import Detection
 
 EngineName = Literal["local", "ray"]
-
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes that extract features; default: one per core.")]
-
-Only = Annotated[
-    list[str], typer.Option(metavar="NAMES", help="Look for these classes only, separated by commas; repeatable.")
-]
 
 _BEST = 20
 
@@ -100,7 +98,7 @@ def extract(
     with place as where, terminal_progress() as progress, stop_requests() as should_stop:
         report = extract(videos, output, backbone, values, workers, where, progress=progress, should_stop=should_stop)
     say("\n".join([*report.notes, f"{len(report.done)} extracted, {len(report.skipped)} already present: {output}"]))
-    _complain_of(report.failed, output)
+    complain_of(report.failed, output)
 
 
 @app.command()
@@ -184,7 +182,7 @@ def localize(
     from untrim.support.settings import parse_settings
 
     check_output(output, ENDINGS)
-    named = _named(only)
+    named = named_classes(only)
     activations = output.parent / "activations" if save_activations else None
     notes: list[str] = []
     failed: Mapping[str, str] = {}
@@ -218,12 +216,7 @@ def localize(
     _show_best(found)
     detections = numbered(sum(map(len, found.values())), "detection", "detections")
     say(f"{detections} in {numbered(len(found), 'video', 'videos')}: {output}")
-    _complain_of(failed, kept)
-
-
-def _named(only: Sequence[str]) -> list[str] | None:
-    """The names that --only lists; None if it is not given."""
-    return [name for text in only for name in text.split(",")] if only else None
+    complain_of(failed, kept)
 
 
 def _show_best(found: Mapping[str, Sequence[Detection]]) -> None:
@@ -249,13 +242,3 @@ def _checked_device(device: str, backbone: str, values: Mapping[str, object]) ->
     if "device" in values:
         raise UntrimError(f"--device {device} and --set device={values['device']}", fix="give one of the two")
     return device
-
-
-def _complain_of(failed: Mapping[str, str], features: Path) -> None:
-    """Say which videos could not be extracted, if any, and end with exit code 1."""
-    from untrim.features.extract import FAILURES_NAME
-
-    for reason in failed.values():
-        complain(f"failed: {reason}")
-    if failed:
-        raise WorkFailed(f"{numbered(len(failed), 'video', 'videos')} failed, listed in {features / FAILURES_NAME}")
