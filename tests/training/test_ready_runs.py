@@ -235,7 +235,7 @@ def test_models_that_cannot_become_ready_runs(checkpoint: Path, cache: Path) -> 
     with pytest.raises(UntrimError, match="two alike"):
         pull_run(f"hf:{checkpoint}")
     transformers.VideoMAEModel(transformers.VideoMAEConfig(**TINY)).save_pretrained(checkpoint)
-    with pytest.raises(UntrimError, match=r"lacks the weights of classifier\."):
+    with pytest.raises(UntrimError, match="lacks the weights of"):
         pull_run(f"hf:{checkpoint}")
     with pytest.raises(UntrimError, match="nowhere"):
         pull_run(f"hf:{checkpoint / 'nowhere'}")

@@ -26,6 +26,7 @@ from untrim.support.schema import read_object
 from untrim.timeline import Detection
 from untrim.training.checkpoint import Run
 from untrim.training.metrics import METRICS, read_metrics
+from untrim.training.ready_runs import open_run
 from untrim.video.files import find_videos
 
 _IOU = "0.1:0.7:0.1"  # What videos are ranked by where there is no evaluation.
@@ -85,7 +86,7 @@ def write_report(
     detections, annotations = as_path(detections, "detections"), as_path(annotations, "annotations")
     films, output = None if videos is None else as_path(videos, "videos"), as_path(output, "output")
     check_output(output)
-    trained, truth = Run.of(run), read_annotations(annotations).subset(subset)
+    trained, truth = open_run(run), read_annotations(annotations).subset(subset)
     found = _in_subset(read_detections(detections), truth, detections)
     results = _results(trained.method.upper(), evaluation, comparisons or {}, subset)
     metrics = read_metrics(trained.path / METRICS)
