@@ -90,6 +90,7 @@ REFUSED = {
     "combine features -o search": "holds a search",
     f"{IMPORT} wtalc -o run": "holds a run",
     "clips found.json --videos videos -o run --min-score 0": "holds a run of `untrim train`, no place for clips",
+    "overlay found.json --videos videos -o run --min-score 0": "holds a run of `untrim train`, no place for videos",
     "clips found.json --videos videos -o labels.json": "is a file, not a folder",
     "localize run -f features -o activations/found.txt": "has ending '.txt'",
     # Outputs that cannot be.
@@ -163,6 +164,9 @@ REFUSED = {
     "clips found.json --videos videos -o new --min-score 0": "holds no video files",
     "clips found.json --videos videos -o new --min-score 1e9": "no detection scores 1e+09 or more",
     "clips found.json --videos videos -o new --label nonsense": "nothing is found of 'nonsense'",
+    "overlay found.json --videos videos -o new --min-score 0": "holds no video files",
+    "overlay found.json --videos videos -o new --min-score 1e9": "no detection scores 1e+09 or more",
+    "overlay found.json --videos videos -o new --run plain --min-score 0": "is not a run folder",
     "clips missing.json --videos videos -o new": "no such file",
     "diagnose found.json -a others.json -o new.html": "",
     "report run -d found.json -a others.json -o new.html --subset training": "no video in common",

@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # For type checkers and editors; at run time `_HOMES` says th
     from untrim.pipeline import localize_videos as localize_videos
     from untrim.pipeline import suggest as suggest
     from untrim.rendering.clips import make_clips as make_clips
+    from untrim.rendering.overlay import make_overlays as make_overlays
     from untrim.reports.html import write_report as write_report
     from untrim.reproduction.measuring import TableData as TableData
     from untrim.reproduction.tables import reproduce as reproduce
@@ -75,6 +76,7 @@ _HOMES = {
     "features.store": "FeatureFolder FeatureInfo",
     "pipeline": "localize localize_videos suggest",
     "rendering.clips": "make_clips",
+    "rendering.overlay": "make_overlays",
     "reports.html": "write_report",
     "reproduction.measuring": "TableData",
     "reproduction.tables": "reproduce",

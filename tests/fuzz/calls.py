@@ -63,6 +63,7 @@ _COSTLY = [
     "tune -m wtalc -f features -a labels.json -o study --trials 2 " + _SMALL + "1",
     "extract videos/v0.mp4 videos/v2.avi -o new --workers 1 --set short_side=32",
     "clips found.json --videos videos -o new --min-score 0",
+    "overlay found.json --videos videos -o new --min-score 0 --run run",
     "reproduce wsad:table1 -f features -a labels.json -o new --dry-run --jobs 1 --set iterations=1",
 ]
 """These start processes, decode videos or load Optuna."""

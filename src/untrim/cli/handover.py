@@ -52,6 +52,34 @@ def clips(
     _complain_of(report.failed)
 
 
+@app.command()
+def overlay(
+    detections: DetectionsFile,
+    videos: VideoPaths,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")] = Path("overlays"),
+    run: Annotated[
+        Path | None, typer.Option(help="The run that made the detections: for curves, from activations/ beside them.")
+    ] = None,
+    min_score: MinScore = 0.5,
+    label: Labels = [],  # noqa: B006
+) -> None:
+    """Draw what was found into the videos: labels, scores, and a moving timeline with the curves."""
+    from untrim.rendering.overlay import make_overlays
+
+    found = read_found(detections)
+    with terminal_progress() as progress, stop_requests() as should_stop:
+        report = make_overlays(
+            found, videos, output, run=run, activations=None if run is None else detections.parent / "activations",
+            min_score=min_score, labels=label, progress=progress, should_stop=should_stop,
+        )  # fmt: skip
+    for note in report.notes:
+        complain(note)
+    kept = len(report.films) - report.made
+    count = numbered(len(report.films), "video", "videos")
+    say(f"{count}{f', {kept} of them already present' if kept else ''}: {output}")
+    _complain_of(report.failed)
+
+
 def _complain_of(failed: Mapping[str, str]) -> None:
     """Say which videos failed, if any, and end with exit code 1."""
     for reason in failed.values():

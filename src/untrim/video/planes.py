@@ -122,11 +122,18 @@ def planes_converter(
     return convert
 
 
-def planes_of_rgb(image: Image, tags: ColorTags) -> Planes:
-    """An RGB picture of even size in the planes of a video with these tags."""
-    frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+def planes_painter(tags: ColorTags) -> Callable[[Image], Planes]:
+    """A function that gives RGB pictures of even size, all of one size, in the planes of a video with these tags."""
     known = tags.matrix if tags.matrix not in (_UNKNOWN, _RGB) else _BT601
-    return Planes.of(frame.reformat(format=_FORMAT, dst_colorspace=known, dst_color_range=_LIMITED, threads=1))
+    reformatter = VideoReformatter()
+
+    def paint(image: Image) -> Planes:
+        frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+        return Planes.of(
+            reformatter.reformat(frame, format=_FORMAT, dst_colorspace=known, dst_color_range=_LIMITED, threads=1)
+        )
+
+    return paint
 
 
 def _from_rgb(frame: av.VideoFrame) -> bool:
