@@ -1,5 +1,7 @@
 """A browser, where there is one: Playwright's wheel with the machine's own Chromium."""
 
+import json
+import shutil
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 
 from studio.browser import driving
+from studio.browser.driving import opened, served
 from studio.browser.numbered import film
 
 
@@ -42,3 +45,33 @@ def numbered_films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     film(folder / "variable.mp4", 250, seconds=[index * 0.04 + 0.013 * (index % 3) for index in range(250)])
     film(folder / "late.mp4", 250, seconds=[0.52 + index / 25 for index in range(250)])
     return folder
+
+
+@pytest.fixture
+def project(numbered_films: Path, tmp_path: Path) -> Path:
+    """Three videos of ten seconds to open, with four findings in each beside them, in `found.json`."""
+    folder = tmp_path / "my videos"
+    folder.mkdir()
+    for name in ("constant", "ntsc", "late"):
+        shutil.copy(numbered_films / f"{name}.mp4", folder)
+    found = [("jump", 1.0, 2.2, 0.9), ("jump", 4.0, 5.0, 0.8), ("turn", 2.5, 3.5, 0.7), ("turn", 6.0, 7.6, 0.6)]
+    results = {
+        video.stem: [{"label": label, "segment": [start, end], "score": score} for label, start, end, score in found]
+        for video in folder.iterdir()
+    }
+    (tmp_path / "found.json").write_text(json.dumps({"results": results}))
+    return folder
+
+
+@pytest.fixture
+def address(project: Path) -> Iterator[str]:
+    """Where a studio of `project` can be opened."""
+    with served(project, detections=project.parent / "found.json") as address:
+        yield address
+
+
+@pytest.fixture
+def page(context: Any, address: str) -> Iterator[Any]:
+    """The page of `project`, opened; it fails the test if a script of it fails."""
+    with opened(context, address) as page:
+        yield page

@@ -1,4 +1,4 @@
-"""A studio in a process of its own, as a person starts it, and a browser that has its page open."""
+"""Studios to open, in a thread or as a person starts them, and what tests ask of a page that has one open."""
 
 import os
 import shutil
@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from studio import pages
+from untrim.studio.project import open_project
+
 CHROMIUM = os.environ.get("UNTRIM_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
 
@@ -19,7 +22,7 @@ STORE = "(await import('/static/core/store.js')).store.state"
 
 
 class Server:
-    """`untrim studio FOLDER`, listening."""
+    """`untrim studio FOLDER` in a process of its own, which can be killed."""
 
     def __init__(self, folder: Path, port: int = 0, options: tuple[str, ...] = ()) -> None:
         command = [sys.executable, "-m", "untrim", "studio", str(folder), "--no-open", *options]
@@ -55,12 +58,23 @@ class Server:
 
 
 @contextmanager
-def served(folder: Path, *options: str) -> Iterator[Server]:
-    server = Server(folder, options=options)
-    try:
-        yield server
-    finally:
-        server.close()
+def served(folder: Path, **given: Path) -> Iterator[str]:
+    """A studio in a thread, which is there sooner; its address."""
+    with pages.opened(open_project(folder, **given)) as client:
+        yield client.address
+
+
+@contextmanager
+def opened(context: Any, address: str) -> Iterator[Any]:
+    """A page that has a studio open; it fails the test if a script of it failed."""
+    page = context.new_page()
+    failed: list[str] = []
+    page.on("pageerror", lambda error: failed.append(str(error)))
+    page.goto(address)
+    wait_for(page, "state.videos.length")
+    yield page
+    page.close()
+    assert failed == []
 
 
 def state(page: Any, expression: str) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from studio.browser.driving import open_video, press, served, state, wait_for
+from studio.browser.driving import open_video, opened, press, served, state, wait_for
 from studio.browser.numbered import READ
 
 SEEK_ALL = f"""async wanted => {{
@@ -26,11 +26,8 @@ SEEK_ALL = f"""async wanted => {{
 @pytest.fixture(scope="module")
 def page(browser: Any, numbered_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = Path(shutil.copytree(numbered_films, tmp_path_factory.mktemp("project") / "films"))
-    with served(folder) as server:
-        page = browser.new_page(viewport={"width": 1000, "height": 700})
-        page.goto(server.address)
+    with served(folder) as address, opened(browser, address) as page:
         yield page
-        page.close()
 
 
 @pytest.mark.parametrize("name", ["constant", "ntsc", "variable", "late"])

@@ -22,7 +22,7 @@ export function block({ pen, state, x, width }, info, item, y) {
   const { found, rejected } = { found: item.state === "found", rejected: item.state === "rejected" };
   pen.beginPath();
   pen.roundRect(box.left, box.top, box.wide, TALL, Math.min(5, box.wide / 2));
-  pen.globalAlpha = found ? 0.72 : rejected ? 0.5 : 1;
+  pen.globalAlpha = found ? 0.4 : rejected ? 0.5 : 1;
   pen.fillStyle = found ? card : rejected ? faint : filling(pen, info);
   pen.fill();
   pen.globalAlpha = rejected ? 0.6 : 1;

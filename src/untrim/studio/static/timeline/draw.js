@@ -94,10 +94,10 @@ function curve({ pen, width, state, x }, row, y) {
   area.lineTo(x(times[last]), y + ROW - 1);
   area.lineTo(x(times[first]), y + ROW - 1);
   pen.fillStyle = pen.strokeStyle = row.info.color;
-  pen.globalAlpha = 0.13;
+  pen.globalAlpha = 0.2;
   pen.fill(area);
-  pen.globalAlpha = 0.55;
-  pen.lineWidth = 1;
+  pen.globalAlpha = 0.85;
+  pen.lineWidth = 1.25;
   pen.stroke(path);
   pen.globalAlpha = 1;
   if (found.threshold !== null) dashed(pen, width, Math.round(level(found.threshold)) + 0.5);

@@ -1,0 +1,139 @@
+"""The whole way, by keys and mouse: tag, look, correct, take back, save, lose the server, hand on."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from studio.browser.driving import Server, open_video, press, state, wait_for, wait_saved
+
+SHAPE = (
+    "({labels, exhaustive, segments, points}) => ({labels, exhaustive, points: points.map(p => [p.label, p.time]),"
+    " segments: segments.map(s => [s.label, s.start, s.end, s.state])})"
+)
+
+
+def shape(page: Any) -> Any:
+    """What a person has said of the open video, without stamps."""
+    return state(page, f"({SHAPE})(state.review)")
+
+
+def on_disk(project: Path, name: str) -> Any:
+    return json.loads((project / "reviews" / f"{name}.json").read_text())
+
+
+def drag(page: Any, start: float, end: float, row: str) -> None:
+    """Press at one time of a row of the timeline and let go at another."""
+    box = page.locator(".tracks").bounding_box()
+    view = state(page, "state.view")
+    names = page.locator(".row-name bdi").all_inner_texts()
+    y = box["y"] + 26 + 46 * names.index(row) + 20
+    place = lambda seconds: box["x"] + (seconds - view["start"]) / (view["end"] - view["start"]) * box["width"]  # noqa: E731
+    page.mouse.move(place(start), y)
+    page.mouse.down()
+    page.mouse.move(place((start + end) / 2), y)
+    page.mouse.move(place(end), y)
+    page.mouse.up()
+
+
+def test_tag_correct_undo_redo_reload(page: Any, project: Path) -> None:
+    # Tag all three at once.
+    page.get_by_label("Select all videos shown").check()
+    page.get_by_label("Type a tag, press Enter").fill("jump")
+    press(page, "Enter")
+    wait_for(page, "state.videos.every(video => video.labels.join() === 'jump')")
+
+    open_video(page, "constant")
+    before = shape(page)
+    press(page, "Tab", "KeyA")  # The first is accepted; the next that was found is selected.
+    wait_for(page, "state.review.segments.length === 1")
+    press(page, "BracketLeft", "Period", "Period", "Escape")  # Its start moves two frames on.
+    wait_for(page, "state.review.segments.length === 2 && state.review.segments[1].start > 2.55")
+    press(page, "KeyX")
+    wait_for(page, "state.review.segments[1].state === 'rejected'")
+    press(page, "Escape")
+    drag(page, 8.0, 9.0, "jump")  # A new one, by mouse, in an empty stretch.
+    wait_for(page, "state.review.segments.length === 3")
+    drag(page, 9.0, 9.4, "jump")  # Its end, by mouse.
+    wait_for(page, "state.review.segments[2].end > 9.3")
+    press(page, "Escape", "KeyT", "Home")
+    wait_for(page, "state.review.points.length === 1")
+    changed = shape(page)
+    assert [segment[::3] for segment in changed["segments"]] == [
+        ["jump", "accepted"], ["turn", "rejected"], ["jump", "added"],
+    ]  # fmt: skip
+    times = state(page, "[...state.frames.seconds]")
+    assert all(time in times for segment in changed["segments"][2:] for time in segment[1:3]), "edges are on frames"
+
+    for _ in range(10):
+        press(page, "Control+z")
+        if not state(page, "state.undo.undo.length") or state(page, "state.undo.undo.startsWith('jump,')"):
+            break
+    wait_for(page, "state.review.segments.length === 0")
+    assert shape(page) == before
+    for _ in range(10):
+        press(page, "Control+Shift+z")
+    wait_for(page, "state.undo.redo === ''")
+    assert shape(page) == changed
+
+    wait_saved(page)
+    page.reload()
+    wait_for(page, "state.video && state.review")
+    assert shape(page) == changed
+    saved = on_disk(project, "constant")
+    assert [[s["label"], s["start"], s["end"], s["state"]] for s in saved["segments"]] == changed["segments"]
+
+
+def test_split_merge_delete_and_complete(page: Any) -> None:
+    open_video(page, "ntsc")
+    press(page, "Tab", "ArrowRight", "KeyS")
+    wait_for(page, "state.review.segments.length === 2")
+    press(page, "KeyM")
+    wait_for(page, "state.review.segments.length === 1 && state.review.segments[0].end === 2.2")
+    press(page, "Delete")
+    wait_for(page, "state.review.segments.length === 0")
+    press(page, "Tab", "2", "Control+Enter")  # The selected one becomes a turn; all the rest is right.
+    wait_for(page, "state.videos.find(video => video.name === 'ntsc').state === 'complete'")
+    assert state(page, "state.route.id !== state.videos.find(video => video.name === 'ntsc').id"), "the next is opened"
+
+
+def test_times_can_be_typed(page: Any) -> None:
+    open_video(page, "constant")
+    field = page.get_by_label("Start of jump").first
+    field.fill("0:00.5")
+    field.press("Enter")
+    wait_for(page, "state.review.segments.length === 1")
+    assert state(page, "state.review.segments[0].start") == 0.5
+    field.fill("three")
+    field.press("Enter")
+    page.get_by_text('"three" is no time').wait_for()
+    assert state(page, "state.review.segments[0].start") == 0.5
+
+
+def test_a_server_that_is_killed_in_an_edit_loses_nothing(context: Any, project: Path) -> None:
+    server = Server(project, options=("-d", str(project.parent / "found.json")))
+    page = context.new_page()
+    page.goto(server.address)
+    open_video(page, "constant")
+    press(page, "Tab", "KeyA")
+    server.kill()
+    press(page, "KeyX")
+    page.get_by_text("Not saved").wait_for()
+    again = Server(project, server.port)
+    try:
+        fresh = context.new_page()  # As the person does: the new address.
+        fresh.goto(again.address)
+        wait_saved(page)  # The old window has the new key and saves by itself.
+        assert [s["state"] for s in on_disk(project, "constant")["segments"]] == ["accepted", "rejected"]
+
+        again.kill()
+        press(page, "KeyA")
+        page.get_by_text("Not saved").wait_for()
+        page.close()  # The window is gone as well; what it had not saved is found by the next.
+        fresh.close()
+        again = Server(project, server.port)
+        fresh = context.new_page()
+        fresh.goto(again.address)
+        fresh.get_by_text("had not been saved were brought").wait_for()
+        assert [s["state"] for s in on_disk(project, "constant")["segments"]] == ["accepted", "rejected", "accepted"]
+    finally:
+        again.close()
