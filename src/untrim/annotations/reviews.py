@@ -59,6 +59,12 @@ class Origin(_Part):
     score: float
 
 
+class ShownDetection(Origin):
+    """A detection that was shown before anything in its video was decided, with its class."""
+
+    label: Label
+
+
 class ReviewedSegment(_Part):
     """A decision about a stretch of the video.
 
@@ -121,6 +127,7 @@ class Review(_Part):
         segments: Decisions, by start.
         points: Points, by time.
         picked: ``random`` if the studio picked the video at random to measure how right detections are.
+        shown: The detections that were shown then, before anything was decided.
     """
 
     video: str
@@ -132,6 +139,7 @@ class Review(_Part):
     segments: tuple[ReviewedSegment, ...] = ()
     points: tuple[ReviewedPoint, ...] = ()
     picked: Literal["random"] | None = None
+    shown: tuple[ShownDetection, ...] = ()
 
     @model_validator(mode="after")
     def _in_order(self) -> Review:
@@ -165,6 +173,8 @@ class Review(_Part):
         for segment in content["segments"]:
             if segment["from"] is None:
                 del segment["from"]
+        if not content["shown"]:
+            del content["shown"]
         return content
 
     def to_video(self) -> Video:

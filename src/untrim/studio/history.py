@@ -22,13 +22,13 @@ from untrim.support.files import linked_file, reading, writing
 from untrim.support.schema import SCHEMA, check_schema
 
 _SCHEMA = 1
-_WHOLE = ("subset", "duration", "labels", "exhaustive", "points", "picked")
+_WHOLE = ("subset", "duration", "labels", "exhaustive", "points", "picked", "shown")
 
 
 def what_changed(before: Review, after: Review) -> dict[str, Any]:
     """What makes `after` of `before`: values that changed, segments that changed by their id, ids that are gone."""
     old, new = before.to_json(), after.to_json()
-    change: dict[str, Any] = {key: new[key] for key in _WHOLE if new[key] != old[key]}
+    change: dict[str, Any] = {key: new[key] for key in _WHOLE if new.get(key) != old.get(key)}
     was = {segment["id"]: segment for segment in old["segments"]}
     now = {segment["id"]: segment for segment in new["segments"]}
     if put := [segment for key, segment in now.items() if was.get(key) != segment]:

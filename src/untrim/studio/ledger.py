@@ -6,7 +6,7 @@ reviews when it is started again: what was said to be saved is saved.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from getpass import getuser
 from pathlib import Path
 from typing import Any
 
-from untrim.annotations.reviews import HISTORY, Review, reviews_in, write_review
+from untrim.annotations.reviews import HISTORY, Review, ShownDetection, reviews_in, write_review
 from untrim.errors import UntrimError
 from untrim.studio.history import History, applied, what_changed
 from untrim.studio.project import ClassList
@@ -77,7 +77,13 @@ class Ledger:
         """The review of a video; one that was never saved has revision 0."""
         return self._saved.get(video) or self._unsaved(video)
 
-    def save(self, video: str, values: Mapping[str, Any], revision: int) -> Review:
+    def save(
+        self,
+        video: str,
+        values: Mapping[str, Any],
+        revision: int,
+        shown: Sequence[ShownDetection] | None = None,
+    ) -> Review:
         """Save what a person decided about a video.
 
         Args:
@@ -85,6 +91,7 @@ class Ledger:
             values: ``duration``, ``labels``, ``exhaustive``, ``segments`` and ``points`` of a review; other keys are
                 ignored.
             revision: The revision that it was made of.
+            shown: The detections that were shown, if the video was picked at random.
 
         Raises:
             Conflict: Another revision is there.
@@ -97,15 +104,10 @@ class Ledger:
         _check_times(told)
         after = self._stamped(before, told)
         if what_changed(before, after):
+            if shown is not None:
+                after = after.model_copy(update={"picked": "random", "shown": tuple(shown)})
             self._write({video: (before, after)}, None, None)
         return self.review(video)
-
-    def pick(self, video: str) -> None:
-        """Keep that the studio picked a video at random."""
-        before = self.review(video)
-        if before.picked is None:
-            after = before.model_copy(update={"picked": "random", "revision": before.revision + 1})
-            self._write({video: (before, after)}, None, None)
 
     def change(self, contents: Mapping[str, Mapping[str, Any]], classes: ClassList | None = None) -> str:
         """Change many reviews at once, and the classes where given.

@@ -40,13 +40,15 @@ class KnownFile(BaseModel):
 
 
 class KnownRun(BaseModel):
-    """What was found once: a run folder, its detections and its activations, each where there is one."""
+    """What was found once: a run folder, its detections and its activations, each where there is one; and what it was
+    trained on, in words."""
 
     model_config = ConfigDict(frozen=True)
 
     run: str | None = None
     detections: str | None = None
     activations: str | None = None
+    trained_on: str = ""
 
 
 class KnownClass(BaseModel):
@@ -72,13 +74,17 @@ class ClassList(BaseModel):
 
 
 class _Content(BaseModel):
-    """The file."""
+    """The file: folders of videos, labels to start from, the folder of features and the backbone that makes them, the
+    method that is trained and its settings, runs, files as they were last seen, classes."""
 
     model_config = ConfigDict(extra="forbid")
 
     videos: list[str] = Field(default_factory=lambda: ["."])
     annotations: str | None = None
     features: str = "features"
+    backbone: str = "hoghof"
+    method: str = "consensus"
+    settings: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
     runs: list[KnownRun] = Field(default_factory=list)
     files: dict[str, KnownFile] = Field(default_factory=dict)
     classes: ClassList = ClassList()
@@ -167,6 +173,7 @@ def open_project(
         )
     check_output(file)
     content = validate(_Content, read_object(file) if file.exists() else {}, file)
+    inside(folder, content.features)
 
     def relative(path: Path) -> str:
         return Path(os.path.relpath(path.resolve(), folder)).as_posix()
@@ -188,6 +195,18 @@ def open_project(
 def key_of(name: str) -> str:
     """The key of a video in addresses."""
     return hashlib.blake2b(name.encode(), digest_size=6).hexdigest()
+
+
+def inside(folder: Path, path: str) -> Path:
+    """The place of a path in a folder that is going to be written: a project that others made may name any.
+
+    Raises:
+        UntrimError: It leads out of the folder.
+    """
+    place = Path(os.path.normpath(folder / path))
+    if not place.resolve().is_relative_to(folder.resolve()) or place.resolve() == folder.resolve():
+        raise UntrimError(f"'{path}' leads out of the project", where=folder, fix="name a place in it")
+    return place
 
 
 def _find(project: Project) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from starlette.applications import Starlette
@@ -13,26 +13,26 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from untrim.errors import UntrimError
 from untrim.studio.answers import Refused, answers, as_json, revision_of, tagged, texts
 from untrim.studio.classes import like
-from untrim.studio.found import decisions_about
-from untrim.studio.ledger import user
-from untrim.studio.pictures import SPRITES, TILE, make_proxy, make_sprite, plays
+from untrim.studio.exporting import describe_format, export, writable_formats
+from untrim.studio.learning import known_videos
+from untrim.studio.pictures import SPRITES, make_proxy, make_sprite
 from untrim.studio.project import ANNOTATIONS, ProjectVideo
 from untrim.studio.state import Studio
+from untrim.studio.views import classes_view, project_view, video_view
+from untrim.studio.work import WorkInProject, job_of
 from untrim.studio.workshop import Order
 from untrim.support.progress import Progress, ShouldStop
 
 STATIC = Path(__file__).parent / "static"
-_TILES_OF_VIDEO = 100
 
 
 class Routes:
     """The routes of one open project."""
 
-    def __init__(self, studio: Studio) -> None:
-        self.studio = studio
+    def __init__(self, studio: Studio, work: WorkInProject) -> None:
+        self.studio, self.work = studio, work
 
     def application(self) -> Starlette:
         """All of them, with the page itself."""
@@ -59,11 +59,18 @@ class Routes:
                 change("PUT", "/api/classes", self.set_classes),
                 change("POST", "/api/classes/rename", self.rename),
                 read("/api/classes/alike", self.alike),
+                read("/api/work", self.about_work),
                 Route("/api/jobs/events", self.events),
+                read("/api/jobs", self.jobs),
+                change("POST", "/api/jobs", self.start_job),
+                change("DELETE", "/api/jobs/{job}", self.stop_job),
+                read("/api/export", self.formats),
+                read("/api/export/{format}", self.export),
                 read("/media/{id}", self.media),
                 read("/sprite/{id}", self.sprite),
                 Mount("/static", StaticFiles(directory=STATIC, check_dir=False)),
-            ]
+            ],
+            exception_handlers={500: _fault},
         )
 
     async def page(self, request: Request) -> Response:
@@ -79,26 +86,7 @@ class Routes:
 
     def project(self, request: Request) -> Response:
         """The project and its runs."""
-        runs = [
-            {
-                "id": run.key,
-                "name": run.known.run or run.known.detections,
-                "made": run.made,
-                "classes": list(run.labels),
-                "curves": run.known.activations is not None,
-            }
-            for run in self.studio.runs.values()
-        ]
-        return as_json(
-            {
-                "name": self.studio.project.folder.name,
-                "version": version("untrim"),
-                "user": user(),
-                "notes": self.studio.project.notes,
-                "runs": runs,
-                "run": runs[-1]["id"] if runs else None,
-            }
-        )
+        return as_json(project_view(self.studio))
 
     def videos(self, request: Request) -> Response:
         """The list of videos, and the one to look at next."""
@@ -107,47 +95,8 @@ class Routes:
 
     def video(self, request: Request) -> Response:
         """All that is known of one video."""
-        video = self._video(request)
         run = self.studio.run(request.query_params.get("run"))
-        review = self.studio.ledger.review(video.name)
-        found = self.studio.detections(video, run)
-        about = decisions_about(found, review.segments)
-        curves = None if run is None else run.curves(video.name)
-        names = {} if run is None else self.studio.renamed(run.key)
-        return tagged(
-            request,
-            {
-                "id": video.id,
-                "name": video.name,
-                **self._shape(video),
-                "review": review.to_json(),
-                "truth": self._truth(video),
-                "run": None if run is None else run.key,
-                "detections": [
-                    {
-                        "label": one.label,
-                        "start": one.segment.start,
-                        "end": one.segment.end,
-                        "score": one.score,
-                        "decided": decided,
-                    }
-                    for one, decided in zip(found, about, strict=True)
-                ],
-                "curves": None
-                if curves is None
-                else {
-                    "classes": [names.get(label, label) for label in curves.labels],
-                    "snippets": len(curves.centers),
-                    "threshold": None if curves.threshold is None else list(curves.threshold),
-                },
-                "sprite": {
-                    "tiles": _TILES_OF_VIDEO,
-                    "columns": SPRITES[_TILES_OF_VIDEO],
-                    "width": TILE[0],
-                    "height": TILE[1],
-                },
-            },
-        )
+        return tagged(request, video_view(self.studio, self._video(request), run))
 
     def frames(self, request: Request) -> Response:
         """Seconds and media seconds of all frames, and of the end."""
@@ -187,11 +136,11 @@ class Routes:
     def undo(self, request: Request, values: dict[str, Any]) -> Response:
         """Take back a change of many videos."""
         operation, videos = self.studio.undo(request.path_params["operation"])
-        return as_json({"operation": operation, "videos": self._rows(videos), "classes": self._classes()})
+        return as_json({"operation": operation, "videos": self._rows(videos), "classes": classes_view(self.studio)})
 
     def classes(self, request: Request) -> Response:
         """All classes."""
-        content = self._classes()
+        content = classes_view(self.studio)
         return as_json(content, etag=f'"{content["revision"]}"')
 
     def set_classes(self, request: Request, values: dict[str, Any]) -> Response:
@@ -208,12 +157,49 @@ class Routes:
         if not isinstance(new, str):
             raise Refused(422, "'to' should be a name")
         operation, videos = self.studio.rename(texts(values, "from"), new)
-        return as_json({"operation": operation, "videos": self._rows(videos), "classes": self._classes()})
+        return as_json({"operation": operation, "videos": self._rows(videos), "classes": classes_view(self.studio)})
 
     def alike(self, request: Request) -> Response:
         """The known class that a text is nearly."""
         label = request.query_params.get("label", "")[:200]
         return as_json({"label": like(label, self.studio.known_labels())})
+
+    def about_work(self, request: Request) -> Response:
+        """What training would be trained on, and what came of it."""
+        return as_json(self.work.describe())
+
+    def jobs(self, request: Request) -> Response:
+        """All jobs."""
+        return as_json({"jobs": self.work.jobs.all()})
+
+    def start_job(self, request: Request, values: dict[str, Any]) -> Response:
+        """Begin a job, or resume one."""
+        if isinstance(key := values.get("resume"), str):
+            return as_json({"job": self.work.jobs.resume(job_of(self.work, key))}, 201)
+        kind = values.get("kind")
+        if isinstance(kind, str) and self.work.jobs.busy(kind):
+            raise Refused(409, f"a job of the kind '{kind}' is under way")
+        return as_json({"job": self.work.start(str(kind))}, 201)
+
+    def stop_job(self, request: Request, values: dict[str, Any]) -> Response:
+        """Ask a job to stop."""
+        return as_json({"job": self.work.jobs.stop(job_of(self.work, request.path_params["job"]))})
+
+    def formats(self, request: Request) -> Response:
+        """The formats that can be written."""
+        return as_json({"formats": [describe_format(form) for form in writable_formats()]})
+
+    def export(self, request: Request) -> Response:
+        """What is known of all videos, in a format; or what would be lost in it."""
+        with self.studio.held():
+            known = known_videos(self.studio.reviews(), self.studio.truth, self.studio.renamed(ANNOTATIONS))
+        done = export(self.studio.project, known, request.path_params["format"])
+        if "report" in request.query_params:
+            about = {"file": done.name, "files": done.files, "bytes": len(done.content)}
+            return as_json({**about, "lost": list(done.lost), "rounding": done.rounding or None})
+        disposition = f"attachment; filename*=utf-8''{quote(done.name, safe='')}"
+        headers = {"cache-control": "no-store", "content-disposition": disposition}
+        return Response(done.content, 200, headers, "application/octet-stream")
 
     def media(self, request: Request) -> Response:
         """A video file, or its proxy."""
@@ -257,49 +243,9 @@ class Routes:
     def _rows(self, videos: list[ProjectVideo]) -> list[dict[str, Any]]:
         return [self.studio.row(video) for video in videos]
 
-    def _shape(self, video: ProjectVideo) -> dict[str, Any]:
-        """Length, size and rate of a video file."""
-        unknown = dict.fromkeys(("frames", "fps", "constant_rate", "offset", "width", "height", "duration", "bytes"))
-        shape = self.studio.shapes.look_up(video)
-        problem = self.studio.shapes.problem(video)
-        if shape is None or problem:
-            return {**unknown, "play": "proxy", "problem": problem}
-        try:
-            table = self.studio.cache.table(video)
-        except UntrimError as error:
-            return {**unknown, "play": "proxy", "problem": str(error)}
-        self.studio.measured(video, table.end)
-        return {
-            "frames": len(table),
-            "fps": table.fps,
-            "constant_rate": table.constant_rate,
-            "offset": table.offset,
-            "width": shape.width,
-            "height": shape.height,
-            "duration": table.end,
-            "bytes": video.path.stat().st_size,
-            "play": "original" if plays(video, shape, table.constant_rate) else "proxy",
-            "problem": None,
-        }
 
-    def _truth(self, video: ProjectVideo) -> list[dict[str, Any]]:
-        known, names = self.studio.truth_of(video), self.studio.renamed(ANNOTATIONS)
-        return [
-            {"label": names.get(one.label, one.label), "start": one.segment.start, "end": one.segment.end}
-            for one in (() if known is None else known.instances)
-        ]
-
-    def _classes(self) -> dict[str, Any]:
-        listed = self.studio.classes()
-        counts = self.studio.counts()
-        in_run = self.studio.labels_of_run()
-        return {
-            "revision": listed.revision,
-            "classes": [
-                {**entry.model_dump(), **counts[entry.label], "in_run": entry.label in in_run}
-                for entry in listed.classes
-            ],
-        }
+async def _fault(request: Request, error: Exception) -> Response:
+    return as_json({"error": "the studio has a fault; the terminal it was started in says more"}, 500)
 
 
 def _not_yet(order: Order) -> Response:

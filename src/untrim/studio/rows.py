@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from untrim.annotations.reviews import Review
+from untrim.studio.choosing import Reason, is_decided
 from untrim.timeline import Detection
 
 STATES = ("untagged", "tagged", "found", "in review", "complete")
@@ -13,8 +14,7 @@ STATES = ("untagged", "tagged", "found", "in review", "complete")
 
 def state_of_review(review: Review, found: int) -> str:
     """The word for how far a video is."""
-    marked = set(review.labels) if review.exhaustive is True else set(review.exhaustive)
-    if review.exhaustive is True or (review.labels and marked >= set(review.labels)):
+    if is_decided(review):
         return "complete"
     if review.segments or review.points:
         return "in review"
@@ -31,18 +31,18 @@ def row_of(
     duration: float | None,
     features: bool,
     problem: str | None,
-    reason: tuple[float, str] | None,
+    reason: Reason | None,
 ) -> dict[str, Any]:
     """The row of a video, as the page gets it.
 
     Args:
         key: Its key in addresses.
         review: What was decided.
-        left: Detections that nobody has decided about.
+        left: Detections worth showing that nobody has decided about.
         duration: Seconds, or None if unknown.
         features: Whether there are features.
         problem: Why it cannot be shown.
-        reason: How much it deserves a look, and why in words; None if it does not.
+        reason: Why it deserves a look; None if it does not.
     """
     return {
         "id": key,
@@ -54,8 +54,8 @@ def row_of(
         "none": review.none_happens,
         "exhaustive": review.exhaustive if review.exhaustive is True else list(review.exhaustive),
         "state": state_of_review(review, len(left)),
-        "need": 0.0 if reason is None else round(reason[0], 4),
-        "reason": None if reason is None else reason[1],
+        "need": 0.0 if reason is None else round(reason.need, 4),
+        "reason": None if reason is None else reason.words,
         "found": len(left),
         "decided": len(review.segments),
         "points": len(review.points),

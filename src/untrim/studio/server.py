@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import uvicorn
 
@@ -16,6 +16,7 @@ from untrim.studio.guard import Guard
 from untrim.studio.project import Project
 from untrim.studio.routes import Routes
 from untrim.studio.state import Studio
+from untrim.studio.work import WorkInProject
 
 LOOPBACK = "127.0.0.1"
 _FIRST_PORT, _PORTS = 8600, 100
@@ -43,10 +44,14 @@ def serve(
         UntrimError: Another studio has the project open, something in it is wrong, or the port is taken.
     """
     events = Events()
-    with Studio(project, events) as studio, _bound(host, port) as listener:
+    with (
+        Studio(project, events) as studio,
+        closing(WorkInProject(studio)) as work,
+        _bound(host, port) as listener,
+    ):
         token, number = secrets.token_urlsafe(24), listener.getsockname()[1]
         names = _LOCAL_NAMES if host == LOOPBACK else (*_LOCAL_NAMES, host)
-        guarded = Guard(Routes(studio).application(), token, number, names)
+        guarded = Guard(Routes(studio, work).application(), token, number, names)
         config = uvicorn.Config(
             guarded, log_level="error", access_log=False, lifespan="off", server_header=False,
             timeout_graceful_shutdown=3, timeout_keep_alive=30, h11_max_incomplete_event_size=65_536, http="h11",

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any, Self
 
 from untrim.annotations import Annotations, Video, read_annotations
-from untrim.annotations.reviews import Review
+from untrim.annotations.reviews import Review, ShownDetection
 from untrim.errors import UntrimError
 from untrim.features.store import FeatureFolder
-from untrim.studio.choosing import reason_to_look
+from untrim.studio.choosing import Reason, is_decided, next_to_look_at, reason_to_look
 from untrim.studio.classes import complete_list, renamed_content, renamed_list
 from untrim.studio.events import Events
 from untrim.studio.found import FoundByRun, decisions_about, readable, runs_of
 from untrim.studio.ledger import Ledger
+from untrim.studio.levels import Level, level_of, shown
 from untrim.studio.pictures import Cache
 from untrim.studio.project import ANNOTATIONS, ClassList, Project, ProjectVideo
 from untrim.studio.rows import row_of
@@ -105,6 +106,16 @@ class Studio:
         """What classes of a run, or of `ANNOTATIONS`, are called now."""
         return self.ledger.classes.renamed.get(source, {})
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep everything as it is for as long as the context lasts."""
+        with self._lock:
+            yield
+
+    def reviews(self) -> list[Review]:
+        """The reviews of all videos, in the order of their names."""
+        return [self.ledger.review(video.name) for video in self.project.videos.values()]
+
     def rows(self, run: str | None = None) -> list[VideoRow]:
         """The rows of all videos, in the order of their names."""
         with self._lock:
@@ -118,8 +129,12 @@ class Studio:
                 return self._rows[video.id]
             review, source = self.ledger.review(video.name), self.run(run)
             found = self.detections(video, source)
-            about = decisions_about(found, review.segments)
-            left = [one for one, decided in zip(found, about, strict=True) if decided is None]
+            level = self.level(source)
+            show, about = shown(found, level, review.labels), decisions_about(found, review.segments)
+            left = [one for one, see, of in zip(found, show, about, strict=True) if see and of is None]
+            reason = reason_to_look(review, found, left, level)
+            if newest:
+                self._reasons[video.id] = reason
             shape = self.shapes.known(video)
             row = row_of(
                 video.id,
@@ -128,7 +143,7 @@ class Studio:
                 duration=shape.duration if shape is not None and shape.duration else review.duration,
                 features=video.name in self._features,
                 problem=self.shapes.problem(video),
-                reason=reason_to_look(review, found, left, self._scale(source)),
+                reason=reason,
             )
             if newest:
                 self._rows[video.id] = row
@@ -160,37 +175,27 @@ class Studio:
         with self._lock:
             return complete_list(self.ledger.classes, self.known_labels())
 
-    def labels_of_run(self) -> set[str]:
-        """Classes of the newest run."""
-        run = self.run(None)
-        names = {} if run is None else self.renamed(run.key)
-        return {names.get(label, label) for label in (() if run is None else run.labels)}
-
-    def counts(self) -> dict[str, dict[str, int]]:
-        """For each class the videos with its tag, its segments and points, and its detections in the newest run."""
-        with self._lock:
-            labels = {*self.known_labels(), *(entry.label for entry in self.ledger.classes.classes)}
-            counts = {label: dict.fromkeys(("videos", "segments", "points", "found"), 0) for label in labels}
-            run = self.run(None)
-            for video in self.project.videos.values():
-                review = self.ledger.review(video.name)
-                for label in review.labels:
-                    counts[label]["videos"] += 1
-                for segment in review.segments:
-                    counts[segment.label]["segments"] += segment.holds
-                for point in review.points:
-                    counts[point.label]["points"] += 1
-                for found in self.detections(video, run):
-                    counts[found.label]["found"] += 1
-            return counts
-
     def next_video(self) -> dict[str, Any] | None:
         """The video to look at next, and why; None if none deserves it."""
         with self._lock:
-            best = max(self.rows(), key=lambda row: row["need"], default=None)
-            if best is None or best["reason"] is None:
+            found = self._next()
+            if found is None:
                 return None
-            return {"id": best["id"], "reason": best["reason"], "picked": None}
+            key, reason, at_random = found
+            return {"id": key, "reason": reason.words, "picked": "random" if at_random else None}
+
+    def _next(self) -> tuple[str, Reason, bool] | None:
+        self.rows()  # So that there is a reason, or none, for each.
+        problems = {video.id for video in self.project.videos.values() if self.shapes.problem(video)}
+        reasons = {key: reason for key, reason in self._reasons.items() if reason is not None and key not in problems}
+        decided: dict[str, int] = {}
+        looked_at = 0
+        for video in self.project.videos.values():
+            review = self.ledger.review(video.name)
+            looked_at += bool(review.segments) or is_decided(review)
+            for segment in review.segments:
+                decided[segment.label] = decided.get(segment.label, 0) + 1
+        return next_to_look_at(reasons, decided, looked_at, self.project.folder.name)
 
     # Changing
 
@@ -199,9 +204,25 @@ class Studio:
         with self._lock:
             shape = self.shapes.known(video)
             known = {} if shape is None or shape.duration is None else {"duration": shape.duration}
-            review = self.ledger.save(video.name, {**values, **known}, revision)
+            review = self.ledger.save(video.name, {**values, **known}, revision, self._shown_if_picked(video, values))
             self.changed([video])
             return review
+
+    def _shown_if_picked(self, video: ProjectVideo, values: Mapping[str, Any]) -> list[ShownDetection] | None:
+        """The detections that are shown of a video that was picked at random, when something in it is decided first."""
+        before, run = self.ledger.review(video.name), self.run(None)
+        if run is None or before.segments or before.picked or not (values.get("segments") or values.get("exhaustive")):
+            return None
+        chosen = self._next()
+        if chosen is None or not chosen[2] or chosen[0] != video.id:
+            return None
+        found = self.detections(video, run)
+        show = shown(found, self.level(run), before.labels)
+        return [
+            ShownDetection(run=run.key, label=one.label, start=one.segment.start, end=one.segment.end, score=one.score)
+            for one, see in zip(found, show, strict=True)
+            if see
+        ]
 
     def tag(
         self, videos: Sequence[ProjectVideo], add: Sequence[str], remove: Sequence[str], none: bool
@@ -296,7 +317,8 @@ class Studio:
         """Forget all that was kept of the videos, and look anew at features and runs."""
         with self._lock:
             self._rows.clear()
-            self._scales: dict[str, Mapping[str, tuple[float, float]]] = {}
+            self._levels: dict[str, Level] = {}
+            self._reasons: dict[str, Reason | None] = {}
             for key, run in list(self.runs.items()):
                 if (why := readable(run)) is not None:
                     self.project.notes.append(why)
@@ -305,17 +327,25 @@ class Studio:
             self.events.tell("videos", {})
             self.events.tell("classes", {"revision": self.ledger.classes.revision})
 
-    def _scale(self, run: FoundByRun | None) -> Mapping[str, tuple[float, float]]:
-        """Lowest and highest score of each class in a run."""
+    def level(self, run: FoundByRun | None) -> Level:
+        """From which score on detections of a run are shown; kept until runs are looked at anew."""
         if run is None:
-            return {}
-        if run.key not in self._scales:
-            names, scores = self.renamed(run.key), dict[str, list[float]]()
-            for own in run.detections.values():
-                for one in own:
-                    scores.setdefault(names.get(one.label, one.label), []).append(one.score)
-            self._scales[run.key] = {label: (min(own), max(own)) for label, own in scores.items()}
-        return self._scales[run.key]
+            return Level(0.0, 1.0)
+        with self._lock:
+            if run.key not in self._levels:
+                videos = list(self.project.videos.values())
+                reviews = {video.name: self.ledger.review(video.name) for video in videos}
+                tags = {name: review.labels for name, review in reviews.items() if review.labels or review.none_happens}
+                found = {video.name: self.detections(video, run) for video in videos}
+                self._levels[run.key] = level_of(found, tags)
+            return self._levels[run.key]
+
+    def features_changed(self) -> None:
+        """Look anew at which videos have features."""
+        with self._lock:
+            there = self._named_features()
+            news, self._features = there ^ self._features, there
+            self.changed([video for video in self.project.videos.values() if video.name in news])
 
     def _named_features(self) -> frozenset[str]:
         try:
