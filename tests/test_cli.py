@@ -139,12 +139,13 @@ def test_no_traceback_on_a_closed_pipe() -> None:
 def test_help_shows_the_verbs_in_the_order_of_the_work(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_untrim("--help") == 0
     lines = [line.strip("│╭─╮ ") for line in capsys.readouterr().out.splitlines()]
-    known = ("Start", "The way", "Look closer", "Research", *VERBS)
+    known = ("Start", "The way", "Look closer", "Hand over", "Research", *VERBS)
     shown = [line.split("  ")[0] for line in lines if line.split("  ")[0] in known]
     assert shown == [
         "Start", "demo", "studio",
-        "The way", "extract", "train", "localize", "evaluate", "report",
+        "The way", "extract", "suggest", "train", "localize", "evaluate", "report",
         "Look closer", "diagnose", "doctor", "methods",
+        "Hand over", "convert", "clips", "overlay",
         "Research", "reproduce", "tune", "combine", "import", "weights",
     ]  # fmt: skip
     assert not any("--show-completion" in line for line in lines)

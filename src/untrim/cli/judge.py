@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from untrim.cli.app import AnnotationFile, ProtocolName, Subset, app, read_found, read_labels
+from untrim.cli.next_steps import next_steps
 from untrim.cli.printing import say
 
 IgnoreUnknown = Annotated[
@@ -114,3 +115,4 @@ def report(
         subset=subset,
     )
     say(f"report: {output}")
+    say(next_steps(detections, [] if videos is None else [videos]))

@@ -24,6 +24,7 @@ from untrim.cli.app import (
     read_labels,
     read_training_labels,
 )
+from untrim.cli.next_steps import next_steps
 from untrim.cli.printing import columns, complain, say
 from untrim.cli.terminal import stop_requests, terminal_progress
 from untrim.errors import UntrimError, numbered
@@ -57,6 +58,8 @@ def demo(
     say(
         f"""
 report: {report}
+
+{next_steps(output / "detections.json", [output / "videos"])}
 
 The same with your own videos (labels.csv holds rows of video,label):
   untrim extract VIDEOS -o features
@@ -216,6 +219,8 @@ def localize(
     _show_best(found)
     detections = numbered(sum(map(len, found.values())), "detection", "detections")
     say(f"{detections} in {numbered(len(found), 'video', 'videos')}: {output}")
+    if any(found.values()):
+        say(next_steps(output, videos or ()))
     complain_of(failed, kept)
 
 

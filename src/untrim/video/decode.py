@@ -179,7 +179,8 @@ class VideoFile:
         for span in wanted:
             for frame in self._decoded_before(span.start):
                 stamp = timestamp(frame)
-                index = -1 if stamp is None else place.get(stamp, -1)
+                if stamp is None or (index := place.get(stamp)) is None:
+                    continue
                 found = Shown(starts[index], ends[index], frame)
                 if index > latest and found.is_in(span):
                     latest = index
