@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -387,3 +388,38 @@ def test_what_is_passed_over_and_pictures_that_begin_late_are_said(tmp_path: Pat
     known = FeatureFolder.open(tmp_path / "features").info.videos["late"]
     assert known.offset_seconds == pytest.approx(3)
     assert known.duration == pytest.approx(2, abs=0.05)
+
+
+def test_of_a_single_video_the_seconds_are_told(tmp_path: Path, write_video: WriteVideo) -> None:
+    told: list[tuple[object, ...]] = []
+    video = write_video(tmp_path / "video.mp4", 80)
+    extract(video, tmp_path / "features", settings=SMALL, progress=lambda *step: told.append(step))
+    assert [step[:3] for step in told] == [("extract", done, 4) for done in range(5)]
+    assert told[-1][3] == "seconds of video"
+    told.clear()
+    extract(video, tmp_path / "features", settings=SMALL, progress=lambda *step: told.append(step))
+    assert [step[:3] for step in told] == [("extract", 1, 1)]
+    told.clear()
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    report = extract(
+        tmp_path / "broken.mp4", tmp_path / "features", settings=SMALL, progress=lambda *step: told.append(step)
+    )
+    assert list(report.failed) == ["broken"]
+    assert [step[:3] for step in told] == [("extract", 0, 1), ("extract", 1, 1)]
+
+
+def test_cores_that_are_left_over_are_used_unless_the_number_of_workers_is_given(
+    tmp_path: Path, write_video: WriteVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def work_off(task: Any, jobs: Any, workers: int, *_: object) -> Any:
+        seen.append((workers, task.threads))
+        yield from ()
+
+    monkeypatch.setattr("untrim.features.extract.work_off", work_off)
+    monkeypatch.setattr("untrim.support.workers.cores", lambda: 4)
+    video, other = write_video(tmp_path / "video.mp4", 20), write_video(tmp_path / "other.mp4", 20)
+    for videos, workers in ((video, None), ([video, other], None), (video, 1)):
+        extract(videos, tmp_path / "features", settings=SMALL, workers=workers)
+    assert seen == [(4, 4), (4, 2), (1, 1)]

@@ -331,6 +331,18 @@ def test_batches_made_ahead_give_the_same(files: dict[str, str], monkeypatch: py
     assert ahead == [3]
 
 
+def test_threads_change_no_bit(files: dict[str, str]) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # As in the processes of `extract`.
+    try:
+        backbone = load_backbone("i3d", TINY | files | {"streams": "rgb", "stride_frames": 4})
+        wanted = backbone.features(video(60))
+        backbone.threads = 3
+        np.testing.assert_array_equal(backbone.features(video(60)), wanted)
+    finally:
+        torch.set_num_threads(threads)
+
+
 def test_only_a_gpu_is_given_pinned_copies(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     pinned = list[torch.Tensor]()
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: pinned.append(self) or self)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from untrim.features.prefetch import prefetch
+from untrim.features.prefetch import in_threads, prefetch
 
 
 @given(st.lists(st.none() | st.integers()), st.integers(1, 4))
@@ -51,3 +51,34 @@ def test_leaving_early_ends_the_thread(taken: int) -> None:
     assert list(islice(ahead, taken)) == list(range(taken))
     ahead.close()
     assert threading.active_count() == before
+
+
+@given(st.lists(st.integers()), st.integers(1, 4))
+def test_threads_give_the_same_in_the_same_order(items: list[int], threads: int) -> None:
+    assert list(in_threads(lambda item: -item, items, threads)) == [-item for item in items]
+
+
+def test_two_threads_work_at_a_time_while_the_next_item_is_made() -> None:
+    made, both = list[int](), threading.Barrier(2)
+
+    def items() -> Iterator[int]:
+        for index in range(4):
+            made.append(index)
+            yield index
+
+    def work(index: int) -> int:
+        both.wait(60)  # It would wait for ever if one thread did all.
+        return index
+
+    results = in_threads(work, items(), 2)
+    assert next(results) == 0
+    assert made == [0, 1, 2]
+    assert list(results) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_error_in_a_thread_is_raised_here(threads: int) -> None:
+    results = in_threads(lambda item: 1 // item, [1, 0, 1], threads)
+    assert next(results) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(results)

@@ -51,6 +51,31 @@ def test_a_job_whose_process_was_killed_once_is_tried_again(tmp_path: Path) -> N
     assert results(["1", job], 1) == {"1": 1, job: "done"}
 
 
+TELLING = """
+class Telling:
+    how_far = None
+
+    def __call__(self, job):
+        for step in range(job):
+            self.how_far(step, job)
+        return -job
+
+
+if __name__ == "__main__":
+    from untrim.support.workers import work_off
+
+    told = []
+    outcomes = work_off(Telling(), [3], 1, how_far=lambda *far: told.append(far))
+    print([done for done in outcomes if done], told)
+"""
+
+
+def test_how_far_a_job_is_can_be_told(tmp_path: Path) -> None:
+    (tmp_path / "telling.py").write_text(TELLING)
+    ended = subprocess.run([sys.executable, tmp_path / "telling.py"], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[(3, -3)] [(0, 3), (1, 3), (2, 3)]"
+
+
 def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("from untrim.support.workers import work_off\nprint(list(work_off(eval, ['1'], 2)))")

@@ -7,6 +7,7 @@ A video counts as done when its ``.npy`` is there and ``features.json`` lists it
 from __future__ import annotations
 
 import json
+import math
 import time
 import traceback
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from untrim.features.backbones import Backbone, BackboneConfig, load_backbone
 from untrim.features.source_files import State, adopt_renamed, late_pictures, made_of, state_of
 from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoInfo
 from untrim.features.writing import WritingReport
+from untrim.support.array_types import Image
 from untrim.support.files import remove_leftovers, write_text
 from untrim.support.kinds import check_kind
 from untrim.support.locks import locked
@@ -29,8 +31,8 @@ from untrim.support.named_files import names_in
 from untrim.support.names import standard
 from untrim.support.paths import as_path, as_paths
 from untrim.support.progress import Progress, ShouldStop, count_steps
-from untrim.support.workers import Died, Engine, Local, work_off
-from untrim.video.decode import VideoFile
+from untrim.support.workers import Died, Engine, HowFar, Local, work_off
+from untrim.video.decode import Frame, VideoFile
 from untrim.video.files import FoundVideos, find_videos
 
 FAILURES_NAME = "failures.jsonl"
@@ -91,14 +93,14 @@ def extract(
     with locked(output):
         folder = _open(output, info)
         task = _Extractor(output, backbone, settings)
-        return _complete(folder, found, task, workers or engine.room, engine, progress, should_stop)
+        return _complete(folder, found, task, workers, engine, progress, should_stop)
 
 
 def _complete(
     folder: FeatureFolder,
     found: FoundVideos,
     task: _Extractor,
-    workers: int,
+    workers: int | None,
     engine: Engine,
     progress: Progress | None,
     should_stop: ShouldStop | None,
@@ -111,9 +113,13 @@ def _complete(
     _forget(missing, folder)
     missing.sort(key=sizes.__getitem__, reverse=True)  # So that no worker is left alone with a long one at the end.
     done: list[str] = []
-    outcomes = work_off(task, missing, workers, engine, should_stop)
+    if workers is None:  # Then all cores are to be used, also by fewer videos than there are cores.
+        workers = engine.room
+        task.threads = engine.threads(min(workers, len(missing)))
+    how_far = _SecondsDone(progress, missing[0].name) if len(sizes) == len(missing) == 1 else None
+    outcomes = work_off(task, missing, workers, engine, should_stop, how_far)
     try:
-        advance = count_steps(progress, "extract", len(sizes), len(sizes) - len(missing))
+        advance = how_far.end if how_far else count_steps(progress, "extract", len(sizes), len(sizes) - len(missing))
         with closing(outcomes):
             for job, result in _recorded(outcomes, folder):
                 if isinstance(result, VideoInfo):
@@ -138,11 +144,38 @@ def _complete(
     return WritingReport(tuple(sorted(done)), tuple(skipped), dict(sorted(failed.items())), notes)
 
 
+class _SecondsDone:
+    """Progress of a single video, whose seconds are the steps."""
+
+    def __init__(self, progress: Progress | None, name: str) -> None:
+        self._progress, self._name = progress, name
+        self._done, self._total = 0, 0
+
+    def __call__(self, done: int, total: int) -> None:
+        """Tell of each second up to `done` of `total`."""
+        if not self._total:
+            self._total = total
+            self._tell("")
+        while self._done < min(done, self._total):
+            self._done += 1
+            self._tell(f"seconds of {self._name}" if total > 1 else self._name)
+
+    def end(self, _: str) -> None:
+        """The video is done, or cannot be done."""
+        self(max(1, self._total), max(1, self._total))
+
+    def _tell(self, note: str) -> None:
+        if self._progress is not None:
+            self._progress("extract", self._done, self._total, note)
+
+
 class _Extractor:
     """What a worker does with a video; the backbone is built in the worker, once."""
 
     def __init__(self, output: Path, name: str, settings: Mapping[str, object] | None) -> None:
         self._output, self._name, self._settings = output, name, settings
+        self.threads = 1
+        self.how_far: HowFar | None = None
 
     @cached_property
     def _backbone(self) -> Backbone[BackboneConfig]:
@@ -169,15 +202,24 @@ class _Extractor:
         config = self._backbone.config
         with VideoFile(job.path, limits=config.limits) as file:
             before = job.path.stat()
-            features = self._backbone.features(
-                frame.image for frame in file.frames(fps=config.fps, size=config.short_side)
-            )
+            self._backbone.threads = self.threads
+            frames = file.frames(fps=config.fps, size=config.short_side)
+            features = self._backbone.features(self._counted(frames, config.fps, file.info.duration))
             notes = [f"{file.broken_packets} broken packets"] if file.broken_packets else []
             info = VideoInfo(
                 duration=file.duration, offset_seconds=file.offset, notes=notes, **made_of(job.path, before)
             )
         FeatureFolder(self._output, self._backbone.info(self._name)).save(job.name, features)
         return info
+
+    def _counted(self, frames: Iterator[Frame], fps: float, stated: float | None) -> Iterator[Image]:
+        """The images of a video; every second of it is told, if its container states how many there are."""
+        told, total = -1, math.ceil(stated or 0)
+        for index, frame in enumerate(frames):
+            if self.how_far is not None and told < int(index / fps) < total:
+                told = int(index / fps)
+                self.how_far(told, total)
+            yield frame.image
 
 
 def _open(path: Path, info: FeatureInfo) -> FeatureFolder:

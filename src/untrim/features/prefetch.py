@@ -1,14 +1,17 @@
-"""Work ahead in a thread: while a GPU is busy with one batch, the next frames are decoded."""
+"""Work in threads: while a batch is computed, the next frames are decoded; on several cores, several batches are."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterable
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +53,21 @@ def prefetch(items: Iterable[T], ahead: int) -> Generator[T]:
             except queue.Empty:
                 continue
         thread.join()
+
+
+def in_threads(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
+    """What `work` makes of each item, in order. Items are made here, while so many threads work on those before.
+
+    At most one item more than there are threads is held. One thread is this one.
+    """
+    if threads == 1:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        running: deque[Future[R]] = deque()
+        for item in items:
+            running.append(pool.submit(work, item))
+            if len(running) > threads:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from typing import ClassVar, Generic, TypeVar, cast
+from typing import ClassVar, Generic, Protocol, TypeVar, cast, runtime_checkable
 
 from untrim.errors import WorkFailed
 from untrim.support.progress import ShouldStop, stop_if
@@ -33,6 +33,25 @@ class Died:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Partly:
+    """Before the result of a job: how far it is."""
+
+    done: int
+    total: int
+
+
+HowFar = Callable[[int, int], object]
+"""Told how much of a job is done, and how much it is in all; the total of a job never changes."""
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A task that tells how far it is, if there is somebody to tell."""
+
+    how_far: HowFar | None
+
+
 class Worker(ABC, Generic[J, R]):
     """A process that does one job at a time, seen from the one that gives the jobs.
 
@@ -48,8 +67,8 @@ class Worker(ABC, Generic[J, R]):
         """Give the process its next job."""
 
     @abstractmethod
-    def receive(self) -> R | Died:
-        """Hear the result of its job, or that it has died."""
+    def receive(self) -> R | Died | Partly:
+        """Hear the result of its job, how far it is, or that it has died."""
 
     @abstractmethod
     def end(self) -> None:
@@ -71,6 +90,10 @@ class Engine(ABC):
     def room(self) -> int:
         """How many processes can run at a time, one per core."""
 
+    def threads(self, processes: int) -> int:
+        """Threads that each of so many processes may keep busy."""
+        return 1
+
     @abstractmethod
     def start(self, task: Callable[[J], R]) -> Worker[J, R]:
         """A new process for `task`; it takes jobs from when it has started."""
@@ -86,6 +109,7 @@ def work_off(
     workers: int,
     engine: Engine | None = None,
     should_stop: ShouldStop | None = None,
+    how_far: HowFar | None = None,
 ) -> Generator[tuple[J, R | Died] | None]:
     """Run `task` on every job, in processes of their own.
 
@@ -99,6 +123,7 @@ def work_off(
         workers: Most processes at a time, at least 1.
         engine: Where the processes run; None for this machine.
         should_stop: Asked about once a second, and after each job.
+        how_far: Told how far the jobs are, of a task that tells so (`Telling`) on this machine; None for silence.
 
     Yields:
         Each job with its result, in the order in which they are done; None about once a second while none is.
@@ -108,7 +133,7 @@ def work_off(
         Stopped: It should stop: the processes end at whatever they are.
     """
     end_if_still_importing()
-    crew = _Crew(task, jobs, workers, engine or Local())
+    crew = _Crew(task, jobs, workers, engine or Local(), how_far)
     try:
         while crew.waiting or crew.busy:
             stop_if(should_stop)
@@ -128,8 +153,10 @@ def work_off(
 class _Crew(Generic[J, R]):
     """The workers, those that are not ready yet and those at a job, and the jobs that wait for one."""
 
-    def __init__(self, task: Callable[[J], R], jobs: Iterable[J], workers: int, engine: Engine) -> None:
-        self.engine, self._task, self._most = engine, task, workers
+    def __init__(
+        self, task: Callable[[J], R], jobs: Iterable[J], workers: int, engine: Engine, how_far: HowFar | None
+    ) -> None:
+        self.engine, self._task, self._most, self._how_far = engine, task, workers, how_far
         self.waiting = deque(jobs)
         self.starting: list[Worker[J, R]] = []
         self.busy: dict[Worker[J, R], J] = {}
@@ -150,7 +177,12 @@ class _Crew(Generic[J, R]):
             if died is None:
                 self._occupy(worker)
             return None
-        job, result = self.busy.pop(worker), worker.receive()
+        job, result = self.busy[worker], worker.receive()
+        if isinstance(result, Partly):
+            if self._how_far is not None:
+                self._how_far(result.done, result.total)
+            return None
+        del self.busy[worker]
         if not isinstance(result, Died):
             self._occupy(worker)
             return job, result
@@ -177,7 +209,7 @@ class _Crew(Generic[J, R]):
 
 
 class Local(Engine):
-    """Processes on this machine, each with one thread."""
+    """Processes on this machine."""
 
     remedy = 'in a script, call this under `if __name__ == "__main__":`'
 
@@ -185,6 +217,10 @@ class Local(Engine):
     def room(self) -> int:
         """The cores that this process may use."""
         return cores()
+
+    def threads(self, processes: int) -> int:
+        """The cores that are left over if there are fewer processes, shared among them."""
+        return max(1, self.room // max(1, processes))
 
     def start(self, task: Callable[[J], R]) -> Worker[J, R]:
         """A new process for `task`; it takes jobs from when it has started."""
@@ -214,7 +250,7 @@ class _Process(Worker[J, R]):
         said = self._hear()
         return said if isinstance(said, Died) else None
 
-    def receive(self) -> R | Died:
+    def receive(self) -> R | Died | Partly:
         return self._hear()
 
     def end(self) -> None:
@@ -251,7 +287,9 @@ def _serve(task: Callable[[J], R], connection: Connection) -> None:
     # that stops, and ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.environ.update(dict.fromkeys(_THREADS, "1"))  # For libraries that a task loads: each process has one core.
+    os.environ.update(dict.fromkeys(_THREADS, "1"))  # For libraries that a task loads; a task may start threads itself.
+    if isinstance(task, Telling):
+        task.how_far = lambda done, total: connection.send(Partly(done, total))
     connection.send(None)  # It has started.
     while True:
         try:

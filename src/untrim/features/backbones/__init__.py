@@ -91,6 +91,8 @@ class Backbone(ABC, Generic[C]):
 
     Config: ClassVar[type[BackboneConfig]]
     weights_sha256: str | None = None
+    threads: int = 1
+    """Snippets that may be computed at a time, on a CPU; the features are the same for any number."""
 
     def __init__(self, config: C) -> None:
         self.config = config

@@ -27,7 +27,7 @@ from untrim.errors import UntrimError
 from untrim.features.backbones import Backbone, BackboneConfig, Features, StreamName, Streams
 from untrim.features.backbones.i3d_engines import ClipEngine, ClipShape, Runtime, load_engine
 from untrim.features.backbones.i3d_network import FEATURES
-from untrim.features.prefetch import prefetch
+from untrim.features.prefetch import in_threads, prefetch
 from untrim.features.snippets import windows, with_flow
 from untrim.features.weights import file_sha256, weights_path
 from untrim.support.array_types import Float32, Image
@@ -120,12 +120,16 @@ class I3D(Backbone[I3DConfig]):
     def features(self, images: Iterable[Image]) -> Features:
         """Features of one video, float32 (T, 1024 per stream), not negative.
 
-        On a GPU, the next snippets are decoded and their flow computed while it works.
+        On a GPU or in several threads, the next snippets are decoded and their flow computed meanwhile.
         """
         most = max(engine.batch for engine in self._engines.values())
         snippets, at_once = clips(images, self.config), max(1, most // self.config.crops)
+        threads = 1 if most > 1 else self.threads
+        for engine in self._engines.values():
+            engine.prepare(threads)
         with closing(prefetch(snippets, at_once) if most > 1 else snippets) as ready:
-            return np.concatenate([self._rows(batch) for batch in iter(lambda: list(islice(ready, at_once)), [])])
+            batches = iter(lambda: list(islice(ready, at_once)), [])
+            return np.concatenate(list(in_threads(self._rows, batches, threads)))
 
     def _rows(self, batch: Sequence[Clips]) -> Float32:
         """Features (N, D) of N snippets, averaged over their crops."""

@@ -14,8 +14,8 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
+from queue import Queue
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -51,6 +51,9 @@ class TorchEngine:
         self._network = network.fuse().to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.batch = _GPU_BATCH if self._on_gpu else 1
 
+    def prepare(self, threads: int) -> None:
+        """Get ready to be called from so many threads at a time."""
+
     def __call__(self, clips: Float32) -> Float32:
         """Features (N, 1024) of clips (N, T, H, W, C) in [-1, 1]."""
         x = torch.from_numpy(clips)
@@ -76,19 +79,32 @@ class OpenVinoEngine:
 
     def __init__(self, make_model: Callable[[], Any]) -> None:
         self._openvino, self._make_model = silent("openvino"), make_model
+        self._requests: Queue[Any] = Queue()
+        self._threads = 0
 
-    @cached_property
-    def _compiled(self) -> Any:
+    def prepare(self, threads: int) -> None:
+        """Get ready to be called from so many threads at a time; each has the threads of torch to itself."""
+        if self._threads == threads:
+            return
         settings = {
             "INFERENCE_PRECISION_HINT": "f32",  # Else it may fall back to bfloat16 where the CPU has it.
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-            "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": threads * torch.get_num_threads(),
+            "NUM_STREAMS": threads,
         }
-        return self._openvino.Core().compile_model(self._make_model(), "CPU", settings)
+        compiled = self._openvino.Core().compile_model(self._make_model(), "CPU", settings)
+        self._requests, self._threads = Queue(), threads
+        for _ in range(threads):
+            self._requests.put(compiled.create_infer_request())
 
     def __call__(self, clips: Float32) -> Float32:
         """Features (1, 1024) of clips (1, T, H, W, C) in [-1, 1]."""
-        return np.array(self._compiled(np.ascontiguousarray(clips.transpose(0, 4, 1, 2, 3)))[0], np.float32)
+        if self._threads == 0:
+            self.prepare(1)
+        request = self._requests.get()
+        try:
+            return np.array(request.infer(np.ascontiguousarray(clips.transpose(0, 4, 1, 2, 3)))[0], np.float32)
+        finally:
+            self._requests.put(request)
 
 
 ClipEngine = TorchEngine | OpenVinoEngine
