@@ -84,8 +84,11 @@ def test_batches_tell_each_snippet_only_where_segments_are_asked_for(
     expected = torch.zeros(2, 40, 2)
     expected[:, 5:15, 0] = expected[0, 22:32, 1] = expected[1, 20:30, 1] = 1
     torch.testing.assert_close(drawn.snippet_labels, expected)
+    assert drawn.known is not None
+    assert drawn.known.all(), "the segments are all that there are"
+    chosen = [(corpus[0], corpus[1].without_segments("training").subset("training"))]
     unaware = TrainingVideos(chosen).batch(videos, groups, None, "random", np.random.default_rng(0))
-    assert unaware.snippet_labels is None
+    assert unaware.snippet_labels is unaware.known is None
     assert unaware.to(torch.device("cpu")).snippet_labels is None
 
 

@@ -13,8 +13,10 @@ from torch import Tensor
 from untrim.annotations import Annotations, Video
 from untrim.annotations.checks import UNLABELLED
 from untrim.data.sampling import Crop, crop_snippets
+from untrim.data.snippet_labels import check_points, marked_snippets, snippet_labels, tells_times
 from untrim.errors import UntrimError, listing
 from untrim.features.store import FeatureFolder
+from untrim.support.array_types import Float32, Int64
 from untrim.timeline import SnippetGrid
 
 
@@ -28,7 +30,9 @@ class Batch:
         labels: (B, C) in {0, 1}.
         groups: (B,) group of each video, -1 for none; the videos of a group have a class in common.
         progress: How far training has come, in [0, 1].
-        snippet_labels: (B, T, C) in {0, 1}, 0 where there is no snippet; only where segments are trained on.
+        snippet_labels: Which classes happen in each snippet, (B, T, C) in {0, 1}; None if it is known of no training
+            video.
+        known: Where that is known, (B, T, C) in {0, 1}, 0 where there is no snippet; None likewise.
     """
 
     features: Tensor
@@ -37,6 +41,7 @@ class Batch:
     groups: Tensor
     progress: float = 1.0
     snippet_labels: Tensor | None = None
+    known: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
@@ -47,6 +52,7 @@ class Batch:
             labels=self.labels.to(device),
             groups=self.groups.to(device),
             snippet_labels=None if self.snippet_labels is None else self.snippet_labels.to(device),
+            known=None if self.known is None else self.known.to(device),
         )
 
 
@@ -69,12 +75,14 @@ class TrainingVideos:
 
     Args:
         sources: Feature folders, each with the annotations of the videos to take from it.
-        segments: Whether batches say what happens in each snippet, by the segments of the annotations.
+        segments: Whether every class must have its segments, which are then all that there are. Otherwise batches say
+            what is known of each snippet, if anything is.
         class_names: The classes, in order; None for all that the videos have, sorted by name.
 
     Raises:
-        UntrimError: Folders disagree, there are no labels at all, a video has no labels, features are missing, or a
-            label has no segment although `segments` asks for it.
+        UntrimError: Folders disagree, there are no labels at all, a video has no labels although something may happen
+            in it, features are missing or end before a point, or a label has no segment although `segments` asks for
+            it.
     """
 
     def __init__(
@@ -113,6 +121,10 @@ class TrainingVideos:
             [[label in video.labels for label in self.class_names] for _, video in self._videos], dtype=np.float32
         )  # (V, C)
         self._stored: dict[int, npt.NDArray[np.floating]] = {}
+        self.times_known = segments or any(tells_times(video) for _, video in self._videos)
+        for index, (_, video) in enumerate(self._videos):
+            if video.points:
+                check_points(video, self.grid(index), len(self.stored(index)))
 
     def __len__(self) -> int:
         return len(self._videos)
@@ -157,20 +169,28 @@ class TrainingVideos:
         rng: np.random.Generator,
     ) -> Batch:
         """The batch of `videos`, each cropped to at most `most` snippets."""
-        arrays = [self.stored(int(video)) for video in videos]
-        kept = [crop_snippets(len(array), most, crop, rng) for array in arrays]
+        indices = [int(video) for video in videos]
+        arrays = [self.stored(index) for index in indices]
+        kept = [
+            crop_snippets(len(array), most, crop, rng, self._marked(index))
+            for index, array in zip(indices, arrays, strict=True)
+        ]
         features, mask = pad([array[snippets] for array, snippets in zip(arrays, kept, strict=True)])
         batch = Batch(features, mask, torch.from_numpy(self.labels[videos]), torch.from_numpy(groups))
-        if not self.segments:
+        if not self.times_known:
             return batch
-        taken = zip(videos, arrays, kept, strict=True)
-        labels, _ = pad([self._snippet_labels(int(v), len(array))[snippets] for v, array, snippets in taken])
-        return replace(batch, snippet_labels=labels)
+        happens, known = zip(*(self.snippet_labels(index) for index in indices), strict=True)
+        happening, _ = pad([own[snippets] for own, snippets in zip(happens, kept, strict=True)])
+        sure, _ = pad([own[snippets] for own, snippets in zip(known, kept, strict=True)])
+        return replace(batch, snippet_labels=happening, known=sure)
 
-    def _snippet_labels(self, index: int, count: int) -> npt.NDArray[np.float32]:
-        """Which classes happen in each of the `count` snippets of a video, (T, C) in {0, 1}."""
-        grid, labels = self.grid(index), np.zeros((count, len(self.class_names)), dtype=np.float32)
-        for instance in self._videos[index][1].instances:
-            snippets = grid.snippets(instance.segment, count)
-            labels[snippets.start : snippets.stop, self.class_names.index(instance.label)] = 1
-        return labels
+    def snippet_labels(self, index: int) -> tuple[Float32, Float32]:
+        """Which classes happen in each snippet of one video, and where that is known, each (T, C) in {0, 1}."""
+        count = len(self.stored(index))
+        return snippet_labels(self.known(index), self.grid(index), count, self.class_names, all_marked=self.segments)
+
+    def _marked(self, index: int) -> Int64:
+        """Snippets that a crop of one video should keep in sight."""
+        if self.segments:  # All of a video is known: any crop will do.
+            return np.empty(0, dtype=np.int64)
+        return marked_snippets(self.known(index), self.grid(index), len(self.stored(index)))

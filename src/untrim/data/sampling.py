@@ -12,21 +12,37 @@ from untrim.support.array_types import Int64
 Crop = Literal["random", "contiguous", "uniform", "resample"]
 
 
-def crop_snippets(count: int, most: int | None, crop: Crop, rng: np.random.Generator) -> Int64:
+_NONE = np.empty(0, dtype=np.int64)
+
+
+def crop_snippets(count: int, most: int | None, crop: Crop, rng: np.random.Generator, marked: Int64 = _NONE) -> Int64:
     """Indices of at most `most` of `count` snippets, ascending.
 
     - ``random``: without replacement (WSAD, Sec. 4.2).
     - ``contiguous``: one stretch (LPAT, Sec. 4.2).
     - ``uniform``: evenly spread over the video, each from the middle of its part.
     - ``resample``: as ``uniform``, but always `most` of them; a shorter video repeats snippets (ECM, Sec. 4.1).
+
+    What is known of the time stays in sight: the snippets `marked` are among those of a crop, as far as there is room;
+    a ``contiguous`` stretch has one of them, another one each time.
     """
     if most is None or (count <= most and crop != "resample"):
         return np.arange(count)
     if crop == "random":
-        return np.sort(rng.choice(count, most, replace=False))
+        kept = rng.permutation(marked)[:most]
+        others = np.setdiff1d(np.arange(count), kept) if len(kept) else count
+        return np.sort(np.concatenate([kept, rng.choice(others, most - len(kept), replace=False)]))
     if crop == "contiguous":
-        return int(rng.integers(count - most + 1)) + np.arange(most)
-    return ((np.arange(most) + 0.5) * count / most).astype(np.int64)
+        low, high = 0, count - most
+        if len(marked):
+            seen = int(rng.choice(marked))
+            low, high = max(low, seen - most + 1), min(high, seen)
+        return int(rng.integers(low, high + 1)) + np.arange(most)
+    spread = ((np.arange(most) + 0.5) * count / most).astype(np.int64)
+    if count > most:
+        kept = rng.permutation(marked)
+        spread[kept * most // count] = kept  # In the place of the one from the same part of the video.
+    return spread
 
 
 class Sampler:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from untrim.data.dataset import TrainingVideos
+from untrim.data.snippet_labels import tells_times
 from untrim.features.store import FeatureInfo
+
+_KNOWN_WEIGHT = 1.0
 
 
 @dataclass(frozen=True)
@@ -19,12 +23,13 @@ class DataSummary:
         videos: Number of videos.
         classes: Number of classes.
         dim: Width of the features.
-        labels_per_video: Mean number of labels per video.
+        labels_per_video: Mean number of labels per video in which something happens.
         snippets: Snippets of each video, ascending, (V,).
         column_means: Mean of each column over all snippets, (D,).
         stream_rms: Root mean square of the stream that each column belongs to, (D,); never 0.
         stream_deviations: The same, after the mean of each column is subtracted.
         digests: What changes with the features of each video, in order.
+        times_known: Share of the videos of which something is known in single snippets.
     """
 
     videos: int
@@ -36,6 +41,7 @@ class DataSummary:
     stream_rms: npt.NDArray[np.float32]
     stream_deviations: npt.NDArray[np.float32]
     digests: tuple[str, ...] = ()
+    times_known: float = 0.0
 
     @property
     def classification_share(self) -> float:
@@ -50,6 +56,11 @@ class DataSummary:
     def class_threshold(self) -> float:
         """0.1 / n for n labels per video: the least probability of a class to localize, where all classes share 1."""
         return round(0.1 / self.labels_per_video, 4)
+
+    @property
+    def known_weight(self) -> float:
+        """Weight of the loss on what is known of single snippets (`add_known`); 0 where nothing is."""
+        return round(_KNOWN_WEIGHT * math.sqrt(self.times_known), 4)
 
     def unit_scale(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """What to subtract from each column, (D,), and the root mean square of its stream after that, (D,).
@@ -99,12 +110,13 @@ def summarize(videos: TrainingVideos) -> DataSummary:
         videos=len(videos),
         classes=videos.labels.shape[1],
         dim=info.dim,
-        labels_per_video=float(videos.labels.sum() / len(videos)),
+        labels_per_video=float(videos.labels.sum() / videos.labels.any(axis=1).sum()),
         snippets=np.sort(np.array(lengths)),
         column_means=means.astype(np.float32),
         stream_rms=_of_streams(powers, info),
         stream_deviations=_of_streams(variances, info),
         digests=tuple(digests),
+        times_known=float(np.mean([tells_times(videos.known(index)) for index in range(len(videos))])),
     )
 
 

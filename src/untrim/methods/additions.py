@@ -5,6 +5,8 @@ A method can take an added loss if its network gives what the loss works on. The
 - a loss that the method already has of its own, with a weight of its own;
 - a loss whose input the network does not have;
 - a loss between videos, if batches hold no groups of videos with a class in common.
+
+The loss of the supervised upper bound is added where a person said more than which actions happen (`add_known`).
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from untrim.errors import UntrimError
 from untrim.methods import load_method
 from untrim.methods.base import Activations, Method, MethodConfig
 from untrim.nn.attention import guidance_loss, guidance_targets
-from untrim.nn.losses import coactivity_loss, metric_loss, projected_distances
+from untrim.nn.losses import balanced_cross_entropy, coactivity_loss, metric_loss, projected_distances
 from untrim.nn.pooling import masked_mean
 
 Need = Literal["embedded features", "linear class scores", "attention"]
@@ -76,10 +78,18 @@ def _guidance(model: Method, found: Activations, batch: Batch) -> Tensor:
     return masked_mean((found.attention - target).abs(), found.mask).mean()
 
 
+def _known(model: Method, found: Activations, batch: Batch) -> Tensor:
+    logits = model.snippet_logits(found)
+    if batch.snippet_labels is None or batch.known is None:
+        return logits.new_zeros(())
+    return balanced_cross_entropy(logits, batch.snippet_labels * batch.known, (1 - batch.snippet_labels) * batch.known)
+
+
 ADDITIONS = {
     "add_coactivity": Addition("wtalc", ("embedded features",), True, _coactivity),
     "add_metric": Addition("wsad", ("embedded features", "linear class scores"), True, _metric),
     "add_guidance": Addition("wsbm", ("attention",), False, _guidance),
+    "add_known": Addition("supervised", (), False, _known),
 }
 """Config key of its weight -> the loss."""
 

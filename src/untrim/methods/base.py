@@ -64,6 +64,9 @@ class MethodConfig(BaseModel):
     """Weight of WSAD's metric loss, added to the method's own; 0: none."""
     add_guidance: float = Field(default=0.0, ge=0)
     """Weight of WSBM's guidance of the attention by the classes, added to the method's own; 0: none."""
+    add_known: float = Field(default=0.0, ge=0)
+    """Weight of the supervised loss where it is known whether a class happens in a snippet: in segments and at points,
+    and elsewhere where all instances are marked. Added to the method's own; 0: none."""
 
     def ramp(self, progress: float) -> float:
         """How far the warm-up is, from 0 to 1, when `progress` is the share of the training that is done."""
@@ -176,6 +179,14 @@ class Method(nn.Module, Generic[C, A]):
     @abstractmethod
     def losses(self, activations: A, batch: Batch) -> dict[str, Tensor]:
         """Named loss terms, already weighted; their sum is minimised."""
+
+    def snippet_logits(self, activations: A) -> Tensor:
+        """Logits of each class in each snippet, (B, T, C), which what is known of snippets is learned by (`add_known`).
+
+        Above 0 where `localize` would call the snippet the class. Where it compares with the range of a video's own
+        scores, which says nothing of a single snippet, the scores themselves.
+        """
+        return activations.cas
 
     @abstractmethod
     def localize(self, activations: A, grid: SnippetGrid) -> list[Detection]:

@@ -309,10 +309,13 @@ class ECM(Method[ECMConfig, ECMActivations]):
         if self.config.absence == "paper":
             return self.classify_aggregated(log_w_b, found.features, found.mask)
         video, present = labels.nonzero(as_tuple=True)  # (P,), every video and class that is in it
+        if len(video) == 0:
+            return torch.zeros_like(labels)  # counts for nothing in Eq. 4
         own = present if log_w_b.shape[2] > 1 else torch.zeros_like(present)
         log_w = log_w_a[video] + log_w_b[video, :, own].unsqueeze(-1)  # (P, T, K)
         scores = self.classify_aggregated(log_w, found.features[video], found.mask[video])  # (P, C)
-        mean = torch.zeros_like(labels).index_add(0, video, scores) / labels.sum(dim=1, keepdim=True)
+        counts = labels.sum(dim=1, keepdim=True).clamp(min=1)
+        mean = torch.zeros_like(labels).index_add(0, video, scores) / counts
         of_present = torch.zeros_like(labels).index_put((video, present), scores.gather(1, present[:, None]).squeeze(1))
         return torch.where(labels > 0, of_present, mean)
 
@@ -365,7 +368,7 @@ class ECM(Method[ECMConfig, ECMActivations]):
 
 
 def a2c_loss(action: Tensor, absence: Tensor, labels: Tensor) -> Tensor:
-    """Aggregation-to-classification consistency, mean over videos (Eq. 4).
+    """Aggregation-to-classification consistency, mean over the videos that have labels (Eq. 4).
 
     ``-1/2k (sum_c log p_c + sum_c log(1 - q_c))`` over the k classes that are present. p and q are the two halves of
     the softmax over all action and absence logits.
@@ -373,7 +376,7 @@ def a2c_loss(action: Tensor, absence: Tensor, labels: Tensor) -> Tensor:
     Args:
         action: s^o, (B, C).
         absence: s-tilde^o, (B, C).
-        labels: (B, C) in {0, 1}, each row with at least one 1.
+        labels: (B, C) in {0, 1}.
     """
     classes = action.shape[1]
     logits = torch.cat([action, absence], dim=1)  # (B, 2C)
@@ -382,7 +385,9 @@ def a2c_loss(action: Tensor, absence: Tensor, labels: Tensor) -> Tensor:
     itself = torch.eye(2 * classes, dtype=torch.bool, device=logits.device)[classes:]
     others = logits.unsqueeze(1).masked_fill(itself, -torch.inf).logsumexp(dim=2)  # (B, C)
     log_not_q = others - logits.logsumexp(dim=1, keepdim=True)
-    return -((labels * (log_p + log_not_q)).sum(dim=1) / (2 * labels.sum(dim=1))).mean()  # Eq. 4
+    k = labels.sum(dim=1)
+    terms = (labels * (log_p + log_not_q)).sum(dim=1) / (2 * k.clamp(min=1))
+    return -terms.sum() / (k > 0).sum().clamp(min=1)  # Eq. 4
 
 
 def unit_range(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -33,7 +33,8 @@ is outside. The norms of Eq. 7 are over time; with norms of single snippets, the
 The eps is not in the paper. L_cont of Eq. 7 is L_conf of Eq. 8. lambda is 0.2 for the headline on THUMOS14, 0.4 on
 ActivityNet (with TemConv), and 0.5 "when not specified"; the default is 0.2. The paper does not give an instance's
 score; here it is W-TALC's, the largest s plus 0.7 s-hat. The paper does not give the number of iterations. Classes
-exactly at the mean of p are taken too, so that a single class can be found. +CASL (Table 6) is `add_coactivity`; the
+exactly at the mean of p are taken too, so that a single class can be found. A video in which nothing happens puts all
+weight of Eq. 5 on the background. +CASL (Table 6) is `add_coactivity`; the
 paper does not give its weight.
 """
 
@@ -170,18 +171,29 @@ class LPAT(Method[LPATConfig, Activations]):
     def classification_loss(self, s: Tensor, b: Tensor, mask: Tensor, labels: Tensor, ramp: float = 1.0) -> Tensor:
         """Cross-entropy of the present classes and, weighted by w_b, of the background; mean over videos."""
         log_p = self.video_log_probabilities(s, b, mask, ramp)
-        w_b = self.config.background_weight
-        w_b = 1 / labels.shape[1] if w_b is None else w_b
-        y = labels / labels.sum(dim=1, keepdim=True)
+        share = self.config.background_weight
+        share = 1 / labels.shape[1] if share is None else share
+        y = labels / labels.sum(dim=1, keepdim=True).clamp(min=1)
+        nothing = labels.sum(dim=1) == 0  # nothing but the background
+        w_b = torch.where(nothing, log_p.new_tensor(1.0), log_p.new_tensor(share))  # (B,)
         return -((y * log_p[:, :-1]).sum(dim=1) + w_b * log_p[:, -1]).mean()  # Eq. 5
 
     def confidence_loss(self, s: Tensor, b: Tensor, mask: Tensor, labels: Tensor) -> Tensor:
-        """How far the present classes' scores are from having the background's opposite sign; mean over videos."""
+        """How far the present classes' scores are from having the background's opposite sign; mean over videos.
+
+        A video without a class has no such scores, and a loss of 0.
+        """
+        mask = mask & (labels.sum(dim=1) > 0).unsqueeze(1)
         s_tilde = s.masked_fill(labels.unsqueeze(1) == 0, -torch.inf).amax(dim=2)  # Eq. 6
         s_tilde, b = s_tilde.masked_fill(~mask, 0.0), b.masked_fill(~mask, 0.0)  # (B, T)
         same_sign = F.relu(s_tilde * b + self.config.margin).masked_fill(~mask, 0.0).sum(dim=1)
         norms: Tensor = torch.linalg.vector_norm(s_tilde, dim=1) * torch.linalg.vector_norm(b, dim=1)
         return (same_sign / (norms + self.config.eps)).mean()  # Eq. 7
+
+    def snippet_logits(self, activations: Activations) -> Tensor:
+        """s - b: how far the class's score is above the threshold, the background's score."""
+        assert activations.background is not None
+        return activations.cas - activations.background.unsqueeze(-1)
 
     def localize(self, activations: Activations, grid: SnippetGrid) -> list[Detection]:
         """Runs of snippets whose score passes the threshold, for each class that is likely in the video (Sec. 3.3)."""

@@ -26,10 +26,12 @@ proposal's own stream.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
@@ -39,6 +41,8 @@ from untrim.data.summary import DataSummary
 from untrim.methods.streams import StreamActivations, StreamsConfig, StreamsMethod
 from untrim.nn.pooling import masked_mean
 from untrim.support.array_types import Float64
+
+_LEAST = 1e-3  # In the place of a threshold of 0, which has no logit.
 
 
 class STPNConfig(StreamsConfig):
@@ -89,6 +93,15 @@ class STPN(StreamsMethod[STPNConfig]):
             attention = activations.attention_logits.sigmoid()
             terms["sparsity"] = ramp * config.sparsity_weight * masked_mean(attention, mask).mean()
         return {name: len(self.columns) * term for name, term in terms.items()}
+
+    def snippet_logits(self, activations: StreamActivations) -> Tensor:
+        """How far psi is above the first threshold, as logits, mean over streams."""
+        attention = activations.attention_logits.unsqueeze(-1)
+        log_w, log_not_w = F.logsigmoid(activations.scores[..., 1:]), F.logsigmoid(-activations.scores[..., 1:])
+        log_psi = F.logsigmoid(attention) + log_w
+        log_not_psi = torch.logaddexp(F.logsigmoid(-attention), F.logsigmoid(attention) + log_not_w)
+        threshold = max(self.config.lowest_threshold, _LEAST)
+        return (log_psi - log_not_psi).mean(dim=0) - math.log(threshold / (1 - threshold))
 
     def sequences(self, activations: StreamActivations, classes: npt.NDArray[np.intp]) -> tuple[Float64, Float64]:
         """psi of each stream, (S N, T), and lambda w_c x of both, (N, T), of N `classes`."""

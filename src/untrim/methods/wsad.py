@@ -206,7 +206,7 @@ class WSAD(Method[WSADConfig, Activations]):
         present, absent = -labels * log_present, -(1 - labels) * log_absent  # (B, C)
         if self.config.classification == "bce":
             return (present + absent).mean()
-        counts = labels.sum(dim=1), (1 - labels).sum(dim=1).clamp(min=1)
+        counts = labels.sum(dim=1).clamp(min=1), (1 - labels).sum(dim=1).clamp(min=1)
         return (present.sum(dim=1) / counts[0] + absent.sum(dim=1) / counts[1]).mean()  # Eq. 5-6
 
     def metric_loss(self, activations: Activations, labels: Tensor, groups: Tensor) -> Tensor:

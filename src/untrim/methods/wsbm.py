@@ -34,11 +34,11 @@ Table 1's rows: L_fg alone; L_fg with the sparsity loss of STPN (`sparsity_weigh
 `guide_weight` and `cluster_weight` 0.1 or 0.
 
 Deviations and typos: the score of an instance has the number (1) in the text, after (11). With several labels L_fg is
-the cross-entropy against L1-normalised labels. Targets are constants for the gradient. The paper does not give sigma.
-The weights of the Gaussian are normalised over the snippets inside the video. Eq. 1 and 4 divide by T: their values
-shrink with the share of the video that is foreground (background), so that more attention is always more evidence.
-`pooling: normalized` divides by the sum of the weights instead. p_fg of both streams is averaged. The paper does not
-give the number of iterations.
+the cross-entropy against L1-normalised labels; with none, against the background. Targets are constants for the
+gradient. The paper does not give sigma. The weights of the Gaussian are normalised over the snippets inside the video.
+Eq. 1 and 4 divide by T: their values shrink with the share of the video that is foreground (background), so that more
+attention is always more evidence. `pooling: normalized` divides by the sum of the weights instead. p_fg of both streams
+is averaged. The paper does not give the number of iterations.
 """
 
 from __future__ import annotations
@@ -153,8 +153,14 @@ class WSBM(StreamsMethod[WSBMConfig]):
         """L_fg of (S, B, 1 + C) logits, mean over streams and videos (Eq. 2-3)."""
         if self.config.classification == "sigmoid":
             return F.binary_cross_entropy_with_logits(logits[..., 1:], labels.expand_as(logits[..., 1:]))
-        targets = F.pad(labels, (1, 0)).expand_as(logits)  # no video is labelled with the background
+        nothing = (labels.sum(dim=1, keepdim=True) == 0).to(labels.dtype)  # of such a video, all is background
+        targets = torch.cat([nothing, labels], dim=1).expand_as(logits)
         return normalized_cross_entropy(logits.flatten(0, 1), targets.flatten(0, 1))
+
+    def snippet_logits(self, activations: StreamActivations) -> Tensor:
+        """Logit of the mean of lambda and p_c, over streams too: above 0 where `combined` passes the last threshold."""
+        lambda_, p = activations.attention_logits.sigmoid(), self.class_probabilities(activations.scores)
+        return ((lambda_.unsqueeze(-1) + p) / 2).mean(dim=0).logit(1e-6)
 
     def sequences(self, activations: StreamActivations, classes: npt.NDArray[np.intp]) -> tuple[Float64, Float64]:
         """Sequences to compare with the thresholds, (R N, T), and sequences to score, (N, T), of N `classes`."""

@@ -44,7 +44,7 @@ def log_noisy_or(z: Tensor, mask: Tensor, dim: int) -> tuple[Tensor, Tensor]:
 
 
 def normalized_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Softmax cross-entropy against L1-normalised multi-hot labels, mean over videos.
+    """Softmax cross-entropy against L1-normalised multi-hot labels, mean over the videos that have any.
 
         L = -1/B sum_b sum_c y_bc / |y_b|_1 log softmax(logits_b)_c
 
@@ -52,10 +52,11 @@ def normalized_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
     Args:
         logits: (B, C).
-        labels: (B, C) in {0, 1}, each row with at least one 1.
+        labels: (B, C) in {0, 1}. A row of zeros has no place in a softmax over classes, and is left out.
     """
-    targets = labels / labels.sum(dim=1, keepdim=True)
-    return -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
+    counts = labels.sum(dim=1, keepdim=True)
+    targets = labels / counts.clamp(min=1)
+    return -(targets * logits.log_softmax(dim=1)).sum(dim=1).sum() / (counts > 0).sum().clamp(min=1)
 
 
 def coactivity_loss(

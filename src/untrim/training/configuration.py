@@ -30,7 +30,8 @@ def configure(
         method: The method.
         data: Facts of the training data, for the project's defaults.
         recipe: None for the project's defaults, otherwise the name of a preset, of a recipe (`untrim.recipes`), or a
-            YAML file (`read_recipe`); a recipe's values override the paper's.
+            YAML file (`read_recipe`); a recipe's values override the paper's. By default a method learns from points
+            and segments too; a paper's values are for labels alone.
         settings: The user's own values, which override all others.
 
     Raises:
@@ -42,6 +43,8 @@ def configure(
         )
     if recipe is None:
         values = method.defaults(data)
+        if method.supervision == "labels":
+            values = {"add_known": data.known_weight, **values}
     elif recipe in method.presets:
         values = dict(method.presets[recipe])
     else:

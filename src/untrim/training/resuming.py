@@ -81,13 +81,13 @@ def begin(run: Run, data: Data, resume: bool) -> Run | None:
     there = Run.open(run.path)
     before = there.before_selection()
     if before != replace(run, path=there.path):
-        parts = (vars(run), vars(before)), (run.config.model_dump(), before.config.model_dump())
-        different = [
-            key
-            for mine, theirs in parts
-            for key, value in mine.items()
-            if key not in ("path", "config") and value != theirs.get(key)
-        ]
+        of_run, of_config = (
+            [key for key, value in mine.items() if key not in ("path", "config") and value != theirs.get(key)]
+            for mine, theirs in ((vars(run), vars(before)), (run.config.model_dump(), before.config.model_dump()))
+        )
+        if not of_run and knows_its_data(run):  # The project's values follow from the data.
+            refuse_other_data(run.path, data)
+        different = [*of_run, *of_config]
         raise UntrimError(
             f"holds another run: different {', '.join(different)}", where=run.path, fix="choose another -o"
         )

@@ -1,0 +1,73 @@
+"""What is known of each snippet of a video: where a class happens, where it does not, and where nobody said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from untrim.annotations import Video
+from untrim.errors import UntrimError
+from untrim.features.lasting import slack
+from untrim.support.array_types import Float32, Int64
+from untrim.timeline import SnippetGrid
+
+
+def tells_times(video: Video) -> bool:
+    """Whether something is known of single snippets: a segment, a point, or that all of a class are marked."""
+    return bool(video.instances or video.points or video.exhaustive)
+
+
+def snippet_labels(
+    video: Video, grid: SnippetGrid, count: int, class_names: Sequence[str], *, all_marked: bool = False
+) -> tuple[Float32, Float32]:
+    """What is known of each of the `count` snippets of a video.
+
+    A class happens in the snippets whose centres are in its segments, and in the snippet of a point. It does not happen
+    elsewhere where all its instances are marked; then a point outside of all of them is a slip, and does not count.
+
+    Args:
+        video: The video.
+        grid: When its snippets are.
+        count: How many it has, T.
+        class_names: The classes, in order.
+        all_marked: Whether the instances are all that there are, of every class, whatever the video says.
+
+    Returns:
+        Whether each class happens, (T, C) in {0, 1}, and whether that is known, likewise.
+    """
+    columns = {label: column for column, label in enumerate(class_names)}
+    whole = [all_marked or video.is_exhaustive(label) for label in class_names]
+    happens = np.zeros((count, len(class_names)), dtype=np.float32)
+    for instance in video.instances:
+        snippets = grid.snippets(instance.segment, count)
+        happens[snippets.start : snippets.stop, columns[instance.label]] = 1
+    for point in video.points:
+        if not whole[columns[point.label]]:
+            happens[point_snippet(point.time, grid, count), columns[point.label]] = 1
+    return happens, np.maximum(happens, np.array(whole, dtype=np.float32))
+
+
+def marked_snippets(video: Video, grid: SnippetGrid, count: int) -> Int64:
+    """One snippet per point and per segment, its middle, among the first `count`; ascending, each once."""
+    times = [point.time for point in video.points]
+    times += [(i.segment.start + i.segment.end) / 2 for i in video.instances]
+    return np.unique(np.array([point_snippet(time, grid, count) for time in times], dtype=np.int64))
+
+
+def point_snippet(time: float, grid: SnippetGrid, count: int) -> int:
+    """The snippet of a moment; the first or the last one for what lies a little outside of them."""
+    return min(max(grid.index(time), 0), count - 1)
+
+
+def check_points(video: Video, grid: SnippetGrid, count: int) -> None:
+    """Refuse points that the features do not reach.
+
+    Raises:
+        UntrimError: There is such a point.
+    """
+    end = grid.boundary(count)
+    for point in video.points:
+        if point.time > end + slack(grid, end):
+            what = f"a point of '{point.label}' in '{video.name}' is at {point.time:g} s; its features end at {end:g} s"
+            raise UntrimError(what, fix="see whether labels and features are of the same file")
