@@ -52,7 +52,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         videos.append(Video(f"v{index:02d}", subset, 25.6, (label,), instances, **known))
     array = rng.normal(0, 0.3, (40, 24))
     features.save("v16", array)
-    videos.append(Video("v16", "test", 25.6, exhaustive=True))
+    videos.append(Video("v16", "training", 25.6, exhaustive=True))
     videos[0] = Video("v00", "training", 25.6, ("jump",), points=(Point("jump", 8.0),))
     features.info.recipe["short_side"] = 120
     features.info.videos["v15"] = VideoInfo(fps=30, duration=25.6, source="v15.mp4", source_bytes=1, notes=["a note"])

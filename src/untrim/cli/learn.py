@@ -125,12 +125,15 @@ def train(
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard events too.")] = False,
 ) -> None:
     """Train a method on video-level labels."""
+    from untrim.annotations.counts import count_labels
     from untrim.support.settings import parse_settings
     from untrim.training.loop import train
     from untrim.training.parallel import is_first
     from untrim.training.tracking import describe_outcome
 
     sources = read_training_labels(features, annotations, subset)
+    if is_first():
+        say(f"given: {count_labels(video for _, own in sources for video in own.subset(subset).values())}")
     with terminal_progress() as progress, stop_requests() as should_stop:
         run = train(
             method,

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from untrim.annotations import Annotations, Video
 from untrim.annotations.checks import UNLABELLED
+from untrim.annotations.counts import LabelCounts, count_labels
 from untrim.data.sampling import Crop, crop_snippets
 from untrim.data.snippet_labels import check_points, marked_snippets, snippet_labels, tells_times
 from untrim.errors import UntrimError, listing
@@ -188,6 +189,20 @@ class TrainingVideos:
         """Which classes happen in each snippet of one video, and where that is known, each (T, C) in {0, 1}."""
         count = len(self.stored(index))
         return snippet_labels(self.known(index), self.grid(index), count, self.class_names, all_marked=self.segments)
+
+    @property
+    def label_counts(self) -> LabelCounts:
+        """How many labels of each kind the videos have."""
+        return count_labels(video for _, video in self._videos)
+
+    def known_snippets(self) -> tuple[int, int, int]:
+        """Of how many pairs of a snippet and a class it is known that the class happens; that it does not; and all."""
+        totals = [0, 0, 0]
+        for index in range(len(self) if self.times_known else 0):
+            happens, known = self.snippet_labels(index)
+            parts = int(happens.sum()), int(known.sum() - happens.sum()), happens.size
+            totals = [total + part for total, part in zip(totals, parts, strict=True)]
+        return totals[0], totals[1], totals[2]
 
     def _marked(self, index: int) -> Int64:
         """Snippets that a crop of one video should keep in sight."""

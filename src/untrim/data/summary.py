@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +10,6 @@ import numpy.typing as npt
 from untrim.data.dataset import TrainingVideos
 from untrim.data.snippet_labels import tells_times
 from untrim.features.store import FeatureInfo
-
-_KNOWN_WEIGHT = 1.0
 
 
 @dataclass(frozen=True)
@@ -59,8 +56,12 @@ class DataSummary:
 
     @property
     def known_weight(self) -> float:
-        """Weight of the loss on what is known of single snippets (`add_known`); 0 where nothing is."""
-        return round(_KNOWN_WEIGHT * math.sqrt(self.times_known), 4)
+        """Weight of the loss on what is known of single snippets (`add_known`): the share of videos that tell any.
+
+        The methods' own losses are means over all videos, this one is a mean over what is known. With this weight, a
+        video that tells times weighs as much by these as by its labels, however few or many there are.
+        """
+        return round(self.times_known, 4)
 
     def unit_scale(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """What to subtract from each column, (D,), and the root mean square of its stream after that, (D,).

@@ -228,7 +228,8 @@ def _finish(
     health = examine(model, run.config, videos, device, read_metrics(run.path / METRICS))
     if not knows_its_data(run):
         health = replace(health, warnings=(*health.warnings, _UNKNOWN_DATA))
-    outcome = Outcome(videos.counts, 0 if held is None else len(held), health, doubtful_labels(run.labels))
+    held_out, doubts = 0 if held is None else len(held), doubtful_labels(run.labels)
+    outcome = Outcome(videos.counts, videos.label_counts, videos.known_snippets(), held_out, health, doubts)
     outcome.write(run)
     write_model_card(run, outcome)
     run.save_model(model)

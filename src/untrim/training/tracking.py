@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from untrim.errors import UntrimError
+from untrim.annotations.counts import LabelCounts
+from untrim.errors import UntrimError, numbered
 from untrim.methods import load_method
 from untrim.support.files import write_json, write_text
 from untrim.support.schema import read_object
@@ -47,12 +48,17 @@ class Outcome:
 
     Args:
         counts: Videos that each feature folder gave to train on.
+        labels: How many labels of each kind these videos have.
+        snippets: Pairs of a snippet and a class: of how many it is known that the class happens, that it does not, and
+            how many there are; zeros if nothing is known of single snippets.
         held_out: Training videos that were held out to choose the checkpoint.
         health: Whether anything was learned.
         doubts: What looks wrong in the labels, one sentence each.
     """
 
     counts: Mapping[str, int]
+    labels: LabelCounts
+    snippets: tuple[int, int, int]
     held_out: int
     health: Health
     doubts: Sequence[str] = ()
@@ -65,12 +71,20 @@ class Outcome:
     def write(self, run: Run) -> None:
         """Write ``outcome.json``."""
         sources = [{"features": folder, "videos": videos} for folder, videos in self.counts.items()]
-        content = {"schema": 1, "sources": sources, "held_out": self.held_out, **self.health.to_json()}
+        happens, does_not, pairs = self.snippets
+        known = {"happens": happens, "does_not": does_not, "pairs": pairs, "weight": _weight(run)}
+        given = {"labels": asdict(self.labels), "snippets": known if pairs else None}
+        content = {"schema": 1, "sources": sources, **given, "held_out": self.held_out, **self.health.to_json()}
         write_json(run.path / OUTCOME, {**content, "warnings": self.warnings})
 
 
+def _weight(run: Run) -> float:
+    """Weight of what is known of single snippets among the losses."""
+    return 1.0 if load_method(run.method).supervision == "segments" else run.config.add_known
+
+
 def describe_outcome(run: Run) -> list[str]:
-    """What a finished run has to say: how many videos it saw, and a warning for each sign that it did not learn.
+    """What a finished run has to say: what it learned from, and a warning for each sign that it did not learn.
 
     Raises:
         UntrimError: Its ``outcome.json`` is missing or wrong.
@@ -80,20 +94,36 @@ def describe_outcome(run: Run) -> list[str]:
     try:
         counts = [f"{source['videos']} from {source['features']}" for source in content["sources"]]
         held_out, warnings = int(content["held_out"]), [str(warning) for warning in content["warnings"]]
+        used = _used(LabelCounts(**content["labels"]), content["snippets"]) if "labels" in content else []
     except (KeyError, TypeError, ValueError) as error:
         raise UntrimError("lacks 'sources', 'held_out' or 'warnings'", where=where, fix="train again") from error
     kept = f", {held_out} more held out" if held_out else ""
     return [
         f"training videos: {', '.join(counts)}{kept}; {len(run.labels)} classes",
+        *used,
         *(f"warning: {text}" for text in warnings),
     ]
+
+
+def _used(labels: LabelCounts, snippets: Mapping[str, float] | None) -> list[str]:
+    """What was used beyond names of actions, if anything is known beyond them."""
+    if snippets is None:
+        return []
+    if snippets["weight"] == 0:
+        return [f"learned from names of actions alone, of {labels}: add_known is 0"]
+    happens, does_not, pairs = (int(snippets[key]) for key in ("happens", "does_not", "pairs"))
+    known = f"a class happens in {numbered(happens, 'snippet', 'snippets')}, and does not in {does_not:,}"
+    return [f"learned from {labels}: {known}, of {pairs:,} to know; weight {snippets['weight']:g}"]
 
 
 def write_model_card(run: Run, outcome: Outcome) -> None:
     """Write the run's ``README.md``."""
     grid, videos = run.features.grid(), sum(outcome.counts.values())
-    labels_alone = load_method(run.method).supervision == "labels"
-    told = "video-level labels only" if labels_alone else "the segments of every instance: a supervised upper bound"
+    told = "video-level labels only"
+    if load_method(run.method).supervision == "segments":
+        told = "the segments of every instance: a supervised upper bound"
+    elif outcome.snippets[2] and run.config.add_known > 0:
+        told = f"what is known of them: {outcome.labels}"
     streams = ", ".join(f"{name} {stop - first}" for name, (first, stop) in run.features.streams.items())
     checkpoint = "last checkpoint" if run.select == "last" else "checkpoint chosen by labels (`selection.json`)"
     given = ", ".join(f"{count} from `{Path(folder).name}`" for folder, count in outcome.counts.items())
