@@ -27,8 +27,8 @@ def test_the_whole_way_on_real_files(tmp_path: Path) -> None:
     assert not any(video.instances for video in annotations.subset("training").values())
     validation = annotations.subset("validation")
     assert read_detections(tmp_path / "detections.json").keys() == validation.keys()
-    assert json.loads((tmp_path / "evaluation.json").read_text())["mAP"] == list(results["WSAD"].mean)
-    assert results.keys() == {"WSAD", "untrained", "random"}
+    assert json.loads((tmp_path / "evaluation.json").read_text())["mAP"] == list(results["consensus"].mean)
+    assert results.keys() == {"consensus", "untrained", "random"}
     folder = FeatureFolder.open(tmp_path / "features")
     for name, video in annotations.items():
         assert folder.info.videos[name].duration == pytest.approx(video.duration)

@@ -21,6 +21,7 @@ from untrim.support.progress import Progress, ShouldStop
 from untrim.synthetic.corpus import render_corpus
 from untrim.synthetic.screenplay import CorpusSpec
 from untrim.timeline import Detection
+from untrim.training.choices import DEFAULT_METHOD
 from untrim.training.loop import train
 
 _IOU = "0.1:0.7:0.1"
@@ -83,7 +84,7 @@ def _run_demo(
 
     def trained(folder: Path, values: Mapping[str, object], activations: Path | None) -> dict[str, list[Detection]]:
         run = train(
-            "wsad",
+            DEFAULT_METHOD,
             [(features, annotations)],
             folder,
             settings=values,
@@ -97,12 +98,12 @@ def _run_demo(
     detections = trained(output / "run", settings, output / "activations")
     write_detections(detections, output / "detections.json")
     rows = {
-        "WSAD": detections,
+        DEFAULT_METHOD: detections,
         "untrained": trained(output / "baselines" / "untrained", {"iterations": 0}, None),
         "random": random_detections(validation, features, corpus.seed),
     }
     results = {name: evaluate_detections(row, validation, iou_thresholds(_IOU)) for name, row in rows.items()}
-    write_json(output / "evaluation.json", results["WSAD"].to_json())
+    write_json(output / "evaluation.json", results[DEFAULT_METHOD].to_json())
     comparisons = {name: output / "baselines" / f"{name}.json" for name in ("untrained", "random")}
     for name, path in comparisons.items():
         write_json(path, results[name].to_json())

@@ -62,7 +62,7 @@ def test_the_loss_is_that_of_a_plain_loop(teachers: str) -> None:
                 s, r = found.cas[video, t, c].item(), found.block_scores[video, t, c].item()
                 q = found.threshold_scores[video, t, c].item() - found.threshold[video, t].item()
                 yes = {"both": r > 0.5 and q > 0, "blocks": r > 0.5, "threshold": q > 0}[teachers]
-                no = {"both": r < 0 and q < 0, "blocks": r < 0, "threshold": q < 0}[teachers]
+                no = {"both": r < -0.5 or (r < 0 and q < 0), "blocks": r < 0, "threshold": q < 0}[teachers]
                 if labels[video, c] and yes:
                     present.append(math.log1p(math.exp(-s)))
                 if not labels[video, c] or no:

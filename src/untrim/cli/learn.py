@@ -28,7 +28,7 @@ from untrim.cli.next_steps import next_steps
 from untrim.cli.printing import columns, complain, say
 from untrim.cli.terminal import stop_requests, terminal_progress
 from untrim.errors import UntrimError, numbered
-from untrim.training.choices import Precision, Select
+from untrim.training.choices import DEFAULT_METHOD, Precision, Select
 
 if TYPE_CHECKING:
     from untrim.support.workers import Engine
@@ -63,7 +63,7 @@ report: {report}
 
 The same with your own videos (labels.csv holds rows of video,label):
   untrim extract VIDEOS -o features
-  untrim train -m wsad -f features -a labels.csv -o run
+  untrim train -f features -a labels.csv -o run
   untrim localize run -f features -o detections.json"""
     )
     if open_ and sys.stdout.isatty():
@@ -106,10 +106,12 @@ def extract(
 
 @app.command()
 def train(
-    method: Annotated[str, typer.Option("--method", "-m", help="wsad, …; `untrim methods` lists them.")],
     features: FeatureFolders,
     annotations: AnnotationFiles,
     output: Annotated[Path, typer.Option("--output", "-o", help="Run folder to write.")],
+    method: Annotated[
+        str, typer.Option("--method", "-m", help="consensus, wsad, …; `untrim methods` lists them.")
+    ] = DEFAULT_METHOD,
     recipe: Annotated[
         str | None, typer.Option(help="Preset, recipe or YAML file; none: the project's defaults.")
     ] = None,

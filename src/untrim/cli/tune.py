@@ -10,14 +10,17 @@ import typer
 from untrim.cli.app import AnnotationFiles, Device, FeatureFolders, Settings, Subset, app, read_training_labels
 from untrim.cli.printing import say
 from untrim.cli.terminal import stop_requests, terminal_progress
+from untrim.training.choices import DEFAULT_METHOD
 
 
 @app.command()
 def tune(
-    method: Annotated[str, typer.Option("--method", "-m", help="wsad, …; `untrim methods` lists them.")],
     features: FeatureFolders,
     annotations: AnnotationFiles,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the search.")],
+    method: Annotated[
+        str, typer.Option("--method", "-m", help="consensus, wsad, …; `untrim methods` lists them.")
+    ] = DEFAULT_METHOD,
     trials: Annotated[int, typer.Option(min=1, help="Trials in all.")] = 20,
     search: Annotated[
         list[str],

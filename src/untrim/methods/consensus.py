@@ -18,16 +18,16 @@ Equations:
     (1) r = W_1 relu(V_1 x), trained with WSAD's L_BBCE (its Eq. 5-6, without the metric loss).
     (2) q = W_2 relu(V_2 x) - b, b the background's score, trained with LPAT's L (its Eq. 8).
     (3) k+ = y and r > m and q > 0.
-    (4) k- = not y, or r < 0 and q < 0.
+    (4) k- = not y, or r < -m, or r < 0 and q < 0.
     (5) s = the convolution of x over `context` snippets.
     (6) L = half the mean of log(1 + exp(-s)) where k+, plus half the mean of log(1 + exp(s)) where k-.
 
-The teachers alone are trained up to the share `teaching` of the steps, then the classifier alone. Snippets that are
-neither k+ nor k- count for nothing.
+    (7) o = (1 - w) s + w q rms(s) / rms(q), w the `threshold_share`.
 
-Localization: runs of snippets above each of several levels of s, whose highest s is above 0. The score of a run is its
-outer-inner contrast, plus `peak` times its highest s, plus gamma times the mean of the eighth of the class's scores
-that is largest. Of runs of a class that overlap, the best one stays.
+The teachers alone are trained up to the share `teaching` of the steps, then the classifier alone. Snippets that are
+neither k+ nor k- count for nothing. Localization is that of `untrim.methods.snippet_classifier`; the levels and the
+contrast are those of o: the second teacher still knows best where an action ends. The root mean squares of Eq. 7 are
+running means over the classifier's stage.
 """
 
 from __future__ import annotations
@@ -36,38 +36,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from untrim.data.dataset import Batch
 from untrim.data.sampling import Crop
 from untrim.data.summary import DataSummary
-from untrim.localization.grouping import Runs, sweep
-from untrim.localization.nms import nms
-from untrim.localization.scoring import outer_inner_contrast, run_max
-from untrim.methods.base import Activations, Method, MethodConfig
+from untrim.methods.base import Activations
 from untrim.methods.lpat import LPAT, LPATConfig
+from untrim.methods.snippet_classifier import SnippetClassifier, SnippetClassifierConfig
 from untrim.methods.wsad import WSAD, WSADConfig
 from untrim.nn.convolution import TemporalConv
 from untrim.nn.losses import balanced_cross_entropy
-from untrim.nn.pooling import topk_mean
-from untrim.timeline import Detection, SnippetGrid
 
-_LEVELS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+_KEPT = 0.01  # share of a step in the running means
 
 
-class ConsensusConfig(MethodConfig):
+class ConsensusConfig(SnippetClassifierConfig):
     """Values of the method."""
 
     iterations: int = Field(default=4000, ge=0)
     """Training steps of teachers and classifier together; 0 leaves the network untrained, a baseline."""
-    batch_size: int = Field(default=10, ge=1)
-    """Videos per step."""
-    max_snippets: int | None = Field(default=320, ge=1)
-    """Longer videos are cropped to this many snippets in training; null: never."""
     crop: Crop = "uniform"
     """How the teachers' videos are cropped; the classifier always sees a contiguous stretch."""
     teaching: float = Field(default=0.5, gt=0, lt=1)
@@ -75,7 +66,7 @@ class ConsensusConfig(MethodConfig):
     teachers: Literal["both", "blocks", "threshold"] = "both"
     """Whose word counts: both teachers' where they agree, that of WSAD's blocks, or that of LPAT's threshold."""
     margin: float = Field(default=1.0, ge=0)
-    """m in Eq. 3: the logit above which the first teacher is believed."""
+    """m in Eq. 3-4: the logit from which on the first teacher is believed."""
     hidden: int = Field(default=256, ge=1)
     """Width of the teachers' embedded features."""
     teacher_dropout: float = Field(default=0.7, ge=0, lt=1)
@@ -84,25 +75,8 @@ class ConsensusConfig(MethodConfig):
     """Adam's L2 penalty on the second teacher, which otherwise narrows actions to a few snippets."""
     lambda_clas: float = Field(default=0.5, ge=0, le=1)
     """Weight of the second teacher's classification loss, lambda in LPAT's Eq. 8."""
-    context: int = Field(default=3, ge=1)
-    """Snippets that a snippet's scores are made of, itself in the middle; odd."""
-    dropout: float = Field(default=0.5, ge=0, lt=1)
-    """Share of what the classifier sees that is dropped in training."""
-    outer: float = Field(default=0.5, ge=0)
-    """Width of the surroundings in the outer-inner contrast, as a share of an instance's length."""
-    peak: float = Field(default=0.5, ge=0)
-    """Weight of the highest score of an instance in its score."""
-    gamma: float = Field(default=0.7, ge=0)
-    """Weight of the video's score in an instance's score."""
-    nms_threshold: float = Field(default=0.4, gt=0, le=1)
-    """tIoU from which on two detections of a class are one."""
-
-    @field_validator("context")
-    @classmethod
-    def _odd(cls, context: int) -> int:
-        if context % 2 == 0:
-            raise ValueError("should be odd")
-        return context
+    threshold_share: float = Field(default=0.25, ge=0, le=1)
+    """Share of the second teacher's margins in the sequence that says where an instance starts and ends, Eq. 7."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,17 +93,24 @@ class ConsensusActivations(Activations):
     threshold_scores: Tensor
     threshold: Tensor
 
+    @property
+    def margins(self) -> Tensor:
+        """q, by how much the second teacher's scores exceed its threshold, (B, T, C)."""
+        return self.threshold_scores - self.threshold.unsqueeze(-1)
 
-class Consensus(Method[ConsensusConfig, ConsensusActivations]):
+
+class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
     """A snippet classifier, trained where two weakly-supervised teachers agree."""
 
     Config = ConsensusConfig
     presets = {
-        "blocks": {"teachers": "blocks"},
+        "blocks": {"teachers": "blocks", "threshold_share": 0.0},
         "threshold": {"teachers": "threshold"},
         "no_context": {"context": 1},
+        "own_edges": {"threshold_share": 0.0},
     }
     taught: Tensor
+    power: Tensor
 
     def __init__(self, config: ConsensusConfig, dim: int, labels: Sequence[str]) -> None:
         super().__init__(config, dim, labels)
@@ -140,6 +121,7 @@ class Consensus(Method[ConsensusConfig, ConsensusActivations]):
         self.classifier = TemporalConv(dim, len(self.labels), config.context)
         self.dropout = nn.Dropout(config.dropout)
         self.register_buffer("taught", torch.zeros(()))  # 1 in the classifier's stage
+        self.register_buffer("power", torch.zeros(2))  # mean squares of s and q, for Eq. 7
 
     @classmethod
     def defaults(cls, data: DataSummary) -> dict[str, object]:
@@ -189,14 +171,12 @@ class Consensus(Method[ConsensusConfig, ConsensusActivations]):
             threshold=second.background,
         )
 
-    def pooled(self, s: Tensor, mask: Tensor) -> Tensor:
-        """Mean of the largest eighth of each class's scores, (B, C)."""
-        return topk_mean(s, mask, mask.sum(dim=1) // 8)
-
     def losses(self, activations: ConsensusActivations, batch: Batch) -> dict[str, Tensor]:
         """Both teachers' losses and the classifier's; those of the other stage are constants, to look at."""
         progress = batch.progress / self.config.teaching
         found = replace(activations, cas=activations.cas.detach()) if progress < 1 else activations
+        if self.training and progress >= 1:
+            self.measure(found)
         return {
             **self.teacher_losses(found, replace(batch, progress=min(progress, 1.0))),
             "consensus": self.consensus_loss(found, batch.labels),
@@ -220,27 +200,27 @@ class Consensus(Method[ConsensusConfig, ConsensusActivations]):
 
     def consensus(self, found: ConsensusActivations, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Where each class happens and where it does not, as far as the teachers agree, (B, T, C) each (Eq. 3-4)."""
-        r, q = found.block_scores.detach(), (found.threshold_scores - found.threshold.unsqueeze(-1)).detach()
+        r, q = found.block_scores.detach(), found.margins.detach()
         y = (labels > 0).unsqueeze(1)  # (B, 1, C)
+        m = self.config.margin
         sure = {
-            "both": ((r > self.config.margin) & (q > 0), (r < 0) & (q < 0)),
-            "blocks": (r > self.config.margin, r < 0),
+            "both": ((r > m) & (q > 0), (r < -m) | ((r < 0) & (q < 0))),
+            "blocks": (r > m, r < 0),
             "threshold": (q > 0, q < 0),
         }
         present, absent = sure[self.config.teachers]
         return present & y, absent | ~y
 
-    def localize(self, activations: ConsensusActivations, grid: SnippetGrid) -> list[Detection]:
-        """Runs above each of several levels, each class on its own."""
-        config = self.config
-        pooled = self.pooled(activations.cas, activations.mask)[0].double().cpu().numpy()  # (C,)
-        s = activations.cas[0].double().cpu().numpy().T  # (C, T)
-        runs = sweep(s, _LEVELS)
-        runs = Runs(*(column[run_max(s, runs) > 0] for column in runs))
-        scores = (
-            outer_inner_contrast(s, runs, config.outer)
-            + config.peak * run_max(s, runs)
-            + config.gamma * pooled[runs.row]
-        )
-        kept = nms(np.stack([runs.first, runs.stop], axis=1), scores, config.nms_threshold, runs.row)
-        return self.detections(Runs(*(column[kept] for column in runs)), scores[kept], grid)
+    @torch.no_grad()
+    def measure(self, found: ConsensusActivations) -> None:
+        """Keep running means of the squares of s and q (Eq. 7)."""
+        power = torch.stack([part[found.mask].square().mean() for part in (found.cas, found.margins)])
+        self.power.lerp_(power.to(self.power), _KEPT if self.power.any() else 1.0)
+
+    def outline(self, activations: ConsensusActivations) -> Tensor:
+        """The classifier's sequence, with a share of the second teacher's margins (Eq. 7)."""
+        share = self.config.threshold_share
+        if not self.power.all():  # untrained
+            return activations.cas
+        scale = (self.power[0] / self.power[1]).sqrt()
+        return (1 - share) * activations.cas + share * scale * activations.margins

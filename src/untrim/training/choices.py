@@ -6,3 +6,6 @@ Precision = Literal["fp32", "bf16"]
 """In which the network computes."""
 Select = Literal["last", "weak"]
 """The last checkpoint, or one chosen on held-out videos by their labels."""
+
+DEFAULT_METHOD = "consensus"
+"""What `untrim train`, `untrim tune` and the demo train, where nobody names a method."""

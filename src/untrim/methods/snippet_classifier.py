@@ -1,0 +1,95 @@
+"""A classifier of snippets with their neighbours, and its localization by contrast.
+
+What `untrim.methods.supervised` and `untrim.methods.consensus` share: they differ in what they are told of a snippet.
+
+    symbol      variable        shape
+    x           features        (B, T, D)
+    s           cas             (B, T, C)
+
+Equations:
+
+    (1) s = the convolution of x over `context` snippets.
+    (2) Candidates: runs of snippets above each of several levels of s, whose highest s is above 0.
+    (3) A run's score: its outer-inner contrast (AutoLoc), plus `peak` times its highest s, plus gamma times the mean
+        of the eighth of the class's scores that is largest. Of runs of a class that overlap, the best one stays.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pydantic import Field, field_validator
+from torch import Tensor
+from typing_extensions import TypeVar
+
+from untrim.localization.grouping import Runs, sweep
+from untrim.localization.nms import nms
+from untrim.localization.scoring import outer_inner_contrast, run_max
+from untrim.methods.base import Activations, Method, MethodConfig
+from untrim.nn.pooling import topk_mean
+from untrim.timeline import Detection, SnippetGrid
+
+_LEVELS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+
+
+class SnippetClassifierConfig(MethodConfig):
+    """Values of a classifier of snippets."""
+
+    batch_size: int = Field(default=10, ge=1)
+    """Videos per training step."""
+    max_snippets: int | None = Field(default=320, ge=1)
+    """Longer videos are cropped to this many snippets in training; null: never."""
+    context: int = Field(default=3, ge=1)
+    """Number of snippets that a snippet's scores depend on, with itself in the middle; odd."""
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    """Share of the classifier's input dropped in training."""
+    min_snippets: int = Field(default=1, ge=1)
+    """Shortest instance in snippets."""
+    outer: float = Field(default=0.5, ge=0)
+    """Width of the surroundings in the outer-inner contrast, as a share of an instance's length."""
+    peak: float = Field(default=0.5, ge=0)
+    """Weight of the highest score of an instance in its score."""
+    gamma: float = Field(default=0.7, ge=0)
+    """Weight of the video's score in an instance's score."""
+    nms_threshold: float = Field(default=0.4, gt=0, le=1)
+    """tIoU from which on two detections of a class are one."""
+
+    @field_validator("context")
+    @classmethod
+    def _odd(cls, context: int) -> int:
+        if context % 2 == 0:
+            raise ValueError("should be odd")
+        return context
+
+
+C = TypeVar("C", bound=SnippetClassifierConfig, default=Any)
+A = TypeVar("A", bound=Activations, default=Any)
+
+
+class SnippetClassifier(Method[C, A]):
+    """A method whose `cas` are the logits of single snippets."""
+
+    def pooled(self, s: Tensor, mask: Tensor) -> Tensor:
+        """Mean of the largest eighth of each class's scores, (B, C)."""
+        return topk_mean(s, mask, mask.sum(dim=1) // 8)
+
+    def outline(self, activations: A) -> Tensor:
+        """The sequence whose levels say where an instance starts and ends, (B, T, C): s itself."""
+        return activations.cas
+
+    def localize(self, activations: A, grid: SnippetGrid) -> list[Detection]:
+        """Runs above each of several levels, each class on its own (Eq. 2-3)."""
+        config = self.config
+        pooled = self.pooled(activations.cas, activations.mask)[0].double().cpu().numpy()  # (C,)
+        s, outline = (part[0].double().cpu().numpy().T for part in (activations.cas, self.outline(activations)))
+        runs = sweep(outline, _LEVELS, config.min_snippets)
+        runs = _chosen(runs, run_max(s, runs) > 0)
+        contrast = outer_inner_contrast(outline, runs, config.outer)
+        scores = contrast + config.peak * run_max(s, runs) + config.gamma * pooled[runs.row]
+        kept = nms(np.stack([runs.first, runs.stop], axis=1), scores, config.nms_threshold, runs.row)
+        return self.detections(_chosen(runs, kept), scores[kept], grid)
+
+
+def _chosen(runs: Runs, which: np.ndarray) -> Runs:
+    return Runs(*(column[which] for column in runs))
