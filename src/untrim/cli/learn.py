@@ -110,8 +110,13 @@ def train(
     annotations: AnnotationFiles,
     output: Annotated[Path, typer.Option("--output", "-o", help="Run folder to write.")],
     method: Annotated[
-        str, typer.Option("--method", "-m", help="consensus, wsad, …; `untrim methods` lists them.")
-    ] = DEFAULT_METHOD,
+        str | None,
+        typer.Option("--method", "-m", help=f"{DEFAULT_METHOD} (the default), wsad, …; `untrim methods` lists them."),
+    ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="RUN", help="Start from this run: a tenth of the steps, on the labels of now."),
+    ] = None,
     recipe: Annotated[
         str | None, typer.Option(help="Preset, recipe or YAML file; none: the project's defaults.")
     ] = None,
@@ -149,6 +154,7 @@ def train(
             device=device,
             precision=precision,
             select=select,
+            start=start,
             tensorboard=tensorboard,
             progress=progress,
             should_stop=should_stop,

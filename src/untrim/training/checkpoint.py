@@ -48,6 +48,7 @@ class _Origin(BaseModel):
     subset: str
     precision: Precision = "fp32"
     select: Select = "last"
+    start: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Run:
         features: Grid and backbone of the training features, without their videos.
         precision: In which the network computed in training.
         select: How the result is chosen: the last checkpoint, or one chosen by video-level labels.
+        start: The run that it started from; None where the network was untrained.
     """
 
     path: Path
@@ -77,6 +79,7 @@ class Run:
     features: FeatureInfo
     precision: Precision = "fp32"
     select: Select = "last"
+    start: str | None = None
 
     def __repr__(self) -> str:
         recipe = f" by {self.recipe}" if self.recipe else ""
@@ -121,6 +124,8 @@ class Run:
         write_json(self.path / LABELS, {"schema": _SCHEMA, "labels": list(self.labels)})
         write_json(self.path / FEATURES, json.loads(self.features.model_dump_json(by_alias=True)))
         origin = {key: getattr(self, key) for key in _Origin.model_fields}
+        if self.start is None:
+            del origin["start"]
         content = {"schema": _SCHEMA, "run": origin, "config": self.config.model_dump()}
         write_text(self.path / CONFIG, yaml.safe_dump(content, sort_keys=False))
 

@@ -30,13 +30,14 @@ from untrim.support.locks import locked
 from untrim.support.paths import as_path
 from untrim.support.progress import Progress, ShouldStop
 from untrim.training.checkpoint import Run
-from untrim.training.choices import Precision, Select
+from untrim.training.choices import DEFAULT_METHOD, Precision, Select
 from untrim.training.configuration import configure
 from untrim.training.health import examine
 from untrim.training.metrics import METRICS, Metrics, read_metrics
 from untrim.training.parallel import World, join_world
 from untrim.training.resuming import Data, begin, data_of, knows_its_data, refuse_a_run
 from untrim.training.selection import checkpoint_steps, choose
+from untrim.training.starting import check_start, starting_run, values_from
 from untrim.training.steps import Trainer
 from untrim.training.tracking import Outcome, write_environment, write_model_card
 
@@ -47,7 +48,7 @@ _UNKNOWN_DATA = (
 
 
 def train(
-    method: str,
+    method: str | None,
     sources: Sequence[Source],
     output: Path | str,
     *,
@@ -59,6 +60,7 @@ def train(
     device: str = "auto",
     precision: Precision = "fp32",
     select: Select = "last",
+    start: Run | Path | str | None = None,
     tensorboard: bool = False,
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
@@ -68,7 +70,7 @@ def train(
     Under ``torchrun``, each process trains on its part of every batch.
 
     Args:
-        method: Name of the method.
+        method: Name of the method; None for that of `start`, or else the project's own.
         sources: Feature folders, each with its annotations, as objects or as paths.
         output: The run folder to write.
         recipe: A preset or a YAML file; None for the project's defaults.
@@ -80,6 +82,8 @@ def train(
         precision: ``fp32``, or ``bf16`` where the network loses little by it (autocast).
         select: The result is the ``last`` checkpoint, or one chosen on held-out training videos by their labels
             (``weak``).
+        start: A finished run to start from: the last tenth of its training once more, with its values, on the labels
+            of now.
         tensorboard: Whether to write losses as TensorBoard events too.
         progress: Told of each step; None for silence.
         should_stop: Asked between steps, from the thread that calls, whether to stop.
@@ -97,10 +101,15 @@ def train(
     if tensorboard:
         optional("tensorboard")
     world, where = join_world(choose_device(device))
+    base = None if start is None else starting_run(start, method, recipe, select)
+    method = method or (base.method if base else DEFAULT_METHOD)
     world.from_first(lambda: _refuse_place(output, resume))
-    videos, held = _videos(method, open_sources(sources), subset, seed, select)
+    opened = open_sources(sources)
+    videos, held = _videos(method, opened, subset, seed, select)
     data = summarize(videos)
-    run = _planned(output, method, videos, data, recipe, settings or {}, subset, seed, precision, select)
+    run = _planned(output, method, videos, data, recipe, settings or {}, subset, seed, precision, select, base)
+    if base is not None:
+        check_start(base, [folder for folder, _ in opened], run.labels)
     model = untrained(run, videos.labels)
     model.input.fit(run.config.input_scaling, data)
     trainer = Trainer(run, model.to(where), videos, world, where)
@@ -163,11 +172,13 @@ def _planned(
     seed: int,
     precision: Precision,
     select: Select,
+    base: Run | None = None,
 ) -> Run:
     """The run to be, with its complete config."""
-    config = configure(load_method(method), data, recipe, settings)
+    config = values_from(base, settings) if base else configure(load_method(method), data, recipe, settings)
     features = videos.info.model_copy(update={"videos": {}})
-    return Run(output, method, recipe, seed, subset, config, videos.class_names, features, precision, select)
+    start = str(base.path) if base else None
+    return Run(output, method, recipe, seed, subset, config, videos.class_names, features, precision, select, start)
 
 
 def _videos(

@@ -20,6 +20,7 @@ from untrim.support.progress import Progress, ShouldStop, count_steps
 from untrim.training.checkpoint import STATE, Run
 from untrim.training.metrics import Metrics
 from untrim.training.parallel import World, video_dimensions
+from untrim.training.starting import first_step, lay_start
 from untrim.training.state import read_state, write_state
 
 _LINES_PER_RUN = 500
@@ -149,7 +150,7 @@ class Trainer:
         write_state(self.run.path / STATE, self.step, sums, self.model, self.optimizer)
 
     def load_state(self) -> None:
-        """Resume from the saved state, if there is one.
+        """Resume from the saved state; if there is none, begin from the run to start from, if there is one.
 
         Raises:
             UntrimError: It is damaged, or of another network.
@@ -158,6 +159,9 @@ class Trainer:
         if path.exists():
             self.step, sums = read_state(path, self.model, self.optimizer, self.device)
             self.sums = {**sums}
+        elif self.run.start is not None:
+            lay_start(self.model, self.run.start)
+            self.step = first_step(self.run.config.iterations)
 
 
 def ahead(make: Callable[[int], Batch], steps: range) -> Iterator[Batch]:

@@ -1,0 +1,82 @@
+"""Training from a finished run: its last tenth once more, on what is known by now.
+
+Somebody who has corrected ten videos waits for the result. The network starts with the weights of the run before, in
+the last stage of its method (no warm-up, and no teachers for `consensus`), and takes a tenth of the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from untrim.errors import UntrimError, listing
+from untrim.features.store import FeatureFolder
+from untrim.methods.base import Method, MethodConfig
+from untrim.support.tensors import lay_over, read_safetensors
+from untrim.support.validation import validate
+from untrim.training.checkpoint import MODEL, Run
+from untrim.training.choices import Select
+
+_LAST = 0.1
+
+
+def starting_run(start: Run | Path | str, method: str | None, recipe: str | None, select: Select) -> Run:
+    """The run to start from.
+
+    Args:
+        start: The run, or its folder.
+        method: The method that is asked for, if any.
+        recipe: The recipe that is asked for, if any.
+        select: How the result is to be chosen.
+
+    Raises:
+        UntrimError: It is not finished, or not of that method; or the call names what cannot be kept to.
+    """
+    run = Run.of(start)
+    if not run.finished:
+        raise UntrimError("is not trained to the end", where=run.path, fix="resume it first")
+    if method not in (None, run.method):
+        raise UntrimError(f"is a run of {run.method}, not of {method}", where=run.path, fix="leave out the method")
+    if recipe is not None:
+        raise UntrimError("a run that starts from another has its values", where=recipe, fix="leave out the recipe")
+    if select != "last":
+        what = "the run to start from has seen the videos that --select weak holds out"
+        raise UntrimError(what, where=run.path, fix="leave out --select")
+    return run
+
+
+def values_from(start: Run, settings: Mapping[str, object]) -> MethodConfig:
+    """The config of a run that starts from another.
+
+    Raises:
+        UntrimError: The user's `settings` are wrong.
+    """
+    return validate(type(start.config), {**start.config.model_dump(), **settings}, "--set")
+
+
+def check_start(start: Run, folders: Sequence[FeatureFolder], labels: Sequence[str]) -> None:
+    """Check that a run knows the classes and the features that are to be trained on.
+
+    Raises:
+        UntrimError: It does not.
+    """
+    for folder in folders:
+        start.check_features(folder)
+    if other := sorted({*start.labels} ^ {*labels}):
+        what = f"its classes are not those of the annotations: {listing(other)}"
+        raise UntrimError(what, where=start.path, fix="train anew, without a run to start from")
+
+
+def first_step(iterations: int) -> int:
+    """How many steps count as done at the start."""
+    return iterations - max(1, round(_LAST * iterations)) if iterations else 0
+
+
+def lay_start(model: Method, path: Path | str) -> None:
+    """Give `model` the weights of the run at `path`.
+
+    Raises:
+        UntrimError: They are gone or damaged, or do not fit.
+    """
+    weights = Path(path) / MODEL
+    lay_over(model, read_safetensors(weights), weights, "the config")

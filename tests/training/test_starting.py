@@ -1,0 +1,85 @@
+"""Training that starts from a finished run."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from helpers import new_folder
+from untrim.annotations import Annotations, Video
+from untrim.errors import Stopped, UntrimError
+from untrim.features.store import FeatureFolder
+from untrim.training.checkpoint import Run
+from untrim.training.loop import train
+from untrim.training.metrics import read_metrics
+
+Corpus = tuple[FeatureFolder, Annotations]
+SHORT = {"iterations": 40, "hidden": 8}
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Corpus:
+    rng = np.random.default_rng(0)
+    folder = new_folder(tmp_path / "features", rgb=6)
+    videos = []
+    for n in range(8):
+        features = rng.normal(size=(30, 6)).astype(np.float32)
+        features[10:20, n % 2] += 4
+        folder.write(f"video{n}", features, fps=25, frames=30 * 16)
+        videos.append(Video(f"video{n}", "training", labels=("jump" if n % 2 else "run",)))
+    return folder, Annotations.of(videos)
+
+
+def test_it_takes_a_tenth_of_the_steps_from_the_weights_that_are_there(corpus: Corpus, tmp_path: Path) -> None:
+    first = train("consensus", [corpus], tmp_path / "first", settings=SHORT)
+    second = train(None, [corpus], tmp_path / "second", start=first)
+    assert second.method == "consensus"
+    assert second.config == first.config
+    assert Run.open(second.path).start == str(first.path)
+    lines = read_metrics(second.path / "metrics.jsonl")
+    assert [line["step"] for line in lines] == [37, 38, 39, 40]
+    cpu = torch.device("cpu")
+    before, after = first.load_model(cpu).state_dict(), second.load_model(cpu).state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert {name.split(".")[0] for name in moved} == {"classifier", "power"}  # no teacher learns anything anew
+
+
+def test_stopped_at_any_step_it_ends_with_the_same_weights(corpus: Corpus, tmp_path: Path) -> None:
+    first = train("wsad", [corpus], tmp_path / "first", settings={"iterations": 40})
+    whole = train(None, [corpus], tmp_path / "whole", start=first)
+
+    def after_two() -> Iterator[bool]:
+        yield from (False, False)
+        while True:
+            yield True
+
+    asked = after_two()
+    with pytest.raises(Stopped):
+        train(None, [corpus], tmp_path / "stopped", start=first, should_stop=lambda: next(asked))
+    resumed = train(None, [corpus], tmp_path / "stopped", start=first, resume=True)
+    weights = [(run.path / "model.safetensors").read_bytes() for run in (whole, resumed)]
+    assert weights[0] == weights[1]
+    with pytest.raises(UntrimError, match="different start"):
+        train("wsad", [corpus], tmp_path / "stopped", settings={"iterations": 40}, resume=True)
+
+
+def test_what_cannot_be_kept_to_is_one_line(corpus: Corpus, tmp_path: Path) -> None:
+    folder, annotations = corpus
+    first = train("wsad", [corpus], tmp_path / "first", settings={"iterations": 10})
+    renamed = Annotations.of([replace(video, labels=("walk",)) for video in annotations.values()])
+    for message, call in {
+        "is a run of wsad, not of lpat": {"method": "lpat"},
+        "has its values": {"recipe": "paper"},
+        "has seen the videos": {"select": "weak"},
+    }.items():
+        with pytest.raises(UntrimError, match=message):
+            train(**{"method": None, "sources": [corpus], "output": tmp_path / "second", "start": first, **call})  # type: ignore[arg-type]
+    with pytest.raises(UntrimError, match="classes are not those of the annotations: jump, run, walk"):
+        train(None, [(folder, renamed)], tmp_path / "second", start=first)
+    (first.path / "model.safetensors").unlink()
+    with pytest.raises(UntrimError, match="not trained to the end"):
+        train(None, [corpus], tmp_path / "second", start=first)
+    assert not (tmp_path / "second").exists()
