@@ -157,11 +157,12 @@ def test_extremes_are_finite() -> None:
     assert torch.autograd.grad(loss, s)[0].isfinite().all()
 
 
-def test_localize_above_the_threshold() -> None:
-    s = torch.tensor([[-1.0, 2.0, 1.0, -1.0, 3.0], [-1.0, -2.0, -1.0, -1.0, -3.0]]).T.unsqueeze(0)
+def test_localize_what_stands_out() -> None:
+    s = torch.tensor([[-1.0, 2.0, 2.0, -1.0, 3.0], [-1.0, -2.0, -1.0, -1.0, -3.0]]).T.unsqueeze(0)
     found = Activations(torch.ones(1, 5, dtype=torch.bool), s, torch.empty(0))
     detections = network(2).localize(found, GRID)
     assert [d.label for d in detections] == ["class 0", "class 0"]
-    assert [d.segment for d in detections] == [GRID.segment(1, 3), GRID.segment(4, 5)]
-    assert [d.score for d in detections] == pytest.approx([2 + 0.7 * 3, 3 + 0.7 * 3])  # an eighth of 5 is 1 snippet
+    assert [d.segment for d in detections] == [GRID.segment(4, 5), GRID.segment(1, 3)]
+    # Contrast, half of the peak, 0.7 of the largest eighth: an eighth of 5 is 1 snippet.
+    assert [d.score for d in detections] == pytest.approx([4 + 0.5 * 3 + 0.7 * 3, 3 + 0.5 * 2 + 0.7 * 3])
     assert len(network(2, min_snippets=2).localize(found, GRID)) == 1

@@ -26,11 +26,11 @@ def corpus(tmp_path: Path) -> Corpus:
     folder = new_folder(tmp_path / "features", rgb=6)
     videos = []
     for n in range(8):
-        features = rng.normal(size=(30, 6)).astype(np.float32)
+        features = rng.normal(size=(30, 6))
         features[10:20, n % 2] += 4
-        folder.write(f"video{n}", features, fps=25, frames=30 * 16)
-        videos.append(Video(f"video{n}", "training", labels=("jump" if n % 2 else "run",)))
-    return folder, Annotations.of(videos)
+        folder.save(f"video{n}", features)
+        videos.append(Video(f"video{n}", "training", 19.2, labels=("jump" if n % 2 else "run",)))
+    return folder, Annotations(videos)
 
 
 def test_it_takes_a_tenth_of_the_steps_from_the_weights_that_are_there(corpus: Corpus, tmp_path: Path) -> None:
@@ -39,8 +39,8 @@ def test_it_takes_a_tenth_of_the_steps_from_the_weights_that_are_there(corpus: C
     assert second.method == "consensus"
     assert second.config == first.config
     assert Run.open(second.path).start == str(first.path)
-    lines = read_metrics(second.path / "metrics.jsonl")
-    assert [line["step"] for line in lines] == [37, 38, 39, 40]
+    metrics = read_metrics(second.path / "metrics.jsonl")
+    assert metrics["iteration"].tolist() == [37, 38, 39, 40]
     cpu = torch.device("cpu")
     before, after = first.load_model(cpu).state_dict(), second.load_model(cpu).state_dict()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
@@ -69,7 +69,7 @@ def test_stopped_at_any_step_it_ends_with_the_same_weights(corpus: Corpus, tmp_p
 def test_what_cannot_be_kept_to_is_one_line(corpus: Corpus, tmp_path: Path) -> None:
     folder, annotations = corpus
     first = train("wsad", [corpus], tmp_path / "first", settings={"iterations": 10})
-    renamed = Annotations.of([replace(video, labels=("walk",)) for video in annotations.values()])
+    renamed = Annotations([replace(video, labels=("walk",)) for video in annotations.values()])
     for message, call in {
         "is a run of wsad, not of lpat": {"method": "lpat"},
         "has its values": {"recipe": "paper"},
