@@ -124,8 +124,6 @@ class Run:
         write_json(self.path / LABELS, {"schema": _SCHEMA, "labels": list(self.labels)})
         write_json(self.path / FEATURES, json.loads(self.features.model_dump_json(by_alias=True)))
         origin = {key: getattr(self, key) for key in _Origin.model_fields}
-        if self.start is None:
-            del origin["start"]
         content = {"schema": _SCHEMA, "run": origin, "config": self.config.model_dump()}
         write_text(self.path / CONFIG, yaml.safe_dump(content, sort_keys=False))
 
