@@ -1,6 +1,7 @@
 """Runs that an older version made, with what it found: `old_runs` was written before there were schema numbers.
 
-Its methods are WSAD and the supervised bound, which was called `oracle`; 60 iterations on six random videos.
+Its methods are WSAD and the supervised bound, which was called `oracle`; 60 iterations on six random videos. What the
+latter finds is not what it found then: its localization is another by now (by contrast, at several levels).
 """
 
 import shutil

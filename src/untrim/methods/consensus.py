@@ -22,12 +22,12 @@ Equations:
     (5) s = the convolution of x over `context` snippets.
     (6) L = half the mean of log(1 + exp(-s)) where k+, plus half the mean of log(1 + exp(s)) where k-.
 
-    (7) o = (1 - w) s + w q rms(s) / rms(q), w the `threshold_share`.
+    (7) o = (1 - w) s + w q sd(s) / sd(q), w the `threshold_share`, sd the standard deviation.
 
 The teachers alone are trained up to the share `teaching` of the steps, then the classifier alone. Snippets that are
 neither k+ nor k- count for nothing. Localization is that of `untrim.methods.snippet_classifier`; the levels and the
-contrast are those of o: the second teacher still knows best where an action ends. The root mean squares of Eq. 7 are
-running means over the classifier's stage.
+contrast are those of o: the second teacher still knows best where an action ends. The variances of Eq. 7 are running
+means over the classifier's stage.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class ConsensusConfig(SnippetClassifierConfig):
     """Adam's L2 penalty on the second teacher, which otherwise narrows actions to a few snippets."""
     lambda_clas: float = Field(default=0.5, ge=0, le=1)
     """Weight of the second teacher's classification loss, lambda in LPAT's Eq. 8."""
-    threshold_share: float = Field(default=0.25, ge=0, le=1)
+    threshold_share: float = Field(default=0.35, ge=0, le=1)
     """Share of the second teacher's margins in the sequence that says where an instance starts and ends, Eq. 7."""
 
 
@@ -110,7 +110,7 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
         "own_edges": {"threshold_share": 0.0},
     }
     taught: Tensor
-    power: Tensor
+    variances: Tensor
 
     def __init__(self, config: ConsensusConfig, dim: int, labels: Sequence[str]) -> None:
         super().__init__(config, dim, labels)
@@ -121,7 +121,7 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
         self.classifier = TemporalConv(dim, len(self.labels), config.context)
         self.dropout = nn.Dropout(config.dropout)
         self.register_buffer("taught", torch.zeros(()))  # 1 in the classifier's stage
-        self.register_buffer("power", torch.zeros(2))  # mean squares of s and q, for Eq. 7
+        self.register_buffer("variances", torch.zeros(2))  # of s and q, for Eq. 7
 
     @classmethod
     def defaults(cls, data: DataSummary) -> dict[str, object]:
@@ -213,14 +213,14 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
 
     @torch.no_grad()
     def measure(self, found: ConsensusActivations) -> None:
-        """Keep running means of the squares of s and q (Eq. 7)."""
-        power = torch.stack([part[found.mask].square().mean() for part in (found.cas, found.margins)])
-        self.power.lerp_(power.to(self.power), _KEPT if self.power.any() else 1.0)
+        """Keep running means of the variances of s and q (Eq. 7)."""
+        now = torch.stack([part[found.mask].var(correction=0) for part in (found.cas, found.margins)])
+        self.variances.lerp_(now.to(self.variances), _KEPT if self.variances.any() else 1.0)
 
     def outline(self, activations: ConsensusActivations) -> Tensor:
         """The classifier's sequence, with a share of the second teacher's margins (Eq. 7)."""
         share = self.config.threshold_share
-        if not self.power.all():  # untrained
+        if not self.variances.all():  # untrained
             return activations.cas
-        scale = (self.power[0] / self.power[1]).sqrt()
+        scale = (self.variances[0] / self.variances[1]).sqrt()
         return (1 - share) * activations.cas + share * scale * activations.margins
