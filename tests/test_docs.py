@@ -30,6 +30,7 @@ from untrim.methods import METHODS, load_method
 from untrim.methods.additions import ADDITIONS, check_additions
 from untrim.reproduction.published import tables
 from untrim.support.settings import parse_settings
+from untrim.training.choices import DEFAULT_METHOD
 from untrim.training.configuration import configure
 
 ROOT = Path(__file__).parents[1]
@@ -220,7 +221,8 @@ def check_untrim(arguments: Sequence[str]) -> None:
     with contextlib.suppress(typer.Exit):  # --help, --protocol list
         given = COMMANDS[verb].make_context(verb, rest).params
         if verb == "train":
-            configure(load_method(given["method"]), SUMMARY, given["recipe"], parse_settings(given["settings"]))
+            method = load_method(given["method"] or DEFAULT_METHOD)
+            configure(method, SUMMARY, given["recipe"], parse_settings(given["settings"]))
 
 
 @each_page(having=lambda page: "`untrim " in prose(page))
