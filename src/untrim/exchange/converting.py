@@ -259,17 +259,18 @@ def _written(
             note = f"no files of {videos} are known (--videos): a player shows times later where pictures begin late"
             contents = replace(contents, notes=(*contents.notes, note))
     jobs: list[tuple[Path, Callable[[Path], None]]] = []
+    told: list[str] = []
     marks = contents.by_video()
     for place, names in places.items():
         own = tuple(mark for name in names for mark in marks[name])
         part = replace(contents, marks=own, videos={name: contents.videos[name] for name in names})
-        jobs.append((place, form.write(part, Destination(place, media, losses))))
+        jobs.append((place, form.write(part, Destination(place, media, losses, told))))
     if strict and losses.counts:
         fix = "write another format, or leave --strict out"
         raise UntrimError(f"{form.title} cannot hold everything: {losses}", where=target, fix=fix)
     for place, write_to in jobs:
         write_to(place)
-    return tuple(places), losses, contents.notes
+    return tuple(places), losses, (*contents.notes, *dict.fromkeys(told))
 
 
 def _places(contents: Contents, target: Path, form: Format) -> dict[Path, list[str]]:

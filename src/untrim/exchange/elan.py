@@ -18,7 +18,7 @@ from untrim.annotations import Video
 from untrim.errors import UntrimError, listing, numbered
 from untrim.exchange.formats import Destination, ForeignFile, Format
 from untrim.exchange.marks import Contents, LabelMark
-from untrim.exchange.times import Span, in_milliseconds, lanes, span_of
+from untrim.exchange.times import Span, free_name, in_ticks, lanes, span_of
 from untrim.exchange.xml_documents import attribute, is_xml, parse_xml, xml_document, xml_text
 from untrim.support.files import write_text
 from untrim.timeline import Segment
@@ -80,7 +80,7 @@ def _video(root: Element, media: list[Element], source: ForeignFile) -> str:
     if own:
         return source.media.name_for(own, source.path)
     paths = [path for one in media for key in ("RELATIVE_MEDIA_URL", "MEDIA_URL") if (path := one.get(key))]
-    return source.media.name_of(paths[0], source.path) if paths else source.media.name_for(source.name, source.path)
+    return source.video(paths[0] if paths else None)
 
 
 def _whole(text: str, path: Path) -> int:
@@ -137,21 +137,14 @@ def _tiers(marks: tuple[LabelMark, ...], target: Destination) -> dict[str, list[
     """Tiers by name, each with marks that do not overlap."""
     taken: set[str] = set()
     labels = sorted({mark.label for mark in marks})
-    names = {label: _free(" ".join(xml_text(label, target.losses).split()), taken) for label in labels}
+    names = {label: free_name(" ".join(xml_text(label, target.losses).split()), taken) for label in labels}
     tiers = {}
     for label in labels:
         own = [mark for mark in marks if mark.label == label]
-        spans = [(*in_milliseconds(span_of(mark), target.losses, shortest=1), mark) for mark in own]
+        spans = [(*in_ticks(span_of(mark), target.losses, shortest=1), mark) for mark in own]
         for number, lane in enumerate(lanes(spans), 1):
-            tiers[names[label] if number == 1 else _free(names[label], taken)] = lane
+            tiers[names[label] if number == 1 else free_name(names[label], taken)] = lane
     return tiers
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """`name`, or with the first number that is not taken; it is, afterwards."""
-    found = next(form for number in count(1) if (form := name if number == 1 else f"{name}#{number}") not in taken)
-    taken.add(found)
-    return found
 
 
 ELAN = Format(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -29,8 +30,19 @@ _FORMATS = Registry(
         "csv": "untrim.exchange.own_forms:CSV",
         "player-csv": "untrim.exchange.own_forms:PLAYER_CSV",
         "thumos14": "untrim.exchange.own_forms:THUMOS14_TEXT",
+        "reviews": "untrim.exchange.own_forms:REVIEWS",
         "lists": "untrim.exchange.own_forms:LISTS",
         "elan": "untrim.exchange.elan:ELAN",
+        "label-studio": "untrim.exchange.label_studio:LABEL_STUDIO",
+        "cvat": "untrim.exchange.cvat:CVAT",
+        "via": "untrim.exchange.via:VIA",
+        "boris": "untrim.exchange.boris:BORIS",
+        "webvtt": "untrim.exchange.subtitles:WEBVTT",
+        "srt": "untrim.exchange.subtitles:SRT",
+        "audacity": "untrim.exchange.audacity:AUDACITY",
+        "textgrid": "untrim.exchange.textgrid:TEXTGRID",
+        "otio": "untrim.exchange.otio:OTIO",
+        "edl": "untrim.exchange.otio:EDL",
     },
 )
 
@@ -51,16 +63,22 @@ class ForeignFile:
 
     @cached_property
     def text(self) -> str:
-        """The text of the file.
+        """The text of the file, UTF-8 or UTF-16, its lines ended by a line feed.
 
         Raises:
-            UntrimError: It is no UTF-8, or larger than `LARGEST`.
+            UntrimError: It is neither, or larger than `LARGEST`.
         """
         with reading(self.path):
             size = self.path.stat().st_size
+            content = self.path.read_bytes() if size <= LARGEST else b""
         if size > LARGEST:
             raise UntrimError(f"is larger than {LARGEST >> 20} MiB", where=self.path, fix="split it into several files")
-        return read_text(self.path)
+        if not content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+            return read_text(self.path)
+        try:
+            return content.decode("utf-16").replace("\r\n", "\n").replace("\r", "\n")  # Praat writes it.
+        except UnicodeDecodeError as error:
+            raise UntrimError(f"is damaged UTF-16: {error.reason}", where=self.path, fix="save it as UTF-8") from error
 
     @cached_property
     def json(self) -> object:
@@ -71,6 +89,18 @@ class ForeignFile:
         """
         return parse_json(self.text, self.path)
 
+    def video(self, path: str | None) -> str:
+        """The video that the file is about: the one whose path is in it, else the one that the file is called like.
+
+        Raises:
+            UntrimError: The path names no video, or may be several.
+        """
+        own = self.media.name_for(self.name, self.path)
+        if not path:
+            return own
+        name = self.media.name_of(path, self.path)
+        return own if own.endswith(f"/{name}") else name
+
 
 @dataclass(frozen=True)
 class Destination:
@@ -80,11 +110,13 @@ class Destination:
         path: The file that is going to be written.
         media: The video files.
         losses: Told of what is lost.
+        notes: What is worth knowing, a line each; writers add to it.
     """
 
     path: Path
     media: Media
     losses: Losses
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -110,16 +110,14 @@ class Contents:
         return gathered
 
     def to_annotations(self) -> Annotations:
-        """The marks as annotations; scores and states are left out."""
-        videos = [
-            replace(
-                self.videos[name],
-                labels=tuple(mark.label for mark in own),
-                instances=tuple(Instance(mark.label, mark.time) for mark in own if isinstance(mark.time, Segment)),
-                points=tuple(Point(mark.label, mark.time) for mark in own if isinstance(mark.time, float)),
-            )
-            for name, own in self.by_video().items()
-        ]
+        """The marks as annotations, without those that were rejected; scores and states are left out."""
+        videos = []
+        for name, marks in self.by_video().items():
+            own = [mark for mark in marks if mark.state != "rejected"]
+            instances = tuple(Instance(mark.label, mark.time) for mark in own if isinstance(mark.time, Segment))
+            points = tuple(Point(mark.label, mark.time) for mark in own if isinstance(mark.time, float))
+            labels = tuple(mark.label for mark in own)
+            videos.append(replace(self.videos[name], labels=labels, instances=instances, points=points))
         return Annotations(videos, self.source, self.notes)
 
     def to_detections(self) -> Detections:

@@ -18,9 +18,13 @@ from untrim.annotations import (
     write_detections,
 )
 from untrim.annotations.lists import read_lists
+from untrim.annotations.reviews import holds_reviews, read_reviews, reviews_in
+from untrim.errors import UntrimError
 from untrim.exchange.dataset_labels import read_activitynet, read_thumos14_with_fps
 from untrim.exchange.formats import Destination, ForeignFile, Format
-from untrim.exchange.marks import Contents
+from untrim.exchange.marks import Contents, LabelMark
+from untrim.support.names import standard
+from untrim.timeline import Segment
 from untrim.support.tables import read_table
 
 
@@ -65,6 +69,9 @@ def _write(contents: Contents, target: Destination) -> Callable[[Path], None]:
 
 
 def _write_csv(contents: Contents, target: Destination) -> Callable[[Path], None]:
+    if broken := next((mark for mark in contents.marks if "\0" in mark.label), None):
+        what = f"a label of '{broken.video}' holds a zero byte, which no table can: {broken.label!r:.60}"
+        raise UntrimError(what, where=target.path, fix="rename the label")
     if not contents.found:
         there = {(mark.video, mark.label) for mark in contents.marks}
         for name, video in contents.videos.items():
@@ -72,6 +79,30 @@ def _write_csv(contents: Contents, target: Destination) -> Callable[[Path], None
             absent = sum((name, label) not in there for label in marked)
             target.losses.lose("class said not to happen", "classes said not to happen", absent)
     return _write(contents, target)
+
+
+def _recognises_reviews(source: ForeignFile) -> bool:
+    return source.path.is_dir() and holds_reviews(source.path)
+
+
+def _read_reviews(source: ForeignFile) -> Contents:
+    """Tags, points, and segments with what a person decided of each; those that were rejected too."""
+    contents = _named(read_reviews(source.path), source)
+    states: dict[tuple[str, str, Segment], str] = {}
+    rejected = []
+    for given, review in reviews_in(source.path).items():
+        name = source.media.name_for(given, source.path)
+        for decided in review.segments:
+            label = standard(decided.label)
+            if decided.holds:
+                states[name, label, decided.segment] = decided.state
+            elif name in contents.videos:
+                rejected.append(LabelMark(name, label, decided.segment, state=decided.state))
+    marks = [
+        replace(mark, state=states.get((mark.video, mark.label, mark.time), "")) if isinstance(mark.time, Segment) else mark
+        for mark in contents.marks
+    ]
+    return replace(contents, marks=(*marks, *rejected))
 
 
 def _recognises_thumos14(source: ForeignFile) -> bool:
@@ -121,5 +152,12 @@ THUMOS14_TEXT = Format(
     holds=frozenset(),
     recognises=_recognises_thumos14,
     read=_read_thumos14,
+)
+REVIEWS = replace(
+    THUMOS14_TEXT,
+    name="reviews",
+    title="reviews of the studio",
+    recognises=_recognises_reviews,
+    read=_read_reviews,
 )
 LISTS = replace(THUMOS14_TEXT, name="lists", title="lists of videos", recognises=lambda source: False, read=_read_lists)

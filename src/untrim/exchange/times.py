@@ -1,15 +1,18 @@
-"""Times as other tools write them: whole milliseconds, and lanes in which nothing overlaps."""
+"""Times as other tools write them: whole ticks of a clock, frames, and lanes in which nothing overlaps."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
+from itertools import count
 
 from untrim.exchange.losses import Losses
 from untrim.exchange.marks import LabelMark
 from untrim.timeline import Segment
+from untrim.video.frames import FrameTable
 
 Span = tuple[int, int, LabelMark]
-"""Start and end of a mark in whole milliseconds."""
+"""Start and end of a mark in whole ticks, mostly milliseconds."""
 
 
 def span_of(mark: LabelMark) -> Segment:
@@ -18,25 +21,39 @@ def span_of(mark: LabelMark) -> Segment:
     return mark.time
 
 
-def in_milliseconds(segment: Segment, losses: Losses, *, shortest: int = 0) -> tuple[int, int]:
-    """Start and end in whole milliseconds from 0 on; what is lost is counted.
+def in_ticks(segment: Segment, losses: Losses, *, per_second: int = 1000, shortest: int = 0) -> tuple[int, int]:
+    """Start and end in whole ticks from 0 on; what is lost is counted.
 
     Args:
         segment: In seconds.
         losses: Told of the rounding, of what begins before 0, and of what is lengthened.
-        shortest: The least length in milliseconds that the format can hold.
+        per_second: Ticks per second: 1000 are milliseconds.
+        shortest: Ticks of the shortest segment that the format can hold.
     """
     if segment.start < 0:
         losses.lose("segment before 0 (cut there)", "segments before 0 (cut there)")
     cut = segment.clip(0.0, max(segment.end, 0.0))
-    start, end = (round(1000 * seconds) for seconds in (cut.start, cut.end))
-    losses.rounded(cut.start, start / 1000)
+    start, end = (round(per_second * seconds) for seconds in (cut.start, cut.end))
+    losses.rounded(cut.start, start / per_second)
     if end - start < shortest:
-        length = f"(now {shortest} ms long)"
+        length = f"(now {1000 * shortest / per_second:g} ms long)"
         losses.lose(f"shorter segment {length}", f"shorter segments {length}")
         return start, start + shortest
-    losses.rounded(cut.end, end / 1000)
+    losses.rounded(cut.end, end / per_second)
     return start, end
+
+
+def in_frames(segment: Segment, table: FrameTable, losses: Losses) -> range:
+    """The frames that are shown in a segment, at least one; what is lost is counted."""
+    frames = table.frames_of(segment)
+    if not frames:
+        losses.lose("shorter segment (now one frame)", "shorter segments (now one frame)")
+        first = min(frames.start, len(table) - 1)
+        return range(first, first + 1)
+    shown = table.segment_of(frames)
+    losses.rounded(segment.start, shown.start)
+    losses.rounded(segment.end, shown.end)
+    return frames
 
 
 def lanes(spans: Iterable[Span]) -> list[list[Span]]:
@@ -49,3 +66,17 @@ def lanes(spans: Iterable[Span]) -> list[list[Span]]:
         else:
             lane.append(span)
     return found
+
+
+def free_name(name: str, taken: set[str]) -> str:
+    """`name`, or ``name#2`` and so on, the first that is not taken; it is, afterwards."""
+    found = next(form for number in count(1) if (form := name if number == 1 else f"{name}#{number}") not in taken)
+    taken.add(found)
+    return found
+
+
+def one_line(text: str, losses: Losses) -> str:
+    """A text without line breaks, tabs and other signs of control: each becomes a blank, and is counted; never empty."""
+    controls = [sign for sign in text if unicodedata.category(sign) in ("Cc", "Zl", "Zp")]
+    losses.lose("sign of control (now a blank)", "signs of control (now blanks)", len(controls))
+    return text.translate({ord(sign): " " for sign in controls}).strip() or "\ufffd"

@@ -9,7 +9,9 @@ from untrim.errors import UntrimError
 
 EXTRA_OF = {
     "nncf": "fast",
+    "opentimelineio": "otio",
     "openvino": "fast",
+    "pandas": "pandas",
     "optuna": "tune",
     "ray": "ray",
     "tensorboard": "tensorboard",

@@ -117,13 +117,15 @@ class FrameTable:
         return float(self.seconds[index])
 
     def frames_of(self, segment: Segment) -> range:
-        """The frames that are shown in a segment, whose ends move to the nearest borders of frames; at least one.
+        """The frames that are shown in a segment, whose ends move to the nearest borders of frames.
 
         Args:
             segment: In seconds from the first frame.
+
+        Returns:
+            Their numbers; empty where both ends move to the same border.
         """
-        first = min(self._border_at(segment.start), len(self) - 1)
-        return range(first, max(self._border_at(segment.end), first + 1))
+        return range(self._border_at(segment.start), self._border_at(segment.end))
 
     def segment_of(self, frames: range) -> Segment:
         """When frames are shown, from the first of them to the end of the last, in seconds from the first frame.
