@@ -24,8 +24,8 @@ from untrim.exchange.dataset_labels import read_activitynet, read_thumos14_with_
 from untrim.exchange.formats import Destination, ForeignFile, Format
 from untrim.exchange.marks import Contents, LabelMark
 from untrim.support.names import standard
-from untrim.timeline import Segment
 from untrim.support.tables import read_table
+from untrim.timeline import Segment
 
 
 def _recognises_json(source: ForeignFile) -> bool:
@@ -99,7 +99,9 @@ def _read_reviews(source: ForeignFile) -> Contents:
             elif name in contents.videos:
                 rejected.append(LabelMark(name, label, decided.segment, state=decided.state))
     marks = [
-        replace(mark, state=states.get((mark.video, mark.label, mark.time), "")) if isinstance(mark.time, Segment) else mark
+        replace(mark, state=states.get((mark.video, mark.label, mark.time), ""))
+        if isinstance(mark.time, Segment)
+        else mark
         for mark in contents.marks
     ]
     return replace(contents, marks=(*marks, *rejected))

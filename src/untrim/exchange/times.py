@@ -76,7 +76,7 @@ def free_name(name: str, taken: set[str]) -> str:
 
 
 def one_line(text: str, losses: Losses) -> str:
-    """A text without line breaks, tabs and other signs of control: each becomes a blank, and is counted; never empty."""
+    """A text, not empty, without line breaks, tabs and other signs of control: each becomes a blank, and is counted."""
     controls = [sign for sign in text if unicodedata.category(sign) in ("Cc", "Zl", "Zp")]
     losses.lose("sign of control (now a blank)", "signs of control (now blanks)", len(controls))
     return text.translate({ord(sign): " " for sign in controls}).strip() or "\ufffd"
