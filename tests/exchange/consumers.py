@@ -1,7 +1,7 @@
-"""Programs of other people read files of ours, and print as JSON what they found: `python consumers.py NAME FILE`.
+"""Programs of other people read files of ours, and print as JSON what they found: `python consumers.py NAME FILE...`.
 
-Those libraries do not go with ours (another OpenCV, Qt), so that this runs in an environment of its own
-(``.ci/consumers.txt``) and imports nothing of untrim.
+Those libraries do not go with ours (another OpenCV, Qt) or bring much along, so that this runs in an environment of its
+own (``.ci/consumers.txt``) and imports nothing of untrim.
 """
 
 from __future__ import annotations
@@ -46,6 +46,15 @@ def cvat(path: Path) -> object:
     return {label: sorted(own, key=str) for label, own in frames.items()}
 
 
+def audacity(path: Path) -> object:
+    """Label, start and end of each row, as crowsetta has them."""
+    import crowsetta
+
+    found = crowsetta.formats.seq.AudSeq.from_file(path)
+    rows = zip(found.labels, found.start_times, found.end_times, strict=True)
+    return [[str(label), float(start), float(end)] for label, start, end in rows]
+
+
 def boris(path: Path) -> object:
     """What BORIS says of the project, and its events; Qt and mpv are not needed for that."""
 
@@ -73,4 +82,4 @@ def boris(path: Path) -> object:
 
 
 if __name__ == "__main__":
-    print(json.dumps(globals()[sys.argv[1]](Path(sys.argv[2]))))
+    print(json.dumps([globals()[sys.argv[1]](Path(file)) for file in sys.argv[2:]]))
