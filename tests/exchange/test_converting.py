@@ -190,7 +190,7 @@ class TestNames:
 def test_every_format_is_known_by_what_it_writes(tmp_path: Path) -> None:
     truth = Annotations([Video("v", "test", 9.0, instances=(Instance("run", Segment(1, 2)),), fps=25.0)])
     for form in all_formats():
-        if form.read is None or form.write is None or form.name == "player-csv":
+        if form.read is None or form.write is None or form.name in ("player-csv", "cvat"):
             continue
         path = tmp_path / f"{form.name}{form.endings[0]}"
         write(truth, path, format=form.name)

@@ -28,8 +28,7 @@ BOTH_WAYS = [form.name for form in all_formats() if form.read and form.write and
 @given(truth=annotations(least=1))
 def test_labels_come_back(name: str, truth: Annotations) -> None:
     form = format_of_name(name)
-    if form.name in ("csv", "player-csv"):  # Without rows it is no table, and a zero byte is refused.
-        assume(truth.labels and not any("\0" in label for label in truth.labels))
+    assume(truth.labels or form.name not in ("csv", "player-csv"))  # Without rows it is no table.
     with tempfile.TemporaryDirectory() as folder:
         found, losses = there_and_back(truth, Path(folder) / f"out{'' if form.per_video else form.endings[0]}", name)
     shortest = SHORTEST.get(name, 1 / 10 if name == "label-studio" else 0.0)
@@ -43,7 +42,7 @@ def test_labels_come_back(name: str, truth: Annotations) -> None:
 def test_scores_come_back(name: str, truth: Annotations) -> None:
     form = format_of_name(name)
     given_ = scored(truth)
-    assume(len(given_.scores) and not any("\0" in label for label in truth.labels))
+    assume(len(given_.scores))
     with tempfile.TemporaryDirectory() as folder:
         found, losses = there_and_back(given_, Path(folder) / f"out{form.endings[0]}", name, fps=25.0)
     assert not any("score" in one for one, _ in losses.counts)

@@ -87,3 +87,8 @@ def test_what_is_no_text_is_one_line(tmp_path: Path, content: bytes, message: st
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(UntrimError, match=message):
         read_table(tmp_path / "a.csv")
+
+
+def test_a_carriage_return_in_a_cell_ends_no_row(tmp_path: Path) -> None:
+    write_rows(tmp_path / "a.csv", ("name", "n"), [["a\rb", 1], ["a\r\nb", 2]])
+    assert [cells for _, cells in read_table(tmp_path / "a.csv").rows[1:]] == [["a\nb", "1"], ["a\nb", "2"]]

@@ -19,7 +19,6 @@ from untrim.annotations import (
 )
 from untrim.annotations.lists import read_lists
 from untrim.annotations.reviews import holds_reviews, read_reviews, reviews_in
-from untrim.errors import UntrimError
 from untrim.exchange.dataset_labels import read_activitynet, read_thumos14_with_fps
 from untrim.exchange.formats import Destination, ForeignFile, Format
 from untrim.exchange.marks import Contents, LabelMark
@@ -69,9 +68,10 @@ def _write(contents: Contents, target: Destination) -> Callable[[Path], None]:
 
 
 def _write_csv(contents: Contents, target: Destination) -> Callable[[Path], None]:
-    if broken := next((mark for mark in contents.marks if "\0" in mark.label), None):
-        what = f"a label of '{broken.video}' holds a zero byte, which no table can: {broken.label!r:.60}"
-        raise UntrimError(what, where=target.path, fix="rename the label")
+    marks = [replace(mark, label=_cell(mark.label)) for mark in contents.marks]
+    changed = sum(new.label != old.label for new, old in zip(marks, contents.marks, strict=True))
+    target.losses.lose("label with signs that no table can hold", "labels with signs that no table can hold", changed)
+    contents = replace(contents, marks=tuple(marks))
     if not contents.found:
         there = {(mark.video, mark.label) for mark in contents.marks}
         for name, video in contents.videos.items():
@@ -79,6 +79,11 @@ def _write_csv(contents: Contents, target: Destination) -> Callable[[Path], None
             absent = sum((name, label) not in there for label in marked)
             target.losses.lose("class said not to happen", "classes said not to happen", absent)
     return _write(contents, target)
+
+
+def _cell(label: str) -> str:
+    """What is read of a label: line breaks of one kind, and no zero bytes."""
+    return label.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
 
 
 def _recognises_reviews(source: ForeignFile) -> bool:

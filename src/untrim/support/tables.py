@@ -116,6 +116,7 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[objec
 
 
 def _shielded(cell: str) -> str:
+    cell = cell.replace("\r\n", "\n").replace("\r", "\n")  # As it is read; csv would not quote the latter.
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
