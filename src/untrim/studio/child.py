@@ -23,8 +23,8 @@ from untrim.support.files import write_json
 from untrim.support.locks import locked
 from untrim.support.schema import read_object
 
-JOB, PROGRESS, OUTCOME, STOP, LABELS, LOG = (
-    "job.json", "progress.json", "outcome.json", "stop", "labels.json", "log.txt",
+JOB, STARTING, PROGRESS, OUTCOME, STOP, LABELS, LOG = (
+    "job.json", "starting", "progress.json", "outcome.json", "stop", "labels.json", "log.txt",
 )  # fmt: skip
 _TOLD_SECONDS = 0.3
 _NICE = 5
@@ -134,6 +134,7 @@ def main(folder: Path) -> None:
     with suppress(OSError):
         os.nice(_NICE)  # The page comes first.
     with locked(folder):
+        (folder / STARTING).unlink(missing_ok=True)
         error, notes = None, list[str]()
         try:
             notes, state = Work(folder).do(), "done"

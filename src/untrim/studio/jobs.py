@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from typing import Any
 
 from untrim.annotations import Annotations, write_annotations
 from untrim.errors import UntrimError
-from untrim.studio.child import JOB, LABELS, LOG, OUTCOME, PROGRESS, STOP
+from untrim.studio.child import JOB, LABELS, LOG, OUTCOME, PROGRESS, STARTING, STOP
 from untrim.studio.ledger import now_in_utc
 from untrim.support.files import write_json
 from untrim.support.locks import locked
@@ -28,6 +29,7 @@ from untrim.training.metrics import METRICS, read_metrics
 KINDS = ("extract", "train", "localize")
 _LOOK_SECONDS = 0.4
 _MOST_LOSSES = 200
+_STARTING_SECONDS = 60.0
 
 
 @dataclass
@@ -204,6 +206,7 @@ class Jobs:
         if self._running or not self._waiting:
             return
         job = self._waiting.pop(0)
+        (job.folder / STARTING).touch()
         with open(job.folder / LOG, "ab") as log:
             job.process = subprocess.Popen(
                 [sys.executable, "-m", "untrim.studio.child", str(job.folder)],
@@ -225,6 +228,7 @@ class Jobs:
         works = job.process.poll() is None if job.process is not None else _works(job.folder)
         if not works:
             self._running.remove(job)
+            (job.folder / STARTING).unlink(missing_ok=True)
             if not (job.folder / OUTCOME).exists():  # It was killed.
                 error = "its process was ended from outside"
                 write_json(job.folder / OUTCOME, {"schema": 1, "state": "stopped", "error": error, "notes": []})
@@ -238,7 +242,12 @@ class Jobs:
 
 
 def _works(folder: Path) -> bool:
-    """Whether a process does the job of a folder."""
+    """Whether a process does the job of a folder, or was started a moment ago and will."""
+    try:
+        if time.time() - (folder / STARTING).stat().st_mtime < _STARTING_SECONDS:
+            return True
+    except FileNotFoundError:  # It holds the folder by now, if it works.
+        pass
     try:
         with locked(folder):
             return False

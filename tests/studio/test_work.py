@@ -1,0 +1,157 @@
+"""The loop: features while people tag, training from what they said, what it found; it outlives the server."""
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio.pages import Page, opened
+from untrim.annotations import Video, read_annotations
+from untrim.annotations.reviews import Review
+from untrim.errors import UntrimError
+from untrim.studio.child import Work
+from untrim.studio.learning import count_labelled, known_video
+from untrim.studio.project import PROJECT, open_project
+from untrim.timeline import Instance, Point, Segment
+
+JUMP = {"id": "s1", "label": "jump", "start": 0.1, "end": 0.5, "state": "added"}
+
+
+def ended(page: Page, key: str) -> dict[str, Any]:
+    """A job once it neither waits nor runs."""
+    pause = threading.Event()
+    for _ in range(600):
+        job = next(job for job in page.get("/api/jobs").json["jobs"] if job["id"] == key)
+        if job["state"] not in ("waiting", "running"):
+            return dict(job)
+        pause.wait(0.2)
+    raise AssertionError(job)
+
+
+def test_the_loop_goes_on_without_page_and_server(folder: Path) -> None:
+    project = open_project(folder)
+    project.content.method, project.content.settings = "wsad", {"iterations": 3, "hidden": 4}
+    project.save()
+    with opened(project) as page:
+        ids = page.ids()
+        assert page.get("/api/work").json["why_not"].startswith("tag videos")
+        assert page.ask("POST", "/api/jobs", {"kind": "train"}).status == 422
+        page.ask("POST", "/api/videos/tags", {"ids": [ids["garage"], ids["hall"]], "add": ["jump"]})
+        page.save(ids["yard"], 0, segments=[{**JUMP, "label": "run"}], points=[{"label": "run", "time": 0.7}])
+        work = page.get("/api/work").json
+        assert (work["words"], work["can_train"]) == ("2 tagged, 1 corrected, 1 point", True)
+        job = page.ask("POST", "/api/jobs", {"kind": "extract"}).json["job"]
+        assert page.ask("POST", "/api/jobs", {"kind": "extract"}).status == 409
+        assert page.ask("DELETE", f"/api/jobs/{job['id']}", {}).status == 200
+        stopped = ended(page, job["id"])
+        assert stopped["state"] == "stopped", stopped
+        assert stopped["error"] is None
+        resumed = page.ask("POST", "/api/jobs", {"resume": job["id"]})
+        waiting = page.ask("POST", "/api/jobs", {"kind": "train"}).json["job"]
+        assert (resumed.status, waiting["state"]) == (201, "waiting")
+        assert ended(page, job["id"])["state"] == "done"
+        page.ask("POST", "/api/videos/tags", {"ids": [ids["garage"]], "add": ["run"]})  # After the labels were kept.
+    with opened(open_project(folder)) as page:
+        training = page.get("/api/jobs").json["jobs"][0]
+        assert training["kind"] == "train"
+        if training["state"] == "stopped":  # The server ended before it began.
+            page.ask("POST", "/api/jobs", {"resume": training["id"]})
+        done = ended(page, training["id"])
+        assert done["state"] == "done", (done, (folder / "jobs" / done["id"] / "log.txt").read_text())
+        assert done["trained_on"] == "2 tagged, 1 corrected, 1 point"
+        assert len(done["losses"]) > 0
+        about = page.get("/api/project").json
+        assert [(run["id"], run["trained_on"], run["classes"]) for run in about["runs"]] == [
+            ("1", "2 tagged, 1 corrected, 1 point", ["jump", "run"]),
+        ]  # fmt: skip
+        video = page.get(f"/api/videos/{ids['garage']}").json
+        assert (video["run"], video["curves"]["classes"]) == ("1", ["jump", "run"])
+        curves = page.get(f"/api/videos/{ids['garage']}/curves")
+        assert len(curves.body) == 4 * 3 * video["curves"]["snippets"]
+        assert all(row["features"] for row in page.get("/api/videos").json["videos"])
+    known = read_annotations(folder / "jobs" / training["id"] / "labels.json")
+    assert known["garage"].labels == ("jump",)
+    assert known["yard"].instances == (Instance("run", Segment(0.1, 0.5)),)
+    assert known["yard"].points == (Point("run", 0.7),)
+
+
+@pytest.mark.parametrize("name", ["features", "run", "detections", "activations"])
+def test_a_job_writes_nowhere_but_in_its_project(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "project" / "jobs" / "j1"
+    folder.mkdir(parents=True)
+    order = {"schema": 1, "kind": "train", name: "../elsewhere"}
+    (folder / "job.json").write_text(json.dumps(order))
+    with pytest.raises(UntrimError, match="leads out of the project"):
+        Work(folder)
+
+
+def test_a_project_of_others_writes_nowhere_else(folder: Path) -> None:
+    (folder / PROJECT).write_text(json.dumps({"schema": 1, "features": "../../features"}))
+    with pytest.raises(UntrimError, match="leads out of the project"):
+        open_project(folder)
+
+
+TRUTH = Video(
+    "v", "training", 30.0, ("a", "b"), (Instance("a", Segment(1, 2)), Instance("a", Segment(5, 6))), exhaustive=("a",)
+)
+
+
+def test_annotations_hold_until_a_review_is_saved() -> None:
+    assert known_video(Review(video="v"), TRUTH, {}) == TRUTH
+    renamed = known_video(Review(video="v"), TRUTH, {"a": "c"})
+    assert (renamed.labels, renamed.exhaustive, renamed.instances[0].label) == (("b", "c"), ("c",), "c")
+    assert known_video(Review(video="v", labels=("x",)), None, {}).labels == ("x",)
+
+
+def test_a_review_has_the_last_word_on_tags_and_on_what_it_decides() -> None:
+    def saved(**values: Any) -> Review:
+        return Review(video="v", revision=1, **values)
+
+    untagged = known_video(saved(labels=["b"]), TRUTH, {})
+    assert (untagged.labels, untagged.instances, untagged.exhaustive) == (("b",), (), False)
+    rejected = {"id": "1", "label": "a", "start": 1.1, "end": 2.0, "state": "rejected"}
+    corrected = known_video(saved(labels=["a"], segments=[rejected]), TRUTH, {})
+    assert corrected.instances == (Instance("a", Segment(5, 6)),)
+    assert corrected.exhaustive is False
+    added = {"id": "1", "label": "a", "start": 10, "end": 12, "state": "added"}
+    complete = known_video(saved(segments=[added], exhaustive=["a"]), TRUTH, {})
+    assert complete.instances == (Instance("a", Segment(10, 12)),)
+    assert complete.exhaustive == ("a",)
+    assert known_video(saved(labels=["a"]), TRUTH, {}).exhaustive == ("a",)
+
+
+def test_videos_are_counted_by_how_they_are_labelled() -> None:
+    reviews = [
+        Review(video="1", labels=["a"]),
+        Review(video="2", segments=[JUMP], points=[{"label": "a", "time": 1}]),
+        Review(video="3", exhaustive=True),
+        Review(video="4"),
+    ]
+    assert str(count_labelled(reviews)) == "1 tagged, 1 corrected, 1 without any action, 1 point"
+    assert str(count_labelled([])) == "nothing"
+
+
+def test_exports_hold_what_was_decided(page: Page, folder: Path, tmp_path: Path) -> None:
+    ids = page.ids()
+    assert page.get("/api/export/activitynet").status == 422
+    rejected = {"id": "s2", "label": "swim", "start": 0.6, "end": 0.7, "state": "rejected"}
+    page.save(ids["garage"], 0, segments=[JUMP, rejected], points=[{"label": "run", "time": 0.2}])
+    page.ask("POST", "/api/videos/tags", {"ids": [ids["yard"]], "none": True})
+    formats = page.get("/api/export").json["formats"]
+    assert {"activitynet", "csv", "elan"} <= {form["name"] for form in formats}
+    for form in formats:
+        report = page.get(f"/api/export/{form['name']}?report=1")
+        assert report.status == 200, (form, report.body)
+        answer = page.get(f"/api/export/{form['name']}")
+        assert len(answer.body) > 0
+        assert answer.headers["content-disposition"].startswith("attachment")
+    path = tmp_path / "labels.json"
+    path.write_bytes(page.get("/api/export/activitynet").body)
+    found = read_annotations(path)
+    assert found["garage"].instances == (Instance("jump", Segment(0.1, 0.5)),)
+    assert found["garage"].points == (Point("run", 0.2),)
+    assert found["yard"].nothing_happens
+    assert page.get("/api/export/..%2f..%2fx").status == 404
+    assert page.get("/api/export/nothing").status == 422
