@@ -6,6 +6,7 @@ import pytest
 from untrim.annotations import read_annotations, read_detections
 from untrim.demo import run_demo
 from untrim.features.store import FeatureFolder
+from untrim.studio.project import open_project
 from untrim.synthetic.screenplay import CorpusSpec
 
 
@@ -34,5 +35,8 @@ def test_the_whole_way_on_real_files(tmp_path: Path) -> None:
         assert folder.info.videos[name].duration == pytest.approx(video.duration)
         assert len(folder.load(name)) == folder.info.grid().count(round(video.duration * 25))
     kept = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    project = open_project(tmp_path)
+    assert {video.name for video in project.videos.values()} == annotations.keys()
+    assert [run.run for run in project.content.runs] == ["run"]
     assert run_demo(tmp_path, corpus, {"iterations": 30}) == results
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == kept

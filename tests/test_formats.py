@@ -11,12 +11,18 @@ import yaml
 
 from helpers import new_folder, run_untrim
 from untrim import Annotations, CorpusSpec, Instance, Point, Segment, Video, render_corpus, write_annotations
+from untrim.annotations.reviews import Review, ShownDetection
 from untrim.features.store import VideoInfo
+from untrim.studio.ledger import Ledger
+from untrim.studio.project import ClassList, KnownClass, open_project
 
 PAGE = (Path(__file__).parents[1] / "docs" / "formats.md").read_text()
 FILES = {
     "Annotations, JSON": "annotations.json",
     "Detections, JSON": "detections.json",
+    "`reviews/<video>.json`": "studio/reviews/clip.json",
+    "`reviews/history.jsonl`": "studio/reviews/all-lines.json",
+    "`untrim-project.json`": "studio/untrim-project.json",
     "`features.json`": "features/features.json",
     "`failures.jsonl`": "extracted/failures.jsonl",
     "`trained_on.json`": "run/trained_on.json",
@@ -79,7 +85,30 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("tune", "-m", "wsbm", *given, "-o", folder / "study", *short, "--trials", "1")
     row = ("--row", "WSBM", "--seeds", "1", "--jobs", "1")
     run("reproduce", "project:methods", *given, "-o", folder / "tables", *short, *row)
+    write_a_project(folder / "studio", folder / "corpus" / "videos", folder / "run", folder / "detections.json")
     return folder
+
+
+def write_a_project(folder: Path, videos: Path, run: Path, detections: Path) -> None:
+    """A project of the studio with a review that has everything, and its whole history in one file."""
+    folder.mkdir()
+    project = open_project(folder, videos=videos, run=run, detections=detections)
+
+    def keep(classes: ClassList) -> None:
+        project.content.classes = classes
+        project.save()
+
+    ledger = Ledger(project.reviews, ClassList(), keep, lambda name: Review(video=name, duration=2.0))
+    found = {"run": "run", "start": 0.5, "end": 1.0, "score": 2.0}
+    segment = {"id": "s1", "label": "jump", "start": 0.5, "end": 1.25, "state": "adjusted", "from": found}
+    shown = [ShownDetection(label="jump", **found)]
+    ledger.save("clip", {"segments": [segment], "points": [{"label": "run", "time": 1.5}]}, 0, shown)
+    classes = ClassList(classes=(KnownClass(label="leap"),), renamed={"run": {"jump": "leap"}})
+    ledger.change({"clip": {"labels": ["leap"], "segments": []}}, classes)
+    lines = [json.loads(line) for line in (project.reviews / "history.jsonl").read_text().splitlines()]
+    everything = {key: value for line in lines for key, value in line.items()}
+    (project.reviews / "all-lines.json").write_text(json.dumps(everything))
+    ledger.save("clip", {"segments": [segment], "exhaustive": ["jump"]}, 2)
 
 
 @pytest.fixture

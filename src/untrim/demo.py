@@ -13,6 +13,7 @@ from untrim.features.store import FeatureFolder
 from untrim.pipeline import localize
 from untrim.reports.html import write_report
 from untrim.reproduction.baselines import random_detections
+from untrim.studio.project import open_project
 from untrim.support.device import check_seed
 from untrim.support.files import write_json
 from untrim.support.kinds import check_kind
@@ -43,7 +44,7 @@ def run_demo(
     """Render a corpus, learn when its actions happen from video-level labels only, and write a report.
 
     Leaves ``videos/ features/ run/ activations/ baselines/ annotations.json detections.json evaluation.json
-    report.html`` in `output`. A demo that was killed resumes where it was.
+    report.html`` in `output`, which is a project of the studio too. A demo that was killed resumes where it was.
 
     Args:
         output: Folder to write.
@@ -115,5 +116,13 @@ def _run_demo(
         videos=output / "videos",
         output=output / "report.html",
         comparisons=comparisons,
+    )
+    open_project(
+        output,
+        videos=output / "videos",
+        annotations=output / "annotations.json",
+        run=output / "run",
+        detections=output / "detections.json",
+        activations=output / "activations",
     )
     return results

@@ -64,7 +64,10 @@ report: {report}
 The same with your own videos (labels.csv holds rows of video,label):
   untrim extract VIDEOS -o features
   untrim train -f features -a labels.csv -o run
-  untrim localize run -f features -o detections.json"""
+  untrim localize run -f features -o detections.json
+
+Or without a command line, on a page in your browser. With this demo:
+  untrim studio {output}"""
     )
     if open_ and sys.stdout.isatty():
         webbrowser.open(report.as_uri())

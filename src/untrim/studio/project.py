@@ -179,7 +179,7 @@ def open_project(
         return Path(os.path.relpath(path.resolve(), folder)).as_posix()
 
     if videos is not None and (added := relative(videos)) not in content.videos:
-        content.videos.append(added)
+        content.videos = [*content.videos, added] if file.exists() else [added]
     if annotations is not None:
         content.annotations = relative(annotations)
     given = [None if path is None else relative(path) for path in (run, detections, activations)]
