@@ -11,7 +11,7 @@ from studio.pages import Page, opened
 from untrim.annotations import Video, read_annotations
 from untrim.annotations.reviews import Review
 from untrim.errors import UntrimError
-from untrim.studio.child import Work
+from untrim.studio.child import Work, main
 from untrim.studio.learning import count_labelled, known_video
 from untrim.studio.project import PROJECT, open_project
 from untrim.timeline import Instance, Point, Segment
@@ -75,6 +75,28 @@ def test_the_loop_goes_on_without_page_and_server(folder: Path) -> None:
     assert known["garage"].labels == ("jump",)
     assert known["yard"].instances == (Instance("run", Segment(0.1, 0.5)),)
     assert known["yard"].points == (Point("run", 0.7),)
+
+
+def test_a_ready_run_suggests_first_tags(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+
+    def suggest(run: str, videos: list[Path], features: Path, **hooks: object) -> object:
+        given.extend([run, videos, features])
+        return {"garage": [("opening door", 0.6), ("driving car", 0.1)], "gone": []}, {"hall": "hall.mp4: broken"}
+
+    monkeypatch.setattr("untrim.pipeline.suggest", suggest)
+    job = folder / "jobs" / "j1"
+    job.mkdir(parents=True)
+    order = {"kind": "suggest", "videos": ["."], "features": "found/suggested/features", "run": "kinetics400"}
+    (job / "job.json").write_text(json.dumps({"schema": 1, **order}))
+    main(job)
+    assert given == ["kinetics400", [folder], folder / "found" / "suggested" / "features"]
+    assert json.loads((job / "outcome.json").read_text())["notes"] == ["hall.mp4: broken"]
+    with opened(open_project(folder)) as page:
+        rows = {row["name"]: row["suggested"] for row in page.get("/api/videos").json["videos"]}
+        assert rows == {"garage": ["opening door", "driving car"], "hall": [], "yard": []}
+        tagged = page.ask("POST", "/api/videos/tags", {"ids": [page.ids()["garage"]], "add": ["opening door"]}).json
+        assert tagged["videos"][0]["suggested"] == ["driving car"]
 
 
 @pytest.mark.parametrize("name", ["features", "run", "detections", "activations"])

@@ -19,6 +19,7 @@ from untrim.errors import Stopped, UntrimError
 from untrim.features.extract import extract
 from untrim.features.store import FeatureFolder
 from untrim.studio.project import inside
+from untrim.studio.suggested import SUGGESTED, write_suggested
 from untrim.support.files import write_json
 from untrim.support.locks import locked
 from untrim.support.schema import read_object
@@ -41,7 +42,7 @@ class Work:
         self.folder, self.project = folder, folder.parent.parent
         self.job: dict[str, Any] = read_object(folder / JOB)
         for name in ("features", "run", "detections", "activations"):
-            if name in self.job and (name, self.job["kind"]) != ("run", "localize"):  # That one is read.
+            if name in self.job and (name != "run" or self.job["kind"] == "train"):  # Other runs are read.
                 inside(self.project, str(self.job[name]))
         self._began: dict[str, tuple[float, int]] = {}
         self._notes: dict[str, str] = {}
@@ -58,6 +59,7 @@ class Work:
             "extract": self._extract,
             "train": self._train,
             "localize": self._localize,
+            "suggest": self._suggest,
         }
         return kinds[self.job["kind"]]()
 
@@ -112,6 +114,21 @@ class Work:
 
     def _localize(self) -> list[str]:
         return self._extract() + self._found()
+
+    def _suggest(self) -> list[str]:
+        from untrim.pipeline import suggest
+
+        notes: list[str] = []
+        found, failed = suggest(
+            self.job["run"],
+            [self.project / place for place in self.job["videos"]],
+            inside(self.project, self.job["features"]),
+            progress=self.progress,
+            should_stop=self.should_stop,
+            tell=notes.append,
+        )
+        write_suggested(self.project / SUGGESTED, found)
+        return [*notes, *failed.values()]
 
     def _found(self) -> list[str]:
         from untrim.pipeline import localize

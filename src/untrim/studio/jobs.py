@@ -26,7 +26,6 @@ from untrim.support.locks import locked
 from untrim.support.schema import read_object
 from untrim.training.metrics import METRICS, read_metrics
 
-KINDS = ("extract", "train", "localize")
 _LOOK_SECONDS = 0.4
 _MOST_LOSSES = 200
 _STARTING_SECONDS = 60.0

@@ -32,6 +32,7 @@ def row_of(
     features: bool,
     problem: str | None,
     reason: Reason | None,
+    suggested: Sequence[str],
 ) -> dict[str, Any]:
     """The row of a video, as the page gets it.
 
@@ -43,6 +44,7 @@ def row_of(
         features: Whether there are features.
         problem: Why it cannot be shown.
         reason: Why it deserves a look; None if it does not.
+        suggested: Labels that a ready run suggests.
     """
     return {
         "id": key,
@@ -60,6 +62,7 @@ def row_of(
         "decided": len(review.segments),
         "points": len(review.points),
         "picked": review.picked,
+        "suggested": list(suggested),
         "features": features,
         "problem": problem,
     }

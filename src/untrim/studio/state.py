@@ -22,6 +22,7 @@ from untrim.studio.pictures import Cache
 from untrim.studio.project import ANNOTATIONS, ClassList, Project, ProjectVideo
 from untrim.studio.rows import row_of
 from untrim.studio.shapes import Shapes
+from untrim.studio.suggested import SUGGESTED, read_suggested
 from untrim.studio.workshop import Order, Workshop
 from untrim.support.locks import locked
 from untrim.support.validation import validate
@@ -144,6 +145,7 @@ class Studio:
                 features=video.name in self._features,
                 problem=self.shapes.problem(video),
                 reason=reason,
+                suggested=[label for label in self._suggested.get(video.name, ()) if label not in review.labels],
             )
             if newest:
                 self._rows[video.id] = row
@@ -317,6 +319,7 @@ class Studio:
         """Forget all that was kept of the videos, and look anew at features and runs."""
         with self._lock:
             self._rows.clear()
+            self._suggested = read_suggested(self.project.folder / SUGGESTED)
             self._levels: dict[str, Level] = {}
             self._reasons: dict[str, Reason | None] = {}
             for key, run in list(self.runs.items()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from untrim.studio.project import ANNOTATIONS, KnownRun
 from untrim.studio.rightness import rightness, what_is_new
 from untrim.studio.state import Studio, Unknown
 from untrim.timeline import Detection, Segment
+
+_READY_RUN = "kinetics400"
+_SUGGESTED_FEATURES = "found/suggested/features"
 
 
 class WorkInProject:
@@ -48,6 +52,8 @@ class WorkInProject:
         }
         if kind == "extract":
             return self.jobs.start(order)
+        if kind == "suggest":
+            return self.jobs.start({**order, "features": _SUGGESTED_FEATURES, "run": _READY_RUN})
         if kind == "localize":
             run = self.studio.run(None)
             if run is None or run.known.run is None:
@@ -56,7 +62,7 @@ class WorkInProject:
             curves = run.known.activations or f"found/{run.key}/activations"
             return self.jobs.start({**order, "run": run.known.run, "detections": place, "activations": curves})
         if kind != "train":
-            raise UntrimError(f"no kind of job '{kind[:40]}'", fix="extract, train or localize")
+            raise UntrimError(f"no kind of job '{kind[:40]}'", fix="extract, train, localize or suggest")
         if (why := self._why_not()) is not None:
             raise UntrimError(why)
         with self.studio.held():
@@ -104,7 +110,7 @@ class WorkInProject:
                 "why_not": self._why_not(),
                 "changed": self._changed(),
                 "accuracy": rightness(cases).to_json(),
-                "suggest": False,
+                "suggest": find_spec("transformers") is not None,
             }
 
     def _why_not(self) -> str | None:
@@ -151,7 +157,7 @@ class WorkInProject:
             known = {run.run: run for run in content.runs}
             for job in self.jobs.done():
                 order = job.order
-                if order["kind"] == "extract":
+                if order["kind"] not in ("train", "localize"):
                     continue
                 made = KnownRun(
                     run=order["run"],
