@@ -231,9 +231,15 @@ def read_review(path: Path) -> Review:
 
 
 def write_review(folder: Path, review: Review) -> None:
-    """Write a review, whole or not at all."""
-    text = json.dumps(review.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
-    write_text(review_file(folder, review.video), text + "\n")
+    """Write a review, whole or not at all: a line for each field, and one for each entry of a list of objects."""
+    lines = []
+    for key, value in review.to_json().items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            inner = ",\n".join(f"  {_text(entry)}" for entry in value)
+            lines.append(f" {_text(key)}: [\n{inner}\n ]")
+        else:
+            lines.append(f" {_text(key)}: {_text(value)}")
+    write_text(review_file(folder, review.video), "{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def reviews_in(folder: Path) -> dict[str, Review]:
@@ -265,6 +271,10 @@ def read_reviews(folder: Path) -> Annotations:
     return Annotations(
         [review.to_video() for review in reviews.values() if not review.says_nothing], source=folder, notes=notes
     )
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _peek(path: Path) -> dict[str, object]:

@@ -7,9 +7,11 @@ reviews when it is started again: what was said to be saved is saved.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from getpass import getuser
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from untrim.studio.project import ClassList
 from untrim.support.files import remove_leftovers
 from untrim.support.validation import validate
 
+_WRITERS = 16  # threads
 _SLACK = 1.0  # seconds by which a container may be wrong about how long a video is
 
 
@@ -199,12 +202,13 @@ class Ledger:
             start = before if before.revision else Review(video=video)
             entries.append({**about, "video": video, "revision": after.revision, "change": what_changed(start, after)})
         self._history.append(entries)
+        # From here on it is saved: what cannot be written now is completed from the history at the next start.
+        self._saved |= {video: after for video, (_, after) in pairs.items()}
         if classes is not None:
-            self._save_classes(classes)
             self.classes = classes
-        for video, (_, after) in pairs.items():
-            write_review(self.folder, after)
-            self._saved[video] = after
+            self._save_classes(classes)
+        with ThreadPoolExecutor(_WRITERS) as pool:  # Each waits for the disk.
+            list(pool.map(partial(write_review, self.folder), [after for _, after in pairs.values()]))
 
     def _complete(self) -> None:
         """Bring reviews and classes up to the history, which a killed process wrote first."""
@@ -283,7 +287,7 @@ def now_in_utc() -> str:
 
 
 def _marked(part: Any, before: Any, stamp: Mapping[str, str]) -> Any:
-    ignored = {"by": "", "at": ""}
-    if before is not None and before.model_copy(update=ignored) == part.model_copy(update=ignored):
+    values = (key for key in type(part).model_fields if key not in stamp)
+    if before is not None and all(getattr(before, key) == getattr(part, key) for key in values):
         return before
     return part.model_copy(update=stamp)
