@@ -48,6 +48,7 @@ def test_a_proxy_shows_every_frame_at_its_time(kind: str, tmp_path: Path) -> Non
     found = frame_table(tmp_path / "proxy.mp4")
     assert found.offset == 0
     np.testing.assert_allclose(found.seconds, wanted.seconds, atol=1 / 90_000)
+    assert abs(found.end - wanted.end) <= 1 / 90_000
     with VideoFile(source) as one, VideoFile(tmp_path / "proxy.mp4") as other:
         for before, after in zip(one.frames(), other.frames(), strict=True):
             assert abs(before.image.mean() - after.image.mean()) < 3

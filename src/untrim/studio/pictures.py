@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +21,12 @@ from untrim.support.array_types import Image
 from untrim.support.arrays import read_array, write_array
 from untrim.support.files import write_bytes
 from untrim.support.progress import Progress, ShouldStop, stop_if
+from untrim.timeline import LONGEST, Segment
 from untrim.video.decode import VideoFile
 from untrim.video.encode import VideoWriter
 from untrim.video.frames import FrameTable, frame_table
+from untrim.video.planes import color_tags, even, planes_converter
+from untrim.video.sound import SoundReader
 
 SPRITES = {10: 10, 100: 10}
 """How many tiles a sprite may have, and how many of them are in a row."""
@@ -30,6 +34,7 @@ TILE = (160, 90)
 """Width and height of a tile in pixels; pictures of another aspect are framed in black."""
 
 _PROXY_HEIGHT = 720
+_TICKS = 90_000  # per second: the times of frames that a proxy can tell apart
 _PLAYABLE = {".mp4": {"h264", "av1", "vp9"}, ".m4v": {"h264"}, ".webm": {"vp8", "vp9", "av1"}, ".mov": {"h264"}}
 _FRAMES_BETWEEN_SEEKS = 100  # Seeking decodes about as many, from the key frame before.
 _USUAL_RATE = 25
@@ -115,7 +120,7 @@ class Cache:
 def make_proxy(
     source: Path, target: Path, frames: int, progress: Progress | None = None, should_stop: ShouldStop | None = None
 ) -> None:
-    """Write a copy of a video that every browser plays and seeks in: H.264, at most 720 pixels high.
+    """Write a copy of a video that every browser plays and seeks in: H.264, at most 720 pixels high, with its sound.
 
     Its frames are those of the source, each at the same seconds from the first, which is shown at 0.
 
@@ -123,18 +128,29 @@ def make_proxy(
         UntrimError: The source cannot be read, or the target cannot be written.
         Stopped: `should_stop` said so; nothing is left of the target.
     """
-    with VideoFile(source, threads=0) as video:
+    with ExitStack() as resources:
+        video = resources.enter_context(VideoFile(source, threads=0))
         scale = min(1.0, _PROXY_HEIGHT / video.info.height)
-        size = _even(video.info.width * scale), _even(video.info.height * scale)
-        with VideoWriter(target, size, None, preset="veryfast", threads=0, for_seeking=True) as writer:
-            latest = -1.0
-            for number, frame in enumerate(video.frames(size=size)):
-                stop_if(should_stop)
-                if round(frame.seconds * 90_000) > round(latest * 90_000):
-                    writer.write(frame.image, frame.seconds)
-                    latest = frame.seconds
-                if progress is not None:
-                    progress("proxy", number + 1, frames, "")
+        size = even(round(video.info.width * scale), round(video.info.height * scale))
+        convert = planes_converter(*size, video.info.rotation, video.info.mirrored, threads=0, where=source)
+        sound = resources.enter_context(SoundReader(video, 0.0))
+        writer: VideoWriter | None = None
+        latest = -1
+        for number, shown in enumerate(video.shown([Segment(0.0, LONGEST)])):
+            stop_if(should_stop)
+            if writer is None:
+                tags = color_tags(shown.picture)
+                new = VideoWriter(
+                    target, size, None, preset="veryfast", threads=0, for_seeking=True, tags=tags, sound=sound.form
+                )
+                writer = resources.enter_context(new)
+            if (tick := round(shown.seconds * _TICKS)) > latest:
+                writer.write(convert(shown.picture), shown.seconds, shown.until)
+                latest = tick
+            if sound.form is not None:
+                writer.write_sound(sound.until(shown.until))
+            if progress is not None:
+                progress("proxy", number + 1, frames, "")
 
 
 def make_sprite(source: Path, target: Path, tiles: int, duration: float, should_stop: ShouldStop | None = None) -> None:
@@ -179,7 +195,3 @@ def _at(video: VideoFile, moments: Sequence[float], size: tuple[int, int]) -> It
 
 def _jpeg(image: Image) -> bytes:
     return bytes(cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), _QUALITY)[1].tobytes())
-
-
-def _even(pixels: float) -> int:
-    return max(2, 2 * round(pixels / 2))
