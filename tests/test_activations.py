@@ -20,11 +20,12 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     found = Activations(torch.ones(1, 5, dtype=torch.bool), cas, cas.amax(dim=1), embedded=cas, attention=attention)
     folder = ActivationFolder(tmp_path / "activations")
     assert folder.names() == []
-    folder.save("v", found, GRID)
+    folder.save("v", found, GRID, cas - 1)
     assert folder.names() == ["v"]
     assert repr(folder) == f"ActivationFolder(1 video; from {folder.path})"
     loaded = folder.load("v", 2)
     np.testing.assert_array_equal(loaded.cas, cas[0])
+    np.testing.assert_array_equal(loaded.logits, cas[0] - 1)
     np.testing.assert_array_equal(loaded.video_scores, cas[0].amax(dim=0))
     assert loaded.overall.keys() == {"attention"}
     np.testing.assert_array_equal(loaded.overall["attention"], attention[0])
@@ -36,7 +37,7 @@ def test_files_without_a_schema_are_read_and_what_is_not_drawn_is_left_alone(tmp
     np.savez(tmp_path / "v.npz", cas=cas, video_scores=cas[0], more=np.zeros(7))
     loaded = ActivationFolder(tmp_path).load("v", 2)
     np.testing.assert_array_equal(loaded.cas, cas)
-    assert (loaded.overall, loaded.centers) == ({}, None)
+    assert (loaded.overall, loaded.centers, loaded.logits) == ({}, None, None)
 
 
 @pytest.mark.parametrize(

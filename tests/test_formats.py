@@ -53,7 +53,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         array[10:18, 12 * (index % 2) :][:, :12] += 1
         features.save(f"v{index:02d}", array)
         instances = () if trained else (Instance(label, features.info.grid().segment(10, 18)),)
-        known = {"ambiguous": (Segment(0, 1),), "fps": 25.0} if index == 15 else {}
+        rejected = (Instance("jump", Segment(1, 2)),)
+        known = {"ambiguous": (Segment(0, 1),), "fps": 25.0, "rejected": rejected} if index == 15 else {}
         subset = "training" if trained else "validation"
         videos.append(Video(f"v{index:02d}", subset, 25.6, (label,), instances, **known))
     array = rng.normal(0, 0.3, (40, 24))

@@ -49,6 +49,7 @@ def test_videos_are_localized_by_the_recipe_of_the_run(trained: Path, tmp_path: 
         assert file.read_bytes() == (trained / "features" / file.name).read_bytes()
     with np.load(tmp_path / "activations" / "video0.npz") as arrays:
         assert arrays["centers"].shape == arrays["cas"].shape[:1]
+        assert arrays["logits"].shape == arrays["cas"].shape
         np.testing.assert_allclose(np.diff(arrays["centers"]), 4 / 25)
         assert arrays["centers"][0] == pytest.approx(12 / 25)
 

@@ -1,7 +1,7 @@
 """The folder of activation sequences: one ``<video>.npz`` per video. Only this module writes and reads it.
 
-An archive holds ``schema``, ``cas`` (T, C) as raw logits, ``video_scores`` (C,), ``centers`` (T,) in seconds and, where
-the method has them, ``attention`` (T,) and ``background`` (T,). Other arrays in the file are ignored.
+An archive holds ``schema``, ``cas`` (T, C) as raw logits, ``logits`` (T, C), ``video_scores`` (C,), ``centers`` (T,)
+in seconds and, where the method has them, ``attention`` (T,) and ``background`` (T,). Other arrays are ignored.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from untrim.errors import UntrimError, numbered
 from untrim.methods.base import Activations
@@ -39,12 +40,15 @@ class Sequences:
         video_scores: How much each class is in the video, (C,) in [0, 1].
         overall: Sequences without a class, each (T,): ``attention`` and ``background``, where the method has them.
         centers: Times of the snippets in seconds, (T,); None if they are on the grid of the run.
+        logits: `Method.snippet_logits`, (T, C): above 0 where the run would call a snippet the class; None in files of
+            older versions.
     """
 
     cas: Float64
     video_scores: Float64
     overall: Mapping[str, Float64]
     centers: Float64 | None = None
+    logits: Float64 | None = None
 
 
 class ActivationFolder:
@@ -83,18 +87,19 @@ class ActivationFolder:
             remove_leftovers(self.path)
             yield
 
-    def save(self, name: str, found: Activations, grid: SnippetGrid) -> None:
+    def save(self, name: str, found: Activations, grid: SnippetGrid, logits: Tensor | None = None) -> None:
         """Write what a network said of one video, as float32, whole or not at all.
 
         Args:
             name: The video.
             found: Activations of this one video, B = 1.
             grid: Where its snippets are in time.
+            logits: What `Method.snippet_logits` makes of them, (1, T, C).
 
         Raises:
             UntrimError: The place cannot be written.
         """
-        drawn = {key: getattr(found, key) for key in ("cas", "video_scores", *_OVERALL)}
+        drawn = {key: getattr(found, key) for key in ("cas", "video_scores", *_OVERALL)} | {"logits": logits}
         arrays = {key: value[0].float().cpu().numpy() for key, value in drawn.items() if value is not None}
         centers = np.array([grid.center(index) for index in range(len(arrays["cas"]))])
         write_archive(self.file(name), schema=np.array(_SCHEMA), centers=centers, **arrays)
@@ -114,6 +119,7 @@ class ActivationFolder:
         arrays = _read(path)
         snippets = len(arrays["cas"]) if arrays["cas"].ndim else 0
         wanted = {**dict.fromkeys(arrays, (snippets,)), "cas": (snippets, classes), "video_scores": (classes,)}
+        wanted |= {"logits": (snippets, classes)}
         for key, array in arrays.items():
             if array.shape != wanted[key] or snippets == 0 or array.dtype.kind != "f":
                 raise UntrimError(
@@ -123,13 +129,15 @@ class ActivationFolder:
                 raise UntrimError(f"'{key}' holds NaN or infinity", where=path, fix=_AGAIN)
         doubles = {key: array.astype(np.float64) for key, array in arrays.items()}
         overall = {key: doubles[key] for key in _OVERALL if key in doubles}
-        return Sequences(doubles["cas"], doubles["video_scores"], overall, doubles.get("centers"))
+        return Sequences(
+            doubles["cas"], doubles["video_scores"], overall, doubles.get("centers"), doubles.get("logits")
+        )
 
 
 def _read(path: Path) -> dict[str, npt.NDArray[np.generic]]:
     """The arrays that count, `cas` first; one that must be there and is not is empty."""
     try:
-        found = read_archive(path, (SCHEMA, "cas", "video_scores", *_OVERALL, "centers"))
+        found = read_archive(path, (SCHEMA, "cas", "video_scores", *_OVERALL, "centers", "logits"))
     except UntrimError as error:
         raise UntrimError(error.what, where=error.where, fix=error.fix or _AGAIN) from error
     if SCHEMA in found:

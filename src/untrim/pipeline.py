@@ -91,7 +91,7 @@ def localize(
             kept = [each for each in model.localize(found, grid) if wanted is None or each.label in wanted]
             detections[name] = _tidy(kept, durations.of(name, found.mask.shape[1]))
             if folder is not None:
-                folder.save(name, found, grid)
+                folder.save(name, found, grid, model.snippet_logits(found))
             advance("")
     tell_each(tell, durations.notes())
     if isinstance(videos, Annotations):

@@ -9,7 +9,7 @@ import pytest
 from untrim.annotations import Annotations, read_annotations, read_detections
 from untrim.annotations.checks import find_oddities
 from untrim.errors import UntrimError
-from untrim.timeline import Point, Segment
+from untrim.timeline import Instance, Point, Segment
 
 NFC, NFD = unicodedata.normalize("NFC", "café"), unicodedata.normalize("NFD", "café")
 
@@ -84,6 +84,8 @@ def test_labels_of_every_kind(tmp_path: Path) -> None:
     for value, known in ((["run ", "run"], ("run",)), (True, True), ([], False), (None, False), (False, False)):
         assert read(tmp_path, {"label": "run", "segment": [1, 2]}, exhaustive=value)["v"].exhaustive == known
     assert read(tmp_path, exhaustive=True)["v"].nothing_happens
+    rejected = read(tmp_path, {"label": "run"}, rejected=[{"label": "jump", "segment": [1, 2]}])["v"].rejected
+    assert rejected == (Instance("jump", Segment(1, 2)),)
     assert not read(tmp_path)["v"].nothing_happens
 
 

@@ -41,6 +41,8 @@ def row(video: Video, label: str) -> str:
         (Video("pointed", points=(Point("run", 5.0), Point("run", 5.99))), ".....+....", ".........."),
         (Video("both", instances=(RUN,), points=(Point("run", 9.9),)), "..++.....+", ".........."),
         (Video("stray", instances=(RUN,), points=(Point("run", 9.9),), exhaustive=True), "--++------", "----------"),
+        (Video("no", labels=("run",), rejected=(RUN, Instance("swim", AGAIN.segment))), "..--......", ".........."),
+        (Video("yes and no", instances=(RUN,), rejected=(Instance("run", Segment(3, 6)),)), "..++--....", ".........."),
         (Video("late", points=(Point("run", 10.4),)), ".........+", ".........."),
     ],
     ids=lambda value: value.name if isinstance(value, Video) else "",

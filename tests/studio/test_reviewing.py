@@ -218,6 +218,7 @@ def test_a_folder_of_reviews_is_read_as_annotations(page: Page, folder: Path) ->
     assert found["garage"].points == (Point("fall", 0.7),)
     assert found["garage"].exhaustive == ("jump",)
     assert found["garage"].instances == (Instance("jump", Segment(0.1, 0.5)),)
+    assert found["garage"].rejected == (Instance("swim", Segment(0.1, 0.5)),)
     assert found["garage"].subset == "training"
     assert "1 review says nothing: hall" in found.notes
 

@@ -3,8 +3,9 @@
 ``{"database": {video: {"subset", "duration", "annotations": [{"label", "segment"? | "point"?}], "exhaustive"?}}}`` and
 ``{"results": {video: [{"label", "score", "segment"}]}}``. Files in the wild hold numbers as strings, miss
 durations, and give training videos labels without segments: all of that is read; what cannot be meant is refused.
-Beside the annotations of a video, ``"ambiguous": [[start, end], …]`` keeps the spans that THUMOS14 sets apart, and
-``"fps"`` the frames per second of the file.
+Beside the annotations of a video, ``"ambiguous": [[start, end], …]`` keeps the spans that THUMOS14 sets apart,
+``"rejected"`` the stretches of which a person said that a class does not happen in them, and ``"fps"`` the frames per
+second of the file.
 """
 
 from __future__ import annotations
@@ -63,6 +64,10 @@ def write_annotations_json(annotations: Annotations, path: Path) -> None:
         database[name] = {"subset": video.subset, **extra, "annotations": [*timed, *pointed, *untimed]}
         if video.exhaustive:
             database[name]["exhaustive"] = video.exhaustive
+        if video.rejected:
+            database[name]["rejected"] = [
+                {"label": i.label, "segment": [i.segment.start, i.segment.end]} for i in video.rejected
+            ]
     write_json(path, {"version": _VERSION, "database": database})
 
 
@@ -154,6 +159,7 @@ def _video(name: str, entry: object, path: Path) -> Video:
         fps=positive(fields.get("fps"), path, f"fps of '{name}'", number),
         points=tuple(Point(label, time) for label, time in marks if isinstance(time, float)),
         exhaustive=_exhaustive(fields.get("exhaustive"), path, name),
+        rejected=tuple(_rejected(entry, path, name) for entry in _list(fields.get("rejected", []), path, name)),
     )
 
 
@@ -170,6 +176,12 @@ def _time(annotation: Mapping[str, object], path: Path, name: str) -> Segment | 
         what = f"an annotation of '{name}' has its time in '{elsewhere[0]}': {said[elsewhere[0]]!r:.40}"
         raise UntrimError(what, where=path, fix='write "segment": [start, end] or "point": time, in seconds')
     return None
+
+
+def _rejected(entry: object, path: Path, name: str) -> Instance:
+    """A stretch in which a class does not happen."""
+    fields = _mapping(entry, path, f"a rejected segment of '{name}'")
+    return Instance(_label(fields, path, name), _segment(fields.get("segment"), path, name))
 
 
 def _exhaustive(value: object, path: Path, name: str) -> bool | tuple[str, ...]:

@@ -30,6 +30,7 @@ class Video:
         points: Moments at which something happens, of instances that are marked or not.
         exhaustive: The classes of which `instances` are all that there are, sorted, each once; True for every class. A
             video without labels that is exhaustive is one in which nothing happens.
+        rejected: Stretches in which a class does not happen, as a person said of what was found there.
 
     Raises:
         UntrimError: The duration or the fps is not finite, or the duration is longer than any video's; a point lies
@@ -45,6 +46,7 @@ class Video:
     fps: float | None = None
     points: tuple[Point, ...] = ()
     exhaustive: bool | tuple[str, ...] = False
+    rejected: tuple[Instance, ...] = ()
 
     def __post_init__(self) -> None:
         if self.duration is not None and not abs(self.duration) <= LONGEST:
@@ -62,6 +64,7 @@ class Video:
             "instances": instances,
             "points": points,
             "exhaustive": self._all_marked(),
+            "rejected": tuple(replace(instance, label=standard(instance.label)) for instance in self.rejected),
             **{key: value if value > 0 else None for key, value in known.items()},
         }
         for key, value in changed.items():
@@ -176,7 +179,7 @@ class Annotations(Mapping[str, Video]):
 
 
 def _untimed(video: Video) -> Video:
-    return replace(video, instances=(), points=(), exhaustive=video.nothing_happens)
+    return replace(video, instances=(), points=(), rejected=(), exhaustive=video.nothing_happens)
 
 
 def classes(labels: Collection[str]) -> str:

@@ -193,6 +193,7 @@ class Review(_Part):
             self.labels,
             tuple(kept),
             points=tuple(Point(point.label, point.time) for point in self.points),
+            rejected=tuple(Instance(one.label, one.segment) for one in self.segments if not one.holds),
             exhaustive=(self.exhaustive is True and timed == set(self.labels)) or tuple(sorted(marked)),
         )
 

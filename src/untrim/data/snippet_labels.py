@@ -14,8 +14,9 @@ from untrim.timeline import SnippetGrid
 
 
 def tells_times(video: Video) -> bool:
-    """Whether something is known of single snippets: a segment, a point, or that all of a class are marked."""
-    return bool(video.instances or video.points or video.exhaustive)
+    """Whether something is known of single snippets: a segment, right or rejected, a point, or that all of a class are
+    marked."""
+    return bool(video.instances or video.points or video.rejected or video.exhaustive)
 
 
 def snippet_labels(
@@ -24,7 +25,8 @@ def snippet_labels(
     """What is known of each of the `count` snippets of a video.
 
     A class happens in the snippets whose centres are in its segments, and in the snippet of a point. It does not happen
-    elsewhere where all its instances are marked; then a point outside of all of them is a slip, and does not count.
+    elsewhere where all its instances are marked; then a point outside of all of them is a slip, and does not count. Nor
+    does it happen in what was rejected, but where that overlaps with what is right.
 
     Args:
         video: The video.
@@ -45,13 +47,19 @@ def snippet_labels(
     for point in video.points:
         if not whole[columns[point.label]]:
             happens[point_snippet(point.time, grid, count), columns[point.label]] = 1
-    return happens, np.maximum(happens, np.array(whole, dtype=np.float32))
+    known = np.maximum(happens, np.array(whole, dtype=np.float32))
+    for instance in video.rejected:
+        if instance.label in columns:
+            snippets = grid.snippets(instance.segment, count)
+            known[snippets.start : snippets.stop, columns[instance.label]] = 1
+    return happens, known
 
 
 def marked_snippets(video: Video, grid: SnippetGrid, count: int) -> Int64:
-    """One snippet per point and per segment, its middle, among the first `count`; ascending, each once."""
+    """One snippet per point and per segment, right or rejected: its middle, among the first `count`; ascending, each
+    once."""
     times = [point.time for point in video.points]
-    times += [(i.segment.start + i.segment.end) / 2 for i in video.instances]
+    times += [(i.segment.start + i.segment.end) / 2 for i in (*video.instances, *video.rejected)]
     return np.unique(np.array([point_snippet(time, grid, count) for time in times], dtype=np.int64))
 
 

@@ -318,6 +318,8 @@ def _reduced(contents: Contents, form: Format, losses: Losses) -> Contents:
         losses.lose("ambiguous span", "ambiguous spans", sum(len(video.ambiguous) for video in videos))
     if "exhaustive" not in held or contents.found:
         losses.lose("exhaustive video", "exhaustive videos", sum(bool(video.exhaustive) for video in videos))
+    if "rejected" not in held or contents.found:
+        losses.lose("rejected segment", "rejected segments", sum(len(video.rejected) for video in videos))
     if "empty videos" not in held and not form.per_video:
         marked = {mark.video for mark in kept}
         empty = sum(video.name not in marked and not _says_nothing_happens(video, form) for video in videos)

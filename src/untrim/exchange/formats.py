@@ -46,7 +46,7 @@ _FORMATS = Registry(
     },
 )
 
-Holdable = Literal["scores", "points", "labels", "subsets", "ambiguous", "exhaustive", "empty videos"]
+Holdable = Literal["scores", "points", "labels", "subsets", "ambiguous", "exhaustive", "rejected", "empty videos"]
 
 
 class ForeignFile:

@@ -14,7 +14,7 @@ from untrim.exchange.converting import write
 from untrim.exchange.formats import Format, all_formats, format_of_name
 from untrim.studio.project import Project
 
-_OF_FORMAT = ("scores", "points", "labels", "subsets", "ambiguous", "exhaustive", "empty videos")
+_OF_FORMAT = ("scores", "points", "labels", "subsets", "ambiguous", "exhaustive", "rejected", "empty videos")
 
 
 @dataclass(frozen=True)

@@ -111,9 +111,12 @@ class FoundByRun:
         found = folder.load(video, len(self.labels))
         grid = self.run.features.grid(video)
         centers = found.centers if found.centers is not None else [grid.center(i) for i in range(len(found.cas))]
-        values = 1 / (1 + np.exp(-np.clip(found.cas, -60, 60)))
+        values = 1 / (1 + np.exp(-np.clip(found.cas if found.logits is None else found.logits, -60, 60)))
         return Curves(
-            self.labels, np.asarray(centers, np.float32), np.ascontiguousarray(values.T, np.float32), threshold=None
+            self.labels,
+            np.asarray(centers, np.float32),
+            np.ascontiguousarray(values.T, np.float32),
+            threshold=None if found.logits is None else (0.5,) * len(self.labels),
         )
 
 
