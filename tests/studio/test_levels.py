@@ -4,6 +4,7 @@ import pytest
 
 from untrim.annotations.reviews import Review
 from untrim.studio.choosing import EVERY, Reason, next_to_look_at, reason_to_look
+from untrim.studio.found import decisions_about
 from untrim.studio.levels import Level, level_of, shown
 from untrim.studio.rightness import Rightness, rightness, what_is_new
 from untrim.timeline import Detection, Segment
@@ -67,6 +68,28 @@ def test_classes_take_turns_and_every_fifth_is_picked_at_random() -> None:
     at_random = {next_to_look_at(reasons, {}, EVERY * turn - 1, "seed") for turn in range(1, 30)}
     assert {pick[0] for pick in at_random if pick is not None} == set(reasons)
     assert next_to_look_at({}, {}, EVERY - 1, "seed") is None
+
+
+def test_a_detection_is_decided_where_it_is_where_it_was_or_inside_of_what_holds() -> None:
+    origin = {"run": "1", "start": 0.0, "end": 1.0, "score": 1.0}
+    decided = review(
+        segments=[
+            {"id": "moved", "label": "run", "start": 3.0, "end": 5.0, "state": "adjusted", "from": origin},
+            {"id": "merged", "label": "jump", "start": 0.0, "end": 10.0, "state": "accepted"},
+            {"id": "no", "label": "swim", "start": 0.0, "end": 10.0, "state": "rejected"},
+        ]
+    )
+    cases = {
+        found("run", 1, 0.0, 1.1): "moved",
+        found("run", 1, 3.0, 4.2): "moved",
+        found("run", 1, 6.0, 7.0): None,
+        found("jump", 1, 4.0, 5.0): "merged",
+        found("jump", 1, 9.5, 11.0): None,
+        found("swim", 1, 4.0, 5.0): None,
+        found("swim", 1, 0.0, 9.0): "no",
+        found("other", 1, 0.0, 1.0): None,
+    }
+    assert decisions_about(list(cases), decided.segments) == list(cases.values())
 
 
 def test_each_segment_makes_one_detection_right() -> None:

@@ -17,13 +17,14 @@ from untrim.annotations.reviews import ReviewedSegment
 from untrim.errors import UntrimError
 from untrim.studio.project import KnownRun, Project
 from untrim.support.array_types import Float32
-from untrim.timeline import Detection
+from untrim.timeline import Detection, Segment
 
 if TYPE_CHECKING:
     from untrim.training.checkpoint import Run
 
 SAME_IOU = 0.5
 """tIoU from which a detection is the one that a decision of its class is about."""
+_INSIDE = 0.9  # Share of a detection in a segment that holds from which it is a part of it, as after two were merged.
 
 
 @dataclass(frozen=True)
@@ -121,36 +122,43 @@ class FoundByRun:
 
 
 def decisions_about(detections: Sequence[Detection], segments: Sequence[ReviewedSegment]) -> list[str | None]:
-    """For each detection the id of the decision about it: the one of its class that covers it best.
+    """For each detection the id of the decision about it: the one of its class that covers it best, or one that holds
+    and has nearly all of it inside.
 
     Args:
         detections: Of one video.
         segments: Decisions about this video. What a decision was about counts where it says so, else where it is now.
     """
-    spans: dict[str, list[tuple[str, float, float]]] = {}
-    for decided in segments:
-        places = {(decided.start, decided.end)}
-        if decided.origin is not None:
-            places.add((decided.origin.start, decided.origin.end))
-        spans.setdefault(decided.label, []).extend((decided.id, *place) for place in sorted(places))
-    found: list[str | None] = []
-    arrays = {
-        label: (np.array([span[1] for span in own]), np.array([span[2] for span in own]))
-        for label, own in spans.items()
-    }
-    for detection in detections:
-        label = detection.label
-        if label not in spans:
-            found.append(None)
-            continue
-        starts, ends = arrays[label]
-        start, end = detection.segment.start, detection.segment.end
-        inner = np.maximum(0.0, np.minimum(ends, end) - np.maximum(starts, start))
-        union = (ends - starts) + (end - start) - inner
+    by_label: dict[str, _Decided] = {}
+    for label in {segment.label for segment in segments}:
+        by_label[label] = _Decided([segment for segment in segments if segment.label == label])
+    return [by_label[one.label].about(one.segment) if one.label in by_label else None for one in detections]
+
+
+class _Decided:
+    """Decisions of one class in one video, and where they are: each where it is now, and where it was found."""
+
+    def __init__(self, segments: Sequence[ReviewedSegment]) -> None:
+        places = [
+            (segment, place.start, place.end)
+            for segment in segments
+            for place in ((segment,) if segment.origin is None else (segment, segment.origin))
+        ]
+        self._ids = [segment.id for segment, _, _ in places]
+        self._starts, self._ends = np.array([place[1:] for place in places]).T
+        self._holds = np.array([segment.holds for segment, _, _ in places])
+
+    def about(self, found: Segment) -> str | None:
+        """The id of the decision about a detection."""
+        inner = np.maximum(0.0, np.minimum(self._ends, found.end) - np.maximum(self._starts, found.start))
+        union = (self._ends - self._starts) + found.duration - inner
         overlap = np.divide(inner, union, out=np.zeros_like(inner), where=union > 0)
         best = int(overlap.argmax())
-        found.append(spans[label][best][0] if overlap[best] >= SAME_IOU else None)
-    return found
+        if overlap[best] >= SAME_IOU:
+            return self._ids[best]
+        within = np.where(self._holds, inner, 0.0)
+        best = int(within.argmax())
+        return self._ids[best] if within[best] >= _INSIDE * found.duration > 0 else None
 
 
 def runs_of(project: Project) -> dict[str, FoundByRun]:

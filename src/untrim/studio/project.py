@@ -21,6 +21,7 @@ from untrim.support.files import check_output, write_json
 from untrim.support.kinds import kind_of
 from untrim.support.schema import SCHEMA, read_object
 from untrim.support.validation import validate
+from untrim.training.choices import DEFAULT_METHOD
 from untrim.video.files import FoundVideos, find_videos
 
 PROJECT = "untrim-project.json"
@@ -83,7 +84,7 @@ class _Content(BaseModel):
     annotations: str | None = None
     features: str = "features"
     backbone: str = "hoghof"
-    method: str = "consensus"
+    method: str = DEFAULT_METHOD
     settings: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
     runs: list[KnownRun] = Field(default_factory=list)
     files: dict[str, KnownFile] = Field(default_factory=dict)

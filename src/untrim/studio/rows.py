@@ -7,6 +7,7 @@ from typing import Any
 
 from untrim.annotations.reviews import Review
 from untrim.studio.choosing import Reason, is_decided
+from untrim.studio.pictures import Shape
 from untrim.timeline import Detection
 
 STATES = ("untagged", "tagged", "found", "in review", "complete")
@@ -28,7 +29,7 @@ def row_of(
     review: Review,
     left: Sequence[Detection],
     *,
-    duration: float | None,
+    shape: Shape | None,
     features: bool,
     problem: str | None,
     reason: Reason | None,
@@ -40,7 +41,7 @@ def row_of(
         key: Its key in addresses.
         review: What was decided.
         left: Detections worth showing that nobody has decided about.
-        duration: Seconds, or None if unknown.
+        shape: Size and length of the file, once they are known.
         features: Whether there are features.
         problem: Why it cannot be shown.
         reason: Why it deserves a look; None if it does not.
@@ -50,7 +51,9 @@ def row_of(
         "id": key,
         "name": review.video,
         "subset": review.subset,
-        "duration": duration,
+        "duration": shape.duration if shape is not None and shape.duration else review.duration,
+        "width": None if shape is None else shape.width,
+        "height": None if shape is None else shape.height,
         "revision": review.revision,
         "labels": list(review.labels),
         "none": review.none_happens,

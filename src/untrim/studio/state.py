@@ -141,7 +141,7 @@ class Studio:
                 video.id,
                 review,
                 left,
-                duration=shape.duration if shape is not None and shape.duration else review.duration,
+                shape=shape,
                 features=video.name in self._features,
                 problem=self.shapes.problem(video),
                 reason=reason,
