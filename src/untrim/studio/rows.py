@@ -10,8 +10,6 @@ from untrim.studio.choosing import Reason, is_decided
 from untrim.studio.pictures import Shape
 from untrim.timeline import Detection
 
-STATES = ("untagged", "tagged", "found", "in review", "complete")
-
 
 def state_of_review(review: Review, found: int) -> str:
     """The word for how far a video is."""
