@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from studio.pages import Page, opened
-from untrim.annotations import Video, read_annotations
+from untrim.annotations import Video, read_annotations, write_detections
 from untrim.annotations.reviews import Review
 from untrim.errors import UntrimError
 from untrim.studio.child import Work, main
 from untrim.studio.learning import count_labelled, known_video
 from untrim.studio.project import PROJECT, open_project
-from untrim.timeline import Instance, Point, Segment
+from untrim.timeline import Detection, Instance, Point, Segment
 
 JUMP = {"id": "s1", "label": "jump", "start": 0.1, "end": 0.5, "state": "added"}
 
@@ -177,3 +177,26 @@ def test_exports_hold_what_was_decided(page: Page, folder: Path, tmp_path: Path)
     assert found["yard"].nothing_happens
     assert page.get("/api/export/..%2f..%2fx").status == 404
     assert page.get("/api/export/nothing").status == 422
+
+
+def test_what_was_shown_of_a_random_pick_is_measured(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("untrim.studio.choosing.EVERY", 1)
+    found = [Detection("jump", Segment(0.1, 0.5), 0.9), Detection("jump", Segment(0.6, 0.7), 0.9)]
+    write_detections(dict.fromkeys(("garage", "yard", "hall"), found), tmp_path / "found.json")
+    with opened(open_project(folder, detections=tmp_path / "found.json")) as page:
+        chosen = page.get("/api/videos").json["next"]
+        assert chosen["picked"] == "random"
+        other = next(key for key in page.ids().values() if key != chosen["id"])
+        assert page.save(other, 0, segments=[JUMP]).json["review"]["picked"] is None
+        chosen = page.get("/api/videos").json["next"]
+        assert page.get("/api/work").json["accuracy"] is None
+        first = page.save(chosen["id"], 0, segments=[JUMP]).json["review"]
+        assert (first["picked"], len(first["shown"])) == ("random", 2)
+        rejected = {"id": "s2", "label": "jump", "start": 0.6, "end": 0.7, "state": "rejected"}
+        last = page.save(chosen["id"], 1, segments=[JUMP, rejected], exhaustive=True).json["review"]
+        assert last["shown"] == first["shown"]
+        accuracy = page.get("/api/work").json["accuracy"]
+        assert (accuracy["right"], accuracy["of"], accuracy["videos"]) == (1, 2, 1)
+        assert "1 video picked at random" in accuracy["words"]
