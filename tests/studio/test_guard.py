@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from studio.pages import Page, opened
+from untrim.errors import UntrimError
 from untrim.studio.project import open_project
+from untrim.studio.server import serve
 
 ROUTES = (
     "/api/videos", "/api/project", "/api/classes", "/api/videos/{id}", "/api/videos/{id}/frames",
@@ -84,6 +86,19 @@ def test_a_change_needs_an_origin_and_json(page: Page) -> None:
     for kind in (None, "text/plain", "application/x-www-form-urlencoded", "text/json"):
         assert page.ask("PUT", path, {"labels": ["x"]}, Content_Type=kind, If_Match='"0"').status == 415
     assert page.get(path).json["revision"] == 0
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "[::]"])
+def test_every_address_at_once_is_refused(folder: Path, tmp_path: Path, host: str) -> None:
+    project = open_project(Path(shutil.copytree(folder, tmp_path / "videos")))
+    with pytest.raises(UntrimError, match="name the address under which the page is opened"):
+        serve(project, host=host)
+
+
+def test_a_port_that_is_taken_is_said(page: Page, folder: Path, tmp_path: Path) -> None:
+    project = open_project(Path(shutil.copytree(folder, tmp_path / "videos")))
+    with pytest.raises(UntrimError, match="cannot listen at 127"):
+        serve(project, port=page.port)
 
 
 def test_a_page_of_another_site_is_refused_where_the_browser_says_so(page: Page) -> None:

@@ -20,6 +20,7 @@ from untrim.studio.work import WorkInProject
 
 LOOPBACK = "127.0.0.1"
 _FIRST_PORT, _PORTS = 8600, 100
+_ANY_ADDRESS = ("0.0.0.0", "::")
 _LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -50,7 +51,7 @@ def serve(
         _bound(host, port) as listener,
     ):
         token, number = secrets.token_urlsafe(24), listener.getsockname()[1]
-        names = _LOCAL_NAMES if host == LOOPBACK else (*_LOCAL_NAMES, host)
+        names = _LOCAL_NAMES if host == LOOPBACK else (*_LOCAL_NAMES, _in_address(host).lower())
         guarded = Guard(Routes(studio, work).application(), token, number, names)
         config = uvicorn.Config(
             guarded, log_level="error", access_log=False, lifespan="off", server_header=False,
@@ -63,9 +64,8 @@ def serve(
             events.start()
             watching = asyncio.create_task(_watch(server, events, should_stop))
             await asyncio.sleep(0)
-            shown = host if host != "0.0.0.0" else LOOPBACK
             if started is not None:
-                started(f"http://{shown}:{number}/?token={token}")
+                started(f"http://{_in_address(host)}:{number}/?token={token}")
             await server.serve(sockets=[listener])
             watching.cancel()
 
@@ -90,8 +90,16 @@ async def _watch(server: uvicorn.Server, events: Events, should_stop: Callable[[
     events.stop()
 
 
+def _in_address(host: str) -> str:
+    """A host as an address names it: IPv6 in brackets."""
+    return f"[{host.strip('[]')}]" if ":" in host else host
+
+
 def _bound(host: str, port: int | None) -> socket.socket:
     """A socket that listens."""
+    if host.strip("[]") in _ANY_ADDRESS:
+        fix = "name the address under which the page is opened"
+        raise UntrimError(f"--host {host} is every address of this machine", fix=fix)
     ports = range(_FIRST_PORT, _FIRST_PORT + _PORTS) if port is None else [port]
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     why = ""
