@@ -283,3 +283,31 @@ def test_suggestions_are_labels_to_train_on(
     assert (
         run_untrim("train", "-m", "wsad", "-f", kept, "-a", out, "-o", tmp_path / "run", "--set", "iterations=1") == 0
     )
+
+
+def test_a_ready_run_with_other_settings_is_written_to_a_folder(
+    checkpoint: Path, tmp_path: Path, write_video: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, run = f"hf:{checkpoint}", tmp_path / "run"
+    assert run_untrim("weights", "pull", name, "-o", run, "--set", "snippet_frames=16", "--set", "short_side=48") == 0
+    assert f"untrim localize {run} VIDEO" in capsys.readouterr().out
+    made = Run.open(run)
+    assert (made.features.snippet_frames, made.features.stride_frames, made.finished) == (16, 8, True)
+    assert made.features.recipe["short_side"] == 48
+    video = write_video(tmp_path / "video.mp4", 40)
+    call = ("localize", run, video, "-o", tmp_path / "found.json", "--workers", "1")
+    assert run_untrim(*call, "--set", f"checkpoint={checkpoint}") == 0
+    before = {file: file.read_bytes() for file in run.iterdir()}
+    capsys.readouterr()
+    wrong = {
+        "holds a run already": (name, "-o", run),
+        "holds features": (name, "-o", tmp_path / "found-features"),
+        "name a folder for another one": (name, "--set", "snippet_frames=16"),
+        "unknown key 'nonsense'": (name, "-o", tmp_path / "new", "--set", "nonsense=1"),
+        "is no run": (RGB_WEIGHTS, "-o", tmp_path / "new"),
+    }
+    for words, arguments in wrong.items():
+        assert run_untrim("weights", "pull", *arguments) == 2
+        assert words in capsys.readouterr().err
+    assert {file: file.read_bytes() for file in run.iterdir()} == before
+    assert not (tmp_path / "new").exists()

@@ -9,6 +9,7 @@ import typer
 
 from untrim.cli.app import Settings, app
 from untrim.cli.printing import say
+from untrim.errors import UntrimError
 
 weights = typer.Typer(
     help="Weights of networks and ready runs: which there are, and where they are stored.", no_args_is_help=True
@@ -33,17 +34,28 @@ def list_(
 
 
 @weights.command()
-def pull(name: Name) -> None:
+def pull(
+    name: Name,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder to write a ready run to; default: in the cache.")
+    ] = None,
+    settings: Annotated[
+        list[str], typer.Option("--set", metavar="KEY=VALUE", help="With -o: a value for the backbone; repeatable.")
+    ] = [],  # noqa: B006
+) -> None:
     """Download weights into the cache and check that they are the published ones; or make a ready run of them."""
     from untrim.features.weights import PUBLISHED, file_sha256, pull_weights
+    from untrim.support.settings import parse_settings
     from untrim.training.ready_runs import pull_run
 
     if name in PUBLISHED:
+        if output is not None or settings:
+            raise UntrimError(f"{name} is no run: -o and --set are for ready runs", fix="drop them")
         path = pull_weights(name)
         say(f"{path}\nsha256 {file_sha256(path)}")
     else:
-        run = pull_run(name)
-        say(f"{run.path}\n{len(run.labels)} classes; use it: untrim localize {name} VIDEO -o found.json")
+        run = pull_run(name, output, parse_settings(settings))
+        say(f"{run.path}\n{len(run.labels)} classes; use it: untrim localize {output or name} VIDEO -o found.json")
 
 
 @weights.command()

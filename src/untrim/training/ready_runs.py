@@ -25,9 +25,10 @@ from untrim.features.backbones import load_backbone
 from untrim.features.backbones.hf import HuggingFace
 from untrim.features.backbones.i3d import RGB_WEIGHTS
 from untrim.features.store import FeatureInfo
-from untrim.features.weights import PUBLISHED, cache_folder, kinetics400_names, load_weights, pull_weights, weights_path
+from untrim.features.weights import PUBLISHED, cache_folder, kinetics400_names, load_weights, pull_weights
 from untrim.methods.pretrained import Pretrained, PretrainedConfig
 from untrim.support.files import write_text
+from untrim.support.kinds import check_kind
 from untrim.support.locks import locked
 from untrim.support.names import standard
 from untrim.support.progress import Progress, count_steps
@@ -102,24 +103,32 @@ def pulled_path(name: str) -> Path:
     return place
 
 
-def pull_run(name: str) -> Run:
-    """Make a ready run in the cache, unless it is there.
+def pull_run(name: str, output: Path | None = None, settings: Mapping[str, object] | None = None) -> Run:
+    """Make a ready run in the cache, unless it is there; or one with other values of the backbone in a folder.
+
+    Args:
+        name: ``kinetics400`` or ``hf:NAME_OR_PATH``.
+        output: The run folder to write, new or empty; None for the one in the cache.
+        settings: Values of the backbone's config that differ from those of the ready run; only with `output`.
 
     Raises:
-        UntrimError: No such run, no video classifier with a linear classifier, or the cache cannot be written or is
-            written to by another process.
+        UntrimError: No such run, no video classifier with a linear classifier, an unknown setting, or the place holds
+            something, cannot be written or is written to by another process.
         WorkFailed: The weights cannot be downloaded, or are not what was published.
     """
     place = ready_path(name)
-    if _is_hf(name):
-        features, classifier, labels = _of_hugging_face(_standard(name))
-    elif (place / MODEL).is_file():
+    if output is None and settings:
+        raise UntrimError("a ready run in the cache has its own settings", fix="name a folder for another one: -o")
+    if output is not None:
+        check_kind(output, "run")
+        if (output / CONFIG).exists():
+            raise UntrimError("holds a run already", where=output, fix="choose another -o")
+    elif not _is_hf(name) and (place / MODEL).is_file():
         return Run.open(place)
-    else:
-        features, classifier, labels = _of_kinetics()
-    run = Run(place, "pretrained", None, 0, "none", PretrainedConfig(), labels, features)
-    with locked(place.parent):
-        if not (place / MODEL).is_file() or Run.open(place) != run:
+    features, classifier, labels = (_of_hugging_face if _is_hf(name) else _of_kinetics)(_standard(name), settings or {})
+    run = Run(output or place, "pretrained", None, 0, "none", PretrainedConfig(), labels, features)
+    with locked(run.path if output is not None else place.parent):
+        if not run.finished or Run.open(run.path) != run:
             _write(run, classifier, name)
     return run
 
@@ -174,17 +183,18 @@ def _pulled() -> Iterator[Run]:
             yield Run.open(config.parent)
 
 
-def _of_kinetics() -> tuple[FeatureInfo, dict[str, Tensor], tuple[str, ...]]:
-    pull_weights(RGB_WEIGHTS)
-    state = load_weights(weights_path(RGB_WEIGHTS))
+def _of_kinetics(_: str, settings: Mapping[str, object]) -> tuple[FeatureInfo, dict[str, Tensor], tuple[str, ...]]:
+    state = load_weights(pull_weights(RGB_WEIGHTS))
     classifier = {"weight": state["logits.conv3d.weight"].flatten(1), "bias": state["logits.conv3d.bias"]}
-    return load_backbone("i3d", {"stride_frames": STRIDE}).info("i3d"), classifier, kinetics400_names()
+    backbone = load_backbone("i3d", {"stride_frames": STRIDE, "streams": "rgb", **settings})
+    return backbone.info("i3d"), classifier, kinetics400_names()
 
 
-def _of_hugging_face(name: str) -> tuple[FeatureInfo, dict[str, Tensor], tuple[str, ...]]:
-    backbone = cast(
-        HuggingFace, load_backbone(name, {"stride_frames": STRIDE, "pooled": "classifier", "device": "cpu"})
-    )
+def _of_hugging_face(
+    name: str, settings: Mapping[str, object]
+) -> tuple[FeatureInfo, dict[str, Tensor], tuple[str, ...]]:
+    values = {"stride_frames": STRIDE, "device": "cpu", **settings, "pooled": "classifier"}
+    backbone = cast(HuggingFace, load_backbone(name, values))
     labels = tuple(standard(label) for label in backbone.classes)
     if len(set(labels)) < max(2, len(labels)):
         raise UntrimError("names fewer than two classes, or two alike", where=name, fix="name another model")
