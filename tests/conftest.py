@@ -1,5 +1,5 @@
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -16,6 +16,26 @@ settings.register_profile("untrim", deadline=None)  # A slow machine is no fault
 settings.load_profile("untrim")
 
 CLASSES = ("jump", "run", "throw")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pulled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where this machine has the weights of I3D, if it has. `untrim extract` takes I3D where they are, so that for the
+    tests, which are the same everywhere, there are none."""
+    from untrim.features.weights import cache_folder
+
+    place = cache_folder() / "weights" / "i3d-rgb-kinetics400.safetensors"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNTRIM_CACHE", str(tmp_path_factory.mktemp("no-weights")))
+        yield place
+
+
+@pytest.fixture(scope="session")
+def i3d_weights(_pulled: Path) -> Path:
+    """The published weights of I3D."""
+    if not _pulled.is_file():
+        pytest.skip("the weights of I3D are not here; run `untrim weights pull i3d-rgb-kinetics400`")
+    return _pulled
 
 
 @pytest.fixture(scope="session")

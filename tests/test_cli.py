@@ -86,7 +86,10 @@ def test_training_says_first_what_looks_wrong_in_the_labels(
         (["evaluate", "D.json", "-a", "A"], "no class in common: detections of fly, ground truth of jump, run, throw"),
         (["extract", "none.mp4", "-o", "O"], "none.mp4: no such file or folder"),
         (["extract", "A", "-o", "O", "--backbone", "hogof"], "hoghof"),
-        (["extract", "A", "-o", "O", "--device", "cuda"], "backbone 'hoghof' has no device to choose (drop --device)"),
+        (
+            ["extract", "A", "-o", "O", "--backbone", "hoghof", "--device", "cuda"],
+            "backbone 'hoghof' has no device to choose (drop --device)",
+        ),
         (["extract", "A", "-o", "O", "--backbone", "i3d", "--device", "cpu", "--set", "device=cpu"], "one of the two"),
         (["localize", "none", "-f", "F", "-o", "D.json", "--workers", "2"], "--workers extract features of video"),
     ],

@@ -15,13 +15,12 @@ import untrim.features.backbones.i3d as i3d
 from helpers import WriteVideo
 from untrim.errors import UntrimError
 from untrim.features.backbones import load_backbone
-from untrim.features.backbones.i3d import RGB_WEIGHTS, I3DConfig, clips
+from untrim.features.backbones.i3d import I3DConfig, clips
 from untrim.features.backbones.i3d_engines import load_network
 from untrim.features.backbones.i3d_network import InceptionI3D, max_pool_same
 from untrim.features.extract import extract
 from untrim.features.prefetch import prefetch
 from untrim.features.store import FeatureFolder
-from untrim.features.weights import weights_path
 from untrim.timeline import SnippetGrid
 from untrim.video.decode import VideoFile
 from untrim.video.flow import OpticalFlow
@@ -57,11 +56,8 @@ def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def real() -> InceptionI3D:
-    try:
-        return load_network(weights_path(RGB_WEIGHTS), 3)
-    except UntrimError as error:
-        pytest.skip(str(error))
+def real(i3d_weights: Path) -> InceptionI3D:
+    return load_network(i3d_weights, 3)
 
 
 def flow_by(rule: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[..., OpticalFlow]:
@@ -329,18 +325,6 @@ def test_batches_made_ahead_give_the_same(files: dict[str, str], monkeypatch: py
         engine.batch = 3  # As on a GPU, where it is more than one.
     np.testing.assert_allclose(backbone.features(video(100)), wanted, rtol=1e-4, atol=1e-5)
     assert ahead == [3]
-
-
-def test_threads_change_no_bit(files: dict[str, str]) -> None:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # As in the processes of `extract`.
-    try:
-        backbone = load_backbone("i3d", TINY | files | {"streams": "rgb", "stride_frames": 4})
-        wanted = backbone.features(video(60))
-        backbone.threads = 3
-        np.testing.assert_array_equal(backbone.features(video(60)), wanted)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def test_only_a_gpu_is_given_pinned_copies(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,8 +77,13 @@ Or without a command line, on a page in your browser. With this demo:
 def extract(
     videos: Annotated[list[Path], typer.Argument(help="Video files, or folders of them.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Feature folder to write.")],
-    backbone: Annotated[str, typer.Option(help="hoghof, i3d, hf:NAME_OR_PATH, …")] = "hoghof",
+    backbone: Annotated[
+        str, typer.Option(help="hoghof, i3d, hf:NAME_OR_PATH, …; auto: i3d where its weights are, else hoghof.")
+    ] = "auto",
     settings: Settings = [],  # noqa: B006
+    shortest: Annotated[
+        float | None, typer.Option(help="Seconds of the shortest actions: snippets are so close that each has four.")
+    ] = None,
     workers: Workers = None,
     device: Annotated[
         str | None, typer.Option(help="For backbones that can run on a GPU: auto, cpu, cuda or cuda:N.")
@@ -88,10 +93,18 @@ def extract(
     gpus: Annotated[float, typer.Option(min=0, help="Ray: GPUs of each process; 0.25 lets four share one.")] = 0,
 ) -> None:
     """Extract snippet features from videos; resumes by itself."""
+    from untrim.features.choosing import choose_backbone, stride_for
     from untrim.features.extract import extract
     from untrim.support.settings import parse_settings
 
     values = parse_settings(settings)
+    lines = []
+    if backbone == "auto":
+        backbone, why = choose_backbone(output)
+        lines.append(why)
+    if shortest is not None:
+        values["stride_frames"], cost = stride_for(backbone, values, shortest)
+        lines.append(cost)
     if device is not None:
         values["device"] = _checked_device(device, backbone, values)
     place: AbstractContextManager[Engine | None] = nullcontext()
@@ -101,6 +114,8 @@ def extract(
         place = ray_engine(address, gpus)
     elif address is not None or gpus:
         raise UntrimError("--address and --gpus are for a Ray cluster", fix="add --engine ray")
+    for line in lines:
+        say(line)
     with place as where, terminal_progress() as progress, stop_requests() as should_stop:
         report = extract(videos, output, backbone, values, workers, where, progress=progress, should_stop=should_stop)
     say("\n".join([*report.notes, f"{len(report.done)} extracted, {len(report.skipped)} already present: {output}"]))

@@ -85,6 +85,11 @@ def weights_path(name: str) -> Path:
     return path
 
 
+def has_weights(name: str) -> bool:
+    """Whether published weights are in the cache."""
+    return _place(name).is_file()
+
+
 def kinetics400_names() -> tuple[str, ...]:
     """Names of the 400 classes of Kinetics-400, in the order of the outputs of networks trained on it."""
     lines = read_text(Path(__file__).with_name("kinetics400.txt")).splitlines()
@@ -96,7 +101,7 @@ def describe_weights() -> str:
     rows = [
         (
             name,
-            "here" if _place(name).is_file() else "not pulled",
+            "here" if has_weights(name) else "not pulled",
             f"{of.member_bytes / 1e6:.0f} MB",
             of.licence,
             of.about,
