@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from types import TracebackType
+from typing import cast
 
 import av
 import numpy as np
@@ -15,12 +16,13 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 
 from untrim.support.array_types import Float32
-from untrim.video.clock import Clock, clock_may_jump, media_zero
+from untrim.video.clock import clock_may_jump, media_zero
 from untrim.video.decode import VideoFile
 
 _RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # Those that every player of AAC knows.
 _LAYOUTS = ("mono", "stereo")
 _SLACK = 0.02  # seconds by which timestamps, which are rounded, may differ from the count of samples
+_BACK, _AHEAD = 1.0, 10.0  # seconds by which times of one broadcast differ, before its clock has started anew
 _WARM_UP = 0.5  # seconds that decoders need after a seek
 
 
@@ -128,7 +130,7 @@ class SoundReader:
         """Decoded sound with seconds from the first frame of the video, from before `begin` on."""
         zero = media_zero(self._container) + self._video.offset
         if clock_may_jump(self._container):
-            yield from self._by_clock(zero)
+            yield from self._by_clock()
             return
         if self._begin > _WARM_UP:
             with suppress(av.FFmpegError):
@@ -152,20 +154,65 @@ class SoundReader:
             if frame.pts is not None and frame.time_base is not None:
                 yield float(frame.pts * frame.time_base) - zero, frame
 
-    def _by_clock(self, zero: float) -> Iterator[tuple[float, av.AudioFrame]]:
-        """As the frames of a broadcast: time continues without a gap where its clock jumps."""
-        clock, late = Clock(None, broadcast=True), None
-        for frame in self._decoded():
-            stamp = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
-            if late is None:
-                late = 0.0 if stamp is None else stamp - zero
-            yield clock.time(stamp, frame.samples / frame.rate) + late, frame
+    def _by_clock(self) -> Iterator[tuple[float, av.AudioFrame]]:
+        """As the frames of a broadcast: where its clock jumps, pictures continue without a gap, the sound with them.
+
+        Both jump at about the same place of the file, in any order.
+        """
+        pictures, sound = _JumpingClock(self._video.first_stamp), _JumpingClock(None)
+        usual = 1 / self._video.info.fps if self._video.info.fps else 0.04  # seconds of a frame that does not say
+        waits = False  # The sound has jumped, and the pictures have not yet.
+        with suppress(av.FFmpegError, OSError):
+            for packet in self._container.demux(self._container.streams[self._video.stream_index], self._stream):
+                if packet.stream.type == "video":
+                    if packet.pts is not None:
+                        length = float(packet.duration * packet.time_base) if packet.duration else usual
+                        if pictures.follow(float(packet.pts * packet.time_base), length) and waits:
+                            sound.zero, waits = pictures.zero, False
+                    continue
+                for frame in _decode(cast("av.Packet[AudioStream]", packet)):
+                    if frame.pts is None or frame.time_base is None:
+                        continue
+                    stamp, length = float(frame.pts * frame.time_base), frame.samples / frame.rate
+                    if sound.follow(stamp, length):
+                        waits = not pictures.fits(stamp)
+                        sound.zero = sound.zero if waits else pictures.zero
+                    yield stamp - (sound.zero or 0.0), frame
 
     def _decoded(self) -> Iterator[av.AudioFrame]:
         with suppress(av.FFmpegError, OSError):
             for packet in self._container.demux(self._stream):
-                with suppress(av.FFmpegError):
-                    yield from packet.decode()
+                yield from _decode(packet)
+
+
+class _JumpingClock:
+    """The clock of one stream of a broadcast, which may start anew; time then continues without a gap.
+
+    Args:
+        zero: What it says when time begins; None if it is not known.
+    """
+
+    def __init__(self, zero: float | None) -> None:
+        self.zero, self._end = zero, 0.0
+
+    def fits(self, stamp: float) -> bool:
+        """Whether a time is not far from the latest one."""
+        return self.zero is not None and -_BACK <= stamp - self.zero - self._end <= _AHEAD
+
+    def follow(self, stamp: float, length: float) -> bool:
+        """Take in the next time, and whether the clock has started anew with it."""
+        anew = not self.fits(stamp)
+        if anew:
+            self.zero = stamp - self._end
+        self._end = max(self._end, stamp - (self.zero or 0.0) + length)
+        return anew
+
+
+def _decode(packet: av.Packet[AudioStream]) -> list[av.AudioFrame]:
+    try:
+        return packet.decode()
+    except av.FFmpegError:
+        return []
 
 
 class SoundWriter:
