@@ -3,8 +3,10 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from importlib.resources import files
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 import yaml
@@ -40,6 +42,14 @@ FILES = {
     "Results of `reproduce`": "tables/project-methods/WSBM/0.json",
 }
 """Heading on the page -> what the fixture writes."""
+
+
+SCHEMAS = {
+    "Detections, JSON": "annotations/detections",
+    "Evaluation": "evaluation/evaluation",
+    "Doctor": "doctor/findings",
+}
+"""Heading -> schema in the package."""
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +192,37 @@ def test_a_file_has_a_schema_number(heading: str, read: Callable[[str], object])
     assert isinstance(content, dict)
     wanted = (2,) if heading == "Diagnosis" else (1, "untrim-1")
     assert "metrics" in heading or content.get("schema", content.get("version")) in wanted
+
+
+@pytest.mark.parametrize("heading", SCHEMAS)
+def test_the_schema_in_the_package_takes_what_is_written_and_nothing_else(
+    heading: str, read: Callable[[str], object]
+) -> None:
+    schema = json.loads((files("untrim") / f"{SCHEMAS[heading]}.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    check = jsonschema.Draft202012Validator(schema)
+    content = json.loads(json.dumps(read(FILES[heading])))
+    assert not list(check.iter_errors(content))
+    damaged = list(damages(content, schema))
+    assert len(damaged) > 6
+    assert [what for what, other in damaged if check.is_valid(other)] == []
+
+
+def damages(content: object, schema: dict) -> Iterator[tuple[str, object]]:
+    """The content with one required field left out, or a required one of another type."""
+    if schema.get("type") == "object":
+        assert isinstance(content, dict)
+        for key in schema.get("required", ()):
+            yield f"no {key}", {other: value for other, value in content.items() if other != key}
+            yield f"{key} of another type", {**content, key: [[]] if isinstance(content[key], dict) else {"x": [[]]}}
+        for key, value in content.items():
+            inner = schema.get("properties", {}).get(key, schema.get("additionalProperties"))
+            if isinstance(inner, dict):
+                yield from ((f"{key}: {what}", {**content, key: other}) for what, other in damages(value, inner))
+    elif schema.get("type") == "array" and isinstance(schema.get("items"), dict) and content:
+        assert isinstance(content, list)
+        for what, other in damages(content[0], schema["items"]):
+            yield what, [other, *content[1:]]
 
 
 def test_the_page_lists_the_files_of_a_run(written: Path) -> None:

@@ -34,13 +34,13 @@ def doctor(
     """Check the machine, and whether features, labels, videos and a run are whole and fit together."""
     import json
 
-    from untrim.doctor import check_up, describe
+    from untrim.doctor import check_up, describe, versions
 
     with terminal_progress() as progress:
         found = check_up(
             features=features, annotations=annotations, run=run, videos=videos, subset=subset, progress=progress
         )
-    content = {"schema": 1, "findings": [finding.to_json() for finding in found]}
+    content = {"schema": 1, "versions": versions(), "findings": [finding.to_json() for finding in found]}
     say(json.dumps(content, indent=1, ensure_ascii=False) if json_ else describe(found))
     if any(finding.severity == "error" for finding in found):
         raise typer.Exit(1)

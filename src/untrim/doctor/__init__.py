@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from untrim.doctor.environment import versions
 from untrim.doctor.finding import Finding, describe, from_error
 from untrim.errors import UntrimError
 from untrim.support.paths import as_path
 from untrim.support.progress import Progress
 
-__all__ = ["Finding", "check_up", "describe"]
+__all__ = ["Finding", "check_up", "describe", "versions"]
 
 T = TypeVar("T")
 

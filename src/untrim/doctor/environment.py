@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -21,13 +21,18 @@ def check_environment(place: Path) -> Iterator[Finding]:
     """What this machine has; `place` is where work is going to be written."""
     import torch
 
-    versions = {name: _version(name) for name in _PACKAGES}
-    yield Finding("note", "versions", f"Python {platform.python_version()}, {_listed(versions)}")
+    python, *others = versions().items()
+    yield Finding("note", "versions", f"Python {python[1]}, {_listed(others)}")
     yield Finding("note", "threads", f"{torch.get_num_threads()} threads of torch on {cores()} cores")
     yield from _accelerator()
     yield from _opencv()
     yield from _space(place)
     yield from _weights()
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of Python and of the packages that count; None of one that is not installed as a package."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}}
 
 
 def _version(name: str) -> str | None:
@@ -37,8 +42,8 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _listed(versions: dict[str, str | None]) -> str:
-    return ", ".join(f"{name} {found or '(no package)'}" for name, found in versions.items())
+def _listed(found: Iterable[tuple[str, str | None]]) -> str:
+    return ", ".join(f"{name} {version or '(no package)'}" for name, version in found)
 
 
 def _accelerator() -> Iterator[Finding]:
