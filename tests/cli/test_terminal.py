@@ -1,12 +1,15 @@
 import io
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
+from helpers import run_untrim
 from untrim.cli import terminal
 from untrim.cli.terminal import stop_requests, terminal_progress
-from untrim.support.progress import count_steps
+from untrim.support.progress import Progress, count_steps
+from untrim.timeline import Detection
 
 
 class FakeTerminal(io.StringIO):
@@ -88,3 +91,21 @@ def test_names_in_a_bar_are_neither_obeyed_nor_taken_for_markup(
     said = capsys.readouterr().err
     assert "\x1b]0" not in said
     assert "\\x1b]0;title\\x07[red]a[/nothing]" in said
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_quiet_call_shows_no_progress_and_its_results(
+    quiet: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def localize(*given: object, progress: Progress, **named: object) -> dict[str, list[Detection]]:
+        count_steps(progress, "localize", 1)("")
+        return {"a": []}
+
+    monkeypatch.setattr("untrim.pipeline.localize", localize)
+    words = ["--quiet"] if quiet else []
+    assert run_untrim(*words, "localize", "run", "-f", "features", "-o", tmp_path / "found.json") == 0
+    printed = capsys.readouterr()
+    assert ("localize 1/1" in printed.err) is not quiet
+    assert "0 detections in 1 video" in printed.out
+    assert run_untrim(*words, "clips", tmp_path / "missing.json", "--videos", tmp_path) == 2
+    assert "missing.json" in capsys.readouterr().err

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from untrim.cli.printing import complain, say
+from untrim.cli.terminal import be_quiet
 from untrim.errors import UntrimError, WorkFailed, numbered
 
 if TYPE_CHECKING:
@@ -85,8 +86,11 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show no progress; errors and results are shown.")
+    ] = False,
 ) -> None:
-    pass
+    be_quiet(quiet)
 
 
 def _list_protocols(value: str) -> str:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -19,11 +20,20 @@ if TYPE_CHECKING:
     from rich import progress as rich_progress
 
 _SECONDS_BETWEEN_LINES = 10.0
+_QUIET = ContextVar("quiet", default=False)
+
+
+def be_quiet(quiet: bool) -> None:
+    """Whether this call of the command line shows no progress."""
+    _QUIET.set(quiet)
 
 
 @contextmanager
 def terminal_progress() -> Iterator[Progress]:
-    """A hook that shows progress on standard error: a bar on a terminal, plain lines in a log."""
+    """A hook that shows progress on standard error: a bar on a terminal, plain lines in a log, nothing if --quiet."""
+    if _QUIET.get():
+        yield lambda what, done, total, note, /: None
+        return
     if not sys.stderr.isatty():
         yield _Lines()
         return
