@@ -79,7 +79,7 @@ def make_overlays(
         activations: The folder of its activation sequences, for curves; None for none.
         min_score: Score from which a detection is drawn.
         labels: Classes to draw; none for all.
-        progress: Told of each film; None for silence.
+        progress: Told of each second of each film that is made; None for silence.
         should_stop: Asked before each frame, from the thread that calls, whether to stop.
 
     Raises:
@@ -100,18 +100,16 @@ def make_overlays(
     films, failed, made = {}, {}, 0
     with locked(folder):
         remove_leftovers(folder)
-        advance = count_steps(progress, "overlay", len(files))
         for name, file in files.items():
             try:
                 lanes = lanes_of(selected[name], palette, curves.of(name))
                 film = _Film(file, file_of(folder, name, ENDING), name, lanes)
                 if not film.is_there():
-                    film.make(should_stop)
+                    film.make(progress, should_stop)
                     made += 1
                 films[name] = film.path
             except UntrimError as error:
                 failed[name] = str(error)
-            advance(name)
     if not films:
         raise UntrimError(next(iter(failed.values())))
     notes += [] if curves.any else ["no curves: they need --run, and `untrim localize --save-activations`"]
@@ -152,7 +150,7 @@ class _Film:
         made = made_from(self.path)
         return made is not None and made.texts == self._origin()
 
-    def make(self, should_stop: ShouldStop | None) -> None:
+    def make(self, progress: Progress | None, should_stop: ShouldStop | None) -> None:
         """Write the file."""
         texts = film_texts(f"{self.name}, what was found", self._origin())
         with ExitStack() as resources:
@@ -160,7 +158,10 @@ class _Film:
             width, height = even(video.info.width, video.info.height)
             convert = planes_converter(width, height, video.info.rotation, video.info.mirrored, where=self.source)
             known = [*(found.segment.end for lane in self.lanes for found in lane.found), video.info.duration or 0.0]
-            panel = Panel((width, height), self.lanes, video.info.duration or max(known))
+            duration = video.info.duration or max(known)
+            panel = Panel((width, height), self.lanes, duration)
+            seconds = max(1, round(duration))
+            advance, done = count_steps(progress, f"overlay {self.name}", seconds), 0
             canvas = Planes(width, height + panel.height)
             take = None
             for shown in video.shown([Segment(0.0, LONGEST)]):
@@ -174,6 +175,11 @@ class _Film:
                 chips.paste(canvas, shown.seconds)
                 canvas.paste(paint(panel.draw(shown.seconds)), 0, height)
                 take.add(canvas, shown.seconds, shown.until)
+                for _ in range(done, min(int(shown.until), seconds)):
+                    advance("")
+                    done += 1
+            for _ in range(done, seconds):
+                advance("")
             if take is not None:
                 take.finish()
 

@@ -49,7 +49,8 @@ class Panel:
     def draw(self, now: float) -> Image:
         """The panel at `now` seconds, RGB (height, width, 3)."""
         canvas: Image = np.full((self.height, self.width, 3), _GROUND, np.uint8)
-        left = min(max(now - self._window / 2, 0.0), max(self._duration - self._window, 0.0))
+        end = max(self._duration, now)  # Files do not always tell how long they are.
+        left = min(max(now - self._window / 2, 0.0), max(end - self._window, 0.0))
         bottom = self._pad + len(self._lanes) * (self._row + self._gap)
         for index, (lane, name) in enumerate(zip(self._lanes, self._names, strict=True)):
             top = self._pad + index * (self._row + self._gap)

@@ -16,6 +16,7 @@ from untrim.timeline import Segment
 from untrim.video.clock import timestamp
 from untrim.video.decode import VideoFile
 from untrim.video.packets import packet_times
+from untrim.video.reopening import reopened
 from untrim.video.sound import SoundReader, SoundWriter
 
 _TIE = 1e-6  # seconds; less than this is rounding
@@ -74,10 +75,7 @@ def copy_span(video: VideoFile, span: Segment, path: Path, about: Callable[[floa
 
 
 def _open(video: VideoFile, resources: ExitStack) -> tuple[InputContainer, VideoStream]:
-    file = resources.enter_context(video.path.open("rb"))
-    container = resources.enter_context(
-        av.open(file, "r", options={"protocol_whitelist": "none"}, metadata_errors="ignore")
-    )
+    container = reopened(video.path, resources)
     return container, container.streams[video.stream_index]  # type: ignore[return-value]
 
 

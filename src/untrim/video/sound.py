@@ -13,11 +13,12 @@ import av
 import numpy as np
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
-from av.container import InputContainer, OutputContainer
+from av.container import OutputContainer
 
 from untrim.support.array_types import Float32
 from untrim.video.clock import clock_may_jump, media_zero
 from untrim.video.decode import VideoFile
+from untrim.video.reopening import reopened
 
 _RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # Those that every player of AAC knows.
 _LAYOUTS = ("mono", "stereo")
@@ -51,6 +52,9 @@ class SoundReader:
 
     Attributes:
         form: Of the samples; None if the file holds no sound that can be decoded.
+
+    Raises:
+        UntrimError: The file cannot be opened again.
     """
 
     def __init__(self, video: VideoFile, begin: float) -> None:
@@ -93,14 +97,8 @@ class SoundReader:
 
     def _open(self) -> bool:
         """Open the file at its start; whether it holds sound that can be decoded."""
-        file = self._resources.enter_context(self._video.path.open("rb"))
-        try:
-            options = {"protocol_whitelist": "none"}
-            container = av.open(file, "r", options=options, metadata_errors="ignore")
-        except av.FFmpegError:
-            return False
-        self._container: InputContainer = self._resources.enter_context(container)
-        able = [stream for stream in container.streams.audio if stream.codec_context and stream.rate]
+        self._container = reopened(self._video.path, self._resources)
+        able = [stream for stream in self._container.streams.audio if stream.codec_context and stream.rate]
         if able:
             self._stream = able[0]
         return bool(able)
