@@ -10,6 +10,10 @@ Each is a folder in OUT with `features/`, `annotations.json` (training videos wi
     crowded  five videos joined into one: 40 long training videos with several labels each
     mixed    five videos joined into one, each video used five times: 200 training videos, as long, with as many labels
     shifted  every column shifted by a number of its own, about five times the features' root mean square
+    paired   two classes of a fixed pair in turns, in long states with two snippets between them: labels always come in
+             the same company
+    context  three classes per video, and beside 90% of the instances the background that keeps company with the class
+    negatives  a third of the videos are background alone, of all kinds: nothing happens in them
 
 `untrim reproduce project:methods -f OUT/few/features -a OUT/few/annotations.json -o tables` measures all on one.
 """
@@ -17,6 +21,7 @@ Each is a folder in OUT with `features/`, `annotations.json` (training videos wi
 from __future__ import annotations
 
 import argparse
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,6 +68,9 @@ class Strip:
 
 
 Strips = Mapping[str, Strip]
+Features = npt.NDArray[np.float32]
+Pool = Mapping[str, Sequence[Features]]
+Piece = tuple[str | None, Features]
 
 
 def read(data: Path) -> dict[str, Strip]:
@@ -149,6 +157,78 @@ def shifted(strips: Strips) -> Iterator[tuple[str, Strip]]:
         yield name, replace(strip, features=strip.features + offsets)
 
 
+def paired(strips: Strips) -> Iterator[tuple[str, Strip]]:
+    random = np.random.default_rng(0)
+    for subset in SUBSETS:
+        actions, backgrounds = pieces(strips, subset)
+        classes = sorted(actions)
+        for number in range(len(of_subset(strips, subset)) // 2):
+            first = 2 * (number % (len(classes) // 2))
+            states: list[Piece] = []
+            for turn in range(6):
+                label = classes[first + turn % 2]
+                state = np.concatenate([some(actions[label], random) for _ in range(2)])
+                states += [(label, state), (None, some(backgrounds[label], random)[:2])]
+            yield f"{subset}_{number:03d}", line_up(subset, states)
+
+
+def context(strips: Strips) -> Iterator[tuple[str, Strip]]:
+    random = np.random.default_rng(0)
+    for subset in SUBSETS:
+        actions, backgrounds = pieces(strips, subset)
+        classes = sorted(actions)
+        for number in range(len(of_subset(strips, subset))):
+            chosen = random.choice(classes, 3, replace=False).tolist()
+            parts: list[Piece] = []
+            for label in random.permutation(2 * chosen).tolist():
+                beside = label if random.random() < 0.9 else classes[random.integers(len(classes))]
+                before, after = (some(backgrounds[beside], random) for _ in range(2))
+                parts += [(None, before), (label, some(actions[label], random)), (None, after)]
+            yield f"{subset}_{number:03d}", line_up(subset, parts)
+
+
+def negatives(strips: Strips) -> Iterator[tuple[str, Strip]]:
+    random = np.random.default_rng(0)
+    for subset in SUBSETS:
+        names = of_subset(strips, subset)
+        _, backgrounds = pieces(strips, subset)
+        kinds = sorted(backgrounds)
+        yield from ((name, strips[name]) for name in names)
+        for number in range(len(names) // 2):
+            parts = [(None, some(backgrounds[kinds[random.integers(len(kinds))]], random)) for _ in range(12)]
+            yield f"{subset}_nothing_{number:03d}", line_up(subset, parts)
+
+
+def pieces(strips: Strips, subset: str) -> tuple[Pool, Pool]:
+    """Instances of each class, and stretches of the background of videos in which it alone happens."""
+    actions, backgrounds = defaultdict[str, list[Features]](list), defaultdict[str, list[Features]](list)
+    for name in of_subset(strips, subset):
+        strip = strips[name]
+        for number, label in enumerate(strip.labels):
+            if (own := strip.features[strip.owner == number]).size:
+                actions[label].append(own)
+        if len(set(strip.labels)) == 1:
+            borders = np.flatnonzero(np.diff(strip.background, prepend=False, append=False))
+            stretches = [strip.features[first:stop] for first, stop in borders.reshape(-1, 2)]
+            backgrounds[strip.labels[0]] += [stretch for stretch in stretches if len(stretch) > 1]
+    return actions, backgrounds
+
+
+def some(pool: Sequence[Features], random: np.random.Generator) -> Features:
+    """One of the pieces, at random."""
+    return pool[random.integers(len(pool))]
+
+
+def line_up(subset: str, parts: Sequence[Piece]) -> Strip:
+    """A video of pieces, one after another, each with its label or None."""
+    labels = [label for label, _ in parts if label is not None]
+    owners, number = [], 0
+    for label, features in parts:
+        owners.append(np.full(len(features), -1 if label is None else number))
+        number += label is not None
+    return Strip(subset, np.concatenate([features for _, features in parts]), np.concatenate(owners), tuple(labels))
+
+
 def in_one(strips: Strips, names: Sequence[str]) -> Strip:
     """The videos of those names, one after another."""
     whole, *rest = (strips[name] for name in names)
@@ -169,14 +249,14 @@ def write(strips: Iterator[tuple[str, Strip]], like: FeatureFolder, output: Path
         runs = [(label, np.flatnonzero(strip.owner == number)) for number, label in enumerate(strip.labels)]
         instances = [Instance(label, grid.segment(int(run[0]), int(run[-1]) + 1)) for label, run in runs if len(run)]
         duration = grid.boundary(len(strip.features))
-        videos.append(Video(name, strip.subset, duration, instances=tuple(instances)))
+        videos.append(Video(name, strip.subset, duration, instances=tuple(instances), exhaustive=not instances))
         shares.append(1 - strip.background.mean())
     folder.save_info()
     whole = Annotations(videos)
     write_annotations(whole, output / "segments.json")
     write_annotations(whole.without_segments("training"), output / "annotations.json")
     training = whole.subset("training").values()
-    labels = np.mean([len(video.labels) for video in training])
+    labels = np.mean([len(video.labels) for video in training if video.labels])
     seconds = np.mean([video.duration or 0 for video in training])
     return (
         f"{len(training)} training videos of {seconds:.0f} s, {labels:.1f} labels each, {dim} columns, "
@@ -190,7 +270,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     arguments = parser.parse_args()
     strips, like = read(arguments.data), FeatureFolder.open(arguments.data / "features")
-    for make in (few, dense, sparse, crowded, mixed, shifted):
+    for make in (few, dense, sparse, crowded, mixed, shifted, paired, context, negatives):
         print(f"{make.__name__}: {write(make(strips), like, arguments.output / make.__name__)}")
 
 

@@ -97,7 +97,7 @@ def corpus(path: Path, *videos: Video) -> tuple[FeatureFolder, Annotations]:
 
 def drawn(data: TrainingVideos, most: int | None = None) -> Batch:
     count = len(data)
-    return data.batch(np.arange(count), np.full(count, -1), most, "uniform", np.random.default_rng(0))
+    return data.batch(np.arange(count), np.full(count, -1), most, "uniform", np.random.default_rng(0), times=True)
 
 
 def test_batches_say_what_is_known(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from untrim.training.resuming import data_of
 from untrim.training.tracking import describe_outcome
 
 Corpus = tuple[FeatureFolder, Annotations]
-FEW = {"iterations": 20, "hidden": 8}
+FEW = {"iterations": 20, "hidden": 8, "max_snippets": 15}
 
 
 @pytest.fixture
@@ -64,6 +64,10 @@ def test_a_recipe_for_names_alone_says_so(every_kind: Corpus, tmp_path: Path) ->
     run = train("wtalc", [every_kind], tmp_path / "run", recipe="paper", settings=FEW)
     assert describe_outcome(run)[1] == f"learned from names of actions alone, of {GIVEN}: add_known is 0"
     assert "video-level labels only" in (run.path / "README.md").read_text()
+    names = every_kind[0], every_kind[1].without_segments("training")
+    alone = train("wtalc", [names], tmp_path / "names", recipe="paper", settings=FEW)
+    weights = [(path / "model.safetensors").read_bytes() for path in (run.path, alone.path)]
+    assert weights[0] == weights[1], "neither a loss nor a crop knows of times"
 
 
 def test_of_names_alone_there_is_no_more_to_say(corpus: Corpus, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ class Batch:
         groups: (B,) group of each video, -1 for none; the videos of a group have a class in common.
         progress: How far training has come, in [0, 1].
         snippet_labels: Which classes happen in each snippet, (B, T, C) in {0, 1}; None if it is known of no training
-            video.
+            video, or is not learned from.
         known: Where that is known, (B, T, C) in {0, 1}, 0 where there is no snippet; None likewise.
     """
 
@@ -76,8 +76,8 @@ class TrainingVideos:
 
     Args:
         sources: Feature folders, each with the annotations of the videos to take from it.
-        segments: Whether every class must have its segments, which are then all that there are. Otherwise batches say
-            what is known of each snippet, if anything is.
+        segments: Whether every class must have its segments, which are then all that there are. Batches then say what
+            happens in each snippet.
         class_names: The classes, in order; None for all that the videos have, sorted by name.
 
     Raises:
@@ -168,17 +168,23 @@ class TrainingVideos:
         most: int | None,
         crop: Crop,
         rng: np.random.Generator,
+        *,
+        times: bool = False,
     ) -> Batch:
-        """The batch of `videos`, each cropped to at most `most` snippets."""
+        """The batch of `videos`, each cropped to at most `most` snippets.
+
+        With `times`, it says what is known of each snippet, if anything is, and crops keep that in sight.
+        """
+        times = times and self.times_known and not self.segments  # Of segments, any crop shows enough.
         indices = [int(video) for video in videos]
         arrays = [self.stored(index) for index in indices]
         kept = [
-            crop_snippets(len(array), most, crop, rng, self._marked(index))
+            crop_snippets(len(array), most, crop, rng, *([self._marked(index)] if times else []))
             for index, array in zip(indices, arrays, strict=True)
         ]
         features, mask = pad([array[snippets] for array, snippets in zip(arrays, kept, strict=True)])
         batch = Batch(features, mask, torch.from_numpy(self.labels[videos]), torch.from_numpy(groups))
-        if not self.times_known:
+        if not (times or self.segments):
             return batch
         happens, known = zip(*(self.snippet_labels(index) for index in indices), strict=True)
         happening, _ = pad([own[snippets] for own, snippets in zip(happens, kept, strict=True)])
@@ -206,6 +212,4 @@ class TrainingVideos:
 
     def _marked(self, index: int) -> Int64:
         """Snippets that a crop of one video should keep in sight."""
-        if self.segments:  # All of a video is known: any crop will do.
-            return np.empty(0, dtype=np.int64)
         return marked_snippets(self.known(index), self.grid(index), len(self.stored(index)))

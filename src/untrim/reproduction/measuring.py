@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from untrim.annotations import Annotations, read_annotations
 from untrim.errors import UntrimError
+from untrim.reproduction.effort import Told, tell
 from untrim.support.files import write_json
 from untrim.support.paths import as_path, as_paths
 from untrim.support.schema import read_object
@@ -91,6 +92,7 @@ class Result:
         peak_memory_mb: Peak memory of the process that trained and localized; None if the system does not report it.
         train_seconds: Wall time of the training; None if nothing is trained.
         frame_accuracy: Frame accuracy of the activations (ECM, Table 6), as a fraction; None if there are none.
+        minutes: Of a person's time, for what was told of the training videos; None where the annotations count.
     """
 
     seed: int
@@ -100,6 +102,7 @@ class Result:
     peak_memory_mb: float | None
     train_seconds: float | None
     frame_accuracy: float | None
+    minutes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,7 @@ class Job:
         iou: tIoU thresholds.
         folder: Where to keep run and result.
         data: What it is measured on.
+        told: What a person says of the training videos; None for what the annotations say.
     """
 
     row: str
@@ -125,6 +129,7 @@ class Job:
     iou: tuple[float, ...]
     folder: Path
     data: TableData
+    told: Told | None = None
 
     @property
     def result(self) -> Path:
@@ -135,6 +140,8 @@ class Job:
     def key(self) -> str:
         """A hash of everything that the result depends on, except the code."""
         what = asdict(self) | {"folder": None, "schema": RESULT_SCHEMA}
+        if self.told is None:  # As in results from before there was such a thing.
+            del what["told"]
         files = [_stamp(path) for path in (*self.data.annotations, self.data.segments) if path is not None]
         stamps = [_stamp(path / "features.json") for path in self.data.features]
         return hashlib.sha256(json.dumps([what, files, stamps], sort_keys=True, default=str).encode()).hexdigest()
@@ -153,6 +160,7 @@ class Job:
             peak_memory_mb=found["peak_memory_mb"],
             train_seconds=found["train_seconds"],
             frame_accuracy=found.get("frame_accuracy"),
+            minutes=found.get("minutes"),
         )
 
 
@@ -188,11 +196,15 @@ def _measure(job: Job) -> dict[str, object]:
     folders = [FeatureFolder.open(path) for path in job.data.features]
     annotations = [read_annotations(path) for path in job.data.annotations]
     validation = annotations[0].subset(job.data.validation)
-    seconds, accuracy, config = None, None, {}
+    seconds, accuracy, config, minutes = None, None, {}, None
     if job.method is None:
         found = random_detections(validation, folders[0], job.seed)
     else:
-        sources = list(zip(folders, _with_segments(job, annotations), strict=True))
+        given = _with_segments(job, annotations)
+        if job.told is not None:
+            first, minutes = tell(given[0].subset(job.data.training), job.told, job.seed)
+            given = [first, *given[1:]]
+        sources = list(zip(folders, given, strict=True))
         run = train(
             job.method,
             sources,
@@ -226,6 +238,7 @@ def _measure(job: Job) -> dict[str, object]:
         "peak_memory_mb": peak_memory_mb(),
         "train_seconds": seconds,
         "frame_accuracy": accuracy,
+        "minutes": minutes,
     }
 
 
@@ -243,10 +256,13 @@ def _frame_accuracy(
 
 
 def _with_segments(job: Job, annotations: list[Annotations]) -> list[Annotations]:
-    """The annotations to train on. A method that needs segments gets those that have segments."""
+    """The annotations to train on: names alone, or segments where the method needs them or a person tells of them."""
     from untrim.methods import load_method
 
     assert job.method is not None
-    if load_method(job.method).supervision == "labels" or job.data.segments is None:
+    needed = job.told is not None or load_method(job.method).supervision == "segments"
+    if not needed:
+        return [labelled.without_segments(job.data.training) for labelled in annotations]
+    if job.data.segments is None:
         return annotations
     return [read_annotations(job.data.segments), *annotations[1:]]

@@ -61,6 +61,12 @@ class Measured:
         return _spread(values) if values else None
 
     @property
+    def minutes(self) -> float | None:
+        """Mean over the seeds of a person's time; None where the annotations are as they are."""
+        values = [result.minutes for result in self.results if result.minutes is not None]
+        return mean(values) if values else None
+
+    @property
     def peak_memory_mb(self) -> float | None:
         """Maximum over the seeds; None if the system does not report it."""
         return max((r.peak_memory_mb for r in self.results if r.peak_memory_mb is not None), default=None)
@@ -109,6 +115,7 @@ def jobs_of(
             iou=table.iou,
             folder=output / "".join(c if c.isalnum() or c in "._-" else "-" for c in row.name),
             data=data,
+            told=row.told,
         )
         for row in rows
         for seed in range(seeds)
@@ -119,7 +126,7 @@ def chosen_rows(table: Table, names: Sequence[str], data: TableData) -> list[Row
     """The rows of those names; without names, all rows that can be run on the data.
 
     Raises:
-        UntrimError: No such row.
+        UntrimError: No such row, or one that needs segments, and there are none.
     """
     from untrim.methods import load_method
 
@@ -127,10 +134,12 @@ def chosen_rows(table: Table, names: Sequence[str], data: TableData) -> list[Row
     for name in names:
         if name not in known:
             raise UntrimError(f"no row '{name}'", fix=nearest(name, known))
-    if names:
-        return [known[name] for name in names]
     needs = {row.name for row in table.rows if row.method and load_method(row.method).supervision == "segments"}
-    return [row for row in table.rows if row.name not in needs or data.segments is not None]
+    needs |= {row.name for row in table.rows if row.told is not None}
+    chosen = [known[name] for name in names] or [row for row in table.rows if row.name not in needs or data.segments]
+    if not chosen or any(row.told is not None and data.segments is None for row in chosen):
+        raise UntrimError("what a person tells is taken from the training segments", fix="give them with --segments")
+    return chosen
 
 
 def run_jobs(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from untrim.reproduction.effort_figure import draw_effort
 from untrim.reproduction.published import Table
 from untrim.reproduction.runner import Measured
 from untrim.support.files import atomic_path, write_text
@@ -21,14 +22,16 @@ def markdown(name: str, table: Table, measured: Sequence[Measured], dataset: str
     frames = any(row.frame_accuracy is not None for row in table.rows)
     figures = [*(f"{iou:g}" for iou in table.iou), "average", *(["frame accuracy"] if frames else [])]
     lines = [f"{name}: {table.title}. mAP in % at each tIoU: mean ± standard deviation over seeds.", ""]
-    lines += _head([*figures, "95% over videos", "seeds", "training s", "memory MB"])
+    effort = any(row.minutes is not None for row in measured)
+    lines += _head([*(["minutes"] if effort else []), *figures, "95% over videos", "seeds", "training s", "memory MB"])
     for row in measured:
         shown = [_spread(*row.at(index)) for index in range(len(table.iou))] + [_spread(*row.average)]
         if frames:
             shown.append(_spread(*row.frame_accuracy) if row.frame_accuracy else "")
         low, high = row.interval
         cost = [str(len(row.results)), _number(row.train_seconds), _number(row.peak_memory_mb)]
-        lines.append(_line([row.row.name, *shown, f"{low:.1f} to {high:.1f}", *cost]))
+        spent = [_number(row.minutes, 1)] if effort else []
+        lines.append(_line([row.row.name, *spent, *shown, f"{low:.1f} to {high:.1f}", *cost]))
     if dataset == table.dataset and dataset is not None:
         lines += ["", "Published:", "", *_head(figures)]
         nothing = (None,) * len(table.iou)
@@ -63,10 +66,12 @@ def _rows(table: Table, measured: Sequence[Measured]) -> Iterator[Sequence[objec
 
 
 def _figure(table: Table, measured: Sequence[Measured]) -> Figure:
-    """mAP over tIoU, or over rows if there is only one threshold; bars are the standard deviation."""
+    """mAP over a person's time, else over tIoU, or over rows if there is only one threshold; bars are the deviation."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
-    if len(table.iou) > 1:
+    if any(row.minutes is not None for row in measured):
+        draw_effort(axes, measured, table.iou)
+    elif len(table.iou) > 1:
         for row in measured:
             means, spreads = zip(*(row.at(index) for index in range(len(table.iou))), strict=True)
             axes.errorbar(table.iou, means, spreads, label=row.row.name, capsize=2, marker="o", markersize=3)

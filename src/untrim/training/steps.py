@@ -94,7 +94,8 @@ class Trainer:
         config, rng = self.run.config, np.random.default_rng((self.run.seed, step, 2))
         progress = step / config.iterations
         crop = self.model.crop(progress)
-        batch = self.videos.batch(*self.sampler.draw(step), config.max_snippets, crop, rng)
+        times = config.add_known > 0
+        batch = self.videos.batch(*self.sampler.draw(step), config.max_snippets, crop, rng, times=times)
         return replace(batch, progress=progress)
 
     def update(self, batch: Batch, stop: bool = False) -> tuple[dict[str, Tensor], bool]:

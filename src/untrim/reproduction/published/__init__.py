@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from untrim.errors import UntrimError, nearest
+from untrim.reproduction.effort import Told
 from untrim.support.documents import parse_yaml
 from untrim.support.validation import validate
 
@@ -37,6 +38,8 @@ class Row(BaseModel):
     """Published mean over the table's `iou`."""
     frame_accuracy: Percent | None = None
     """Published frame accuracy."""
+    told: Told | None = None
+    """What a person says of the training videos, of which all segments are known; null: what the annotations say."""
 
 
 class Table(BaseModel):
