@@ -142,6 +142,13 @@ def _stray(corpus: Corpus) -> Corpus:
     return folder, Annotations({**annotations, "video15": more}.values())
 
 
+def _late_point(corpus: Corpus) -> Corpus:
+    folder, annotations = corpus
+    own = annotations["video03"]
+    late = replace(own, duration=None, points=(Point(own.labels[0], 1000.0),))
+    return folder, Annotations({**annotations, "video03": late}.values())
+
+
 def _unseen(corpus: Corpus) -> Corpus:
     folder, annotations = corpus
     more = Instance("Jump", Segment(1, 2))
@@ -173,6 +180,7 @@ def _other_subset(corpus: Corpus) -> Corpus:
         (_unlabelled, {"unlabelled": "warning", "training": "error"}),
         (_nothing_happens, {}),
         (_stray, {"stray": "warning"}),
+        (_late_point, {"points": "error"}),
         (_unseen, {"alike": "warning", "unseen": "warning"}),
         (_other_subset, {"subset": "warning"}),
     ],

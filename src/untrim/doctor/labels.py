@@ -10,8 +10,9 @@ import numpy as np
 from untrim.annotations import Annotations
 from untrim.annotations.checks import UNLABELLED, doubtful_labels, find_oddities
 from untrim.annotations.counts import count_labels
+from untrim.data.snippet_labels import check_points
 from untrim.doctor.finding import Finding
-from untrim.errors import listing, numbered
+from untrim.errors import UntrimError, listing, numbered
 from untrim.features.lasting import slack
 from untrim.features.source_files import durations_differ, late_labels, late_pictures
 from untrim.features.store import INFO_NAME, FeatureFolder
@@ -84,6 +85,7 @@ def check_features_fit(
     if extra := [name for name in snippets if name not in annotations]:
         what = f"{numbered(len(extra), 'video has', 'videos have')} features and no labels: {listing(extra)}"
         yield Finding("note", "unannotated", what, where, videos=tuple(extra))
+    yield from _points(folder, snippets, annotations)
     yield from _claims(folder, annotations)
     yield from _late(folder, annotations)
     yield from _durations(folder, snippets, annotations)
@@ -96,6 +98,15 @@ def check_features_fit(
         mine, theirs = rates[differing[0]]
         what = f"fps of {len(differing)} videos differ from the labels': {differing[0]} {mine:g} against {theirs:g}"
         yield Finding("warning", "fps", what, where, "import the features again with -a", tuple(differing))
+
+
+def _points(folder: FeatureFolder, snippets: Mapping[str, int], annotations: Annotations) -> Iterator[Finding]:
+    """Points that training refuses."""
+    for name in sorted(snippets.keys() & annotations.keys()):
+        try:
+            check_points(annotations[name], folder.info.grid(name), snippets[name])
+        except UntrimError as error:
+            yield Finding("error", "points", error.what, str(folder.path), error.fix or "", (name,))
 
 
 def _claims(folder: FeatureFolder, annotations: Annotations) -> Iterator[Finding]:
