@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -16,7 +17,7 @@ from untrim.evaluation.detection import evaluate_detections
 from untrim.features.store import FeatureFolder, FeatureInfo
 from untrim.pipeline import localize
 from untrim.support.files import write_json
-from untrim.timeline import Instance, Segment
+from untrim.timeline import Instance, Point, Segment
 from untrim.training.loop import train
 from untrim.training.tuning import tune
 
@@ -43,6 +44,9 @@ def make_project(root: Path) -> None:
         folder.save(name, rng.random((12, 6)))
         instance = Instance(label, Segment(1.0, 3.0 + index / 8))
         videos.append(Video(name, "training" if index < 6 else "validation", 7.68, (label,), (instance,)))
+    videos[0] = replace(videos[0], points=(Point("a", 2.0),))
+    videos[1] = replace(videos[1], exhaustive=("b",))
+    videos[2] = Video("v2", "training", 7.68, exhaustive=True)
     labels = Annotations(videos)
     for ending in ("json", "csv"):
         write_annotations(labels, root / f"labels.{ending}")

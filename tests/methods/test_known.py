@@ -161,7 +161,6 @@ def test_gradients(name: str, classes: int) -> None:
     ("name", "values"),
     [
         ("wsad", {}),
-        ("supervised", {}),
         ("lpat", {"class_threshold": 0.0}),
         ("stpn", {"class_threshold": 0.0, "highest_threshold": 0.3, "lowest_threshold": 0.3}),
         ("wsbm", {"proposals": "combined", "class_threshold": 0.0, "lowest_threshold": 0.5}),

@@ -22,14 +22,14 @@ def draw_effort(axes: Axes, measured: Sequence[Measured], iou: Sequence[float]) 
         (row for row in measured if row.row.told is not None and row.row.method != "supervised"),
         key=lambda row: row.minutes or 0.0,
     )
-    line = [row for row in told if kind_of(row) in ("tags", "corrected")]
-    others = [row for row in told if kind_of(row) in ("points", "everything")]
+    line = [row for row in told if _kind(row) in ("tags", "corrected")]
+    others = [row for row in told if _kind(row) in ("points", "everything")]
     _errorbar(axes, line, index, "tags, then more and more videos corrected", color="tab:blue", marker="o")
     for row, color in zip(others, ("tab:orange", "tab:green"), strict=False):
         _errorbar(axes, [row], index, row.row.name, color=color, marker="s")
     for row in line:
         share = row.row.told.share if row.row.told is not None else 1.0
-        text = "tags" if kind_of(row) == "tags" else f"{share:.0%}"
+        text = "tags" if _kind(row) == "tags" else f"{share:.0%}"
         place = (row.minutes or 0.0, row.at(index)[0])
         axes.annotate(text, place, textcoords="offset points", xytext=(4, -11), fontsize=8)
     for row in measured:
@@ -41,7 +41,7 @@ def draw_effort(axes: Axes, measured: Sequence[Measured], iou: Sequence[float]) 
     axes.legend(fontsize=8, loc="lower right")
 
 
-def kind_of(row: Measured) -> str | None:
+def _kind(row: Measured) -> str | None:
     """What a person told for a row."""
     return None if row.row.told is None else row.row.told.kind
 
