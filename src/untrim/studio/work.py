@@ -31,7 +31,7 @@ class WorkInProject:
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
         self.jobs = Jobs(studio.project.folder, lambda job: studio.events.tell("job", job), self._ended)
-        self._take_up()
+        self._take_up(anew=False)
 
     def close(self) -> None:
         """Stop looking at the jobs; those that work go on."""
@@ -146,15 +146,20 @@ class WorkInProject:
     def _ended(self, job: StudioJob, over: bool) -> None:
         """Show what a job has made."""
         if over:
-            self._take_up()
+            self._take_up(anew=True)
         self.studio.features_changed()
 
-    def _take_up(self) -> None:
-        """Show the runs of jobs that are done and were not shown yet, also those that ended while no server ran."""
+    def _take_up(self, *, anew: bool) -> None:
+        """Show the runs of jobs that are done and were not shown yet, also those that ended while no server ran.
+
+        Args:
+            anew: Whether to read what is shown already once more.
+        """
         studio = self.studio
         with studio.held():
             content = studio.project.content
-            known = {run.run: run for run in content.runs}
+            before = list(content.runs)
+            known = {run.run: run for run in before}
             for job in self.jobs.done():
                 order = job.order
                 if order["kind"] not in ("train", "localize"):
@@ -170,8 +175,9 @@ class WorkInProject:
                     content.runs = [run for run in content.runs if run.run != made.run] + [made]
                     known[made.run] = made
                     studio.project.save()
-            studio.runs = runs_of(studio.project)
-            studio.refresh()
+            if anew or content.runs != before:
+                studio.runs = runs_of(studio.project)
+                studio.refresh()
 
 
 def job_of(work: WorkInProject, key: str) -> str:
