@@ -157,3 +157,15 @@ def test_events_tell_what_changed(page: Page) -> None:
     page.save(key, 0, labels=["a"])
     assert any((told["id"], told["labels"]) == (key, ["a"]) for told in events("video"))
     connection.close()
+
+
+def test_detections_of_classes_that_the_run_does_not_know_are_classes_too(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("untrim.studio.found.FoundByRun.labels", ("run",))
+    write_detections({"garage": [Detection("swim", Segment(0.1, 0.5), 0.9)]}, tmp_path / "found.json")
+    with opened(open_project(folder, detections=tmp_path / "found.json")) as page:
+        classes = page.get("/api/classes").json["classes"]
+        assert [(entry["label"], entry["found"], entry["in_run"]) for entry in classes] == [
+            ("run", 0, True), ("swim", 1, False),
+        ]  # fmt: skip

@@ -87,6 +87,11 @@ class FoundByRun:
             return self.run.labels
         return tuple(sorted({found.label for own in self.detections.values() for found in own}))
 
+    @cached_property
+    def all_labels(self) -> frozenset[str]:
+        """Classes of the run and of its detections, which may be of another, under their own names."""
+        return frozenset(self.labels) | {found.label for own in self.detections.values() for found in own}
+
     @property
     def made(self) -> str:
         """When it was made, in UTC."""

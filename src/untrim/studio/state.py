@@ -169,7 +169,7 @@ class Studio:
             labels |= {names.get(label, label) for label in (() if self.truth is None else self.truth.labels)}
             for run in self.runs.values():
                 names = self.renamed(run.key)
-                labels |= {names.get(label, label) for label in run.labels}
+                labels |= {names.get(label, label) for label in run.all_labels}
             return labels
 
     def classes(self) -> ClassList:
