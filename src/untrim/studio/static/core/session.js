@@ -24,14 +24,13 @@ export async function loadProject() {
 /** Where the score of the run at hand is kept, from which on what it found is shown. */
 const levelKey = () => `untrim.score.${store.state.project?.name}.${store.state.project?.run}`;
 
-/** That score: as a person has set it, else as the server proposes. */
+/** That score, if a person has set one. */
 function levelOf() {
-  const { project } = store.state;
   const kept = localStorage.getItem(levelKey());
-  return kept === null ? (project?.runs.find(({ id }) => id === project.run)?.score ?? -Infinity) : Number(kept);
+  return kept === null ? null : Number(kept);
 }
 
-/** @param {number} score @param {boolean} [keep] For the next time. */
+/** @param {number | null} score @param {boolean} [keep] For the next time. */
 export function showFrom(score, keep = false) {
   if (keep) localStorage.setItem(levelKey(), String(score));
   store.set({ score });

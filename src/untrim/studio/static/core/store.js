@@ -21,7 +21,7 @@ function blank() {
     pending: null,
     dragged: null,
     label: "",
-    score: -Infinity,
+    score: null,
     view: { start: 0, end: 1 },
     shown: 0,
     playing: false,

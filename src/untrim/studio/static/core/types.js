@@ -12,12 +12,13 @@
  * @typedef {{revision: number, labels: string[], exhaustive: string[] | true, segments: Segment[], points: Point[],
  *   picked?: string | null}} Review
  *
- * @typedef {{label: string, start: number, end: number, score: number, decided: string | null}} Detection
+ * @typedef {{label: string, start: number, end: number, score: number, shown: boolean,
+ *   decided: string | null}} Detection
  * @typedef {{classes: string[], snippets: number, threshold: number[] | null}} CurvesHead
  * @typedef {{times: Float32Array, rows: Map<string, {values: Float32Array, threshold: number | null}>}} Curves
  * @typedef {{id: string, name: string, duration: number | null, frames: number | null, fps: number, width: number,
  *   height: number, constant_rate: boolean, play: "original" | "proxy", problem: string | null, review: Review,
- *   truth: {label: string, start: number, end: number}[], run: string | null, detections: Detection[],
+ *   truth: {label: string, start: number, end: number}[], run: string | null, detections: Detection[], level: number | null,
  *   curves: CurvesHead | null, sprite: {tiles: number, columns: number, width: number, height: number}}} Video
  *
  * @typedef {"untagged" | "tagged" | "found" | "in review" | "complete"} Progress
@@ -28,7 +29,7 @@
  * @typedef {{label: string, color: string, cue: string, key: string | null, videos: number, segments: number,
  *   points: number, found: number, in_run: boolean}} ClassInfo
  * @typedef {{revision: number, classes: ClassInfo[]}} Classes
- * @typedef {{id: string, name: string, made: string, trained_on?: string, score?: number, curves: boolean}} Run
+ * @typedef {{id: string, name: string, made: string, trained_on?: string, curves: boolean}} Run
  * @typedef {{name: string, version: string, user: string, runs: Run[], run: string | null}} Project
  * @typedef {{tagged: number, points: number, corrected: number, none: number, untagged: number,
  *   features: {done: number, total: number}, can_train: boolean, why_not: string | null, changed: string | null,
@@ -62,7 +63,7 @@
  * @property {{label: string, start: number} | null} pending A segment that was begun and has no end yet.
  * @property {(Item & {moved: boolean}) | null} dragged What the mouse has made of an item so far.
  * @property {string} label The class of what is marked next.
- * @property {number} score Found segments below it are not shown.
+ * @property {number | null} score Found segments below it are not shown; null: the server says which are.
  * @property {Span} view The part of the video that the timeline shows.
  * @property {number} shown The frame on the screen.
  * @property {boolean} playing

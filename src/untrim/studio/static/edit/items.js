@@ -32,14 +32,14 @@ function settles(decision, found) {
   return decision.state !== "rejected" && common >= INSIDE * (found.end - found.start);
 }
 
-/** @type {{review: Review, video: Video, score: number, items: Item[]} | null} */
+/** @type {{review: Review, video: Video, score: number | null, items: Item[]} | null} */
 let latest = null;
 
 /**
  * Decisions and open findings of the video, by time. The same arguments give the same array.
  * @param {Review | null} review
  * @param {Video | null} video
- * @param {number} score Findings below it are left out.
+ * @param {number | null} score Findings below it are left out; null: those that the server does not show.
  * @returns {Item[]}
  */
 export function itemsOf(review, video, score) {
@@ -52,8 +52,12 @@ export function itemsOf(review, video, score) {
   const items = review.segments.map(({ id, label, start, end, state, from }) => {
     return { id, label, start, end, state, score: from?.score ?? null, from: from ?? null };
   });
-  video.detections.forEach(({ label, start, end, score: value }, index) => {
-    if (value < score || byLabel.get(label)?.some((decision) => settles(decision, { start, end }))) return;
+  video.detections.forEach(({ label, start, end, score: value, shown }, index) => {
+    if (
+      (score === null ? !shown : value < score) ||
+      byLabel.get(label)?.some((decision) => settles(decision, { start, end }))
+    )
+      return;
     const from = { run: video.run, start, end, score: value };
     items.push({ id: `found-${index}`, label, start, end, state: "found", score: value, from });
   });

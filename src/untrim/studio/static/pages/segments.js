@@ -94,10 +94,19 @@ function threshold() {
     if (!video?.detections.length) return;
     const scores = video.detections.map((found) => found.score);
     const [least, most] = [Math.min(...scores), Math.max(...scores)];
-    const shown = scores.filter((one) => one >= score).length;
-    Object.assign(field, { min: String(least), max: String(most + 1e-6), step: "any", value: String(score) });
+    const level = score ?? video.level ?? least;
+    const shown =
+      score === null
+        ? video.detections.filter((found) => found.shown).length
+        : scores.filter((one) => one >= score).length;
+    Object.assign(field, {
+      min: String(Math.min(least, level)),
+      max: String(most + 1e-6),
+      step: "any",
+      value: String(level),
+    });
     fill(value, `${shown} of ${scores.length}`);
-    field.setAttribute("aria-valuetext", `${score.toPrecision(3)}: ${shown} of ${scores.length} shown`);
+    field.setAttribute("aria-valuetext", `${level.toPrecision(3)}: ${shown} of ${scores.length} shown`);
   });
   return { element, stop };
 }
