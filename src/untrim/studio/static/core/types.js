@@ -24,7 +24,8 @@
  * @typedef {"untagged" | "tagged" | "found" | "in review" | "complete"} Progress
  * @typedef {{id: string, name: string, duration: number | null, revision: number, labels: string[], none: boolean,
  *   exhaustive: string[] | true, state: Progress, need: number, reason: string | null, found: number, decided: number,
- *   points: number, picked: string | null, features: boolean, problem: string | null}} Row
+ *   points: number, picked: string | null, features: boolean, problem: string | null,
+ *   width?: number | null, height?: number | null}} Row
  * @typedef {{id: string, reason: string, picked: string | null}} Next
  * @typedef {{label: string, color: string, cue: string, key: string | null, videos: number, segments: number,
  *   points: number, found: number, in_run: boolean}} ClassInfo

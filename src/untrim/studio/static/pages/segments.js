@@ -216,6 +216,7 @@ function time(entry, edge) {
     setTimes({ [edge]: seconds });
     if (selectedItem()?.[edge] !== seconds) field.value = clock(entry[edge]);
   };
+  field.style.width = `${field.value.length + 2}ch`;
   field.addEventListener("change", commit);
   field.addEventListener("keydown", (event) => {
     if (event.key === "Escape") field.value = clock(entry[edge]);

@@ -2,15 +2,15 @@
 /** The page of one video: picture, controls, segments, timeline. */
 import { actions } from "../actions.js";
 import { complain, openVideo, closeVideo, session } from "../core/session.js";
-import { fill, h, icon, say } from "../core/dom.js";
+import { fill, h, icon } from "../core/dom.js";
 import { store } from "../core/store.js";
-import { clock } from "../core/text.js";
 import * as edits from "../edit/edits.js";
 import { edit } from "../edit/undo.js";
 import { keyOf } from "../keys.js";
 import { choose } from "../marking.js";
 import { items, select } from "../selection.js";
 import { timeline } from "../timeline/timeline.js";
+import { controls } from "./controls.js";
 import { segmentList } from "./segments.js";
 import { tagRow } from "./tagging.js";
 
@@ -29,6 +29,7 @@ export function videoPage(id) {
   const waiting = h("div", { class: "waiting", role: "status" });
   const stage = h("div", { class: "stage", onclick: () => actions.play() }, film, waiting);
   film.addEventListener("ended", () => session.player?.ended());
+  const bar = controls();
   const list = segmentList();
   const tracks = timeline({
     seek(seconds) {
@@ -62,10 +63,10 @@ export function videoPage(id) {
     "main",
     { class: "video-page" },
     heading(),
-    h("div", { class: "theatre" }, h("div", { class: "viewer panel" }, stage, controls()), list.element),
+    h("div", { class: "theatre" }, h("div", { class: "viewer panel" }, stage, bar.element), list.element),
     tracks.element,
   );
-  const stops = [headingWatch(), controlsWatch()];
+  const stops = [headingWatch(), bar.stop];
 
   openVideo(id, film, (text, done) => {
     const bar = done !== null && text ? h("progress", { max: "1", value: String(done) }) : null;
@@ -138,71 +139,6 @@ export function videoPage(id) {
           complete ? "Complete" : "All of this is right",
         ),
       );
-    });
-  }
-
-  function controls() {
-    return h("div", { class: "controls", role: "toolbar", "aria-label": "Player" });
-  }
-
-  function controlsWatch() {
-    const bar = /** @type {HTMLElement} */ (element.querySelector(".controls"));
-    const tool = (/** @type {string} */ action, /** @type {string} */ picture, /** @type {string} */ words) =>
-      h(
-        "button",
-        {
-          class: "quiet square",
-          title: `${words} (${keyOf(action)})`,
-          "aria-label": words,
-          onclick: () => actions[action](),
-        },
-        icon(picture),
-      );
-    const play = tool("play", "play", "Play, pause");
-    const speed = h("span", { class: "speed", "aria-label": "Speed" });
-    const time = h("span", { class: "now" });
-    const trouble = h("span", { class: "trouble", role: "status" });
-    const word = (/** @type {string} */ action, /** @type {string} */ words, /** @type {string} */ title) =>
-      h(
-        "button",
-        { class: "quiet worded", title, onclick: () => actions[action]() },
-        words,
-        h("kbd", {}, keyOf(action)),
-      );
-    bar.append(
-      h(
-        "div",
-        { class: "group" },
-        tool("secondBack", "back", "A second back"),
-        tool("frameBack", "frame-back", "A frame back"),
-        play,
-        tool("frameOn", "frame-on", "A frame on"),
-        tool("secondOn", "on", "A second on"),
-      ),
-      h("div", { class: "group" }, tool("slower", "minus", "Slower"), speed, tool("faster", "plus", "Faster")),
-      time,
-      trouble,
-      h(
-        "div",
-        { class: "group marks" },
-        word("markStart", "Start", "Start at this frame, or begin a new segment"),
-        word("markEnd", "End", "End at this frame, or finish the new segment"),
-        word("point", "Point", "It happens here"),
-        word("split", "Split", "Split at this frame"),
-        word("merge", "Merge", "Merge with the next of its class"),
-        tool("playSegment", "loop", "Play the segment again and again"),
-      ),
-    );
-    return store.watch(["shown", "frames", "playing", "speed", "trouble"], (state) => {
-      fill(play, icon(state.playing ? "pause" : "play"));
-      say(speed, `${state.speed}×`);
-      fill(
-        time,
-        h("b", {}, clock(state.frames?.secondsOf(state.shown) ?? 0)),
-        h("span", { class: "soft" }, ` / ${clock(state.frames?.end ?? state.video?.duration ?? 0)}`),
-        h("span", { class: "frame soft" }, `frame ${state.shown}`),
-      );
-      say(trouble, state.trouble);
     });
   }
 }
