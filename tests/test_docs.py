@@ -209,7 +209,7 @@ def check_command(words: Sequence[str]) -> None:
         named = re.findall(r"\[([\w,-]+)\]", " ".join(arguments))
         assert {extra for group in named for extra in group.split(",")} <= extras.keys(), words
     else:
-        assert program in {"pytest", "mkdocs", *SHELL}, f"{words}: what is this?"
+        assert program in {"pytest", "mkdocs", "npm", *SHELL}, f"{words}: what is this?"
 
 
 def check_untrim(arguments: Sequence[str]) -> None:

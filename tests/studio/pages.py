@@ -96,7 +96,7 @@ def opened(project: Project) -> Iterator[Page]:
 
     thread = threading.Thread(target=work)
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(120)
     try:
         if failure:
             raise failure[0]

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from films import record
 from studio.browser import driving
-from studio.browser.driving import opened, served
-from studio.browser.numbered import film
+from studio.browser.driving import opened, served, show_all_found
+from studio.browser.numbered import film, numbered
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +37,10 @@ def context(browser: Any) -> Iterator[Any]:
     context.close()
 
 
+def quick(stream: Any) -> None:
+    stream.options = {"deadline": "realtime", "cpu-used": "8", "b": "600k"}
+
+
 @pytest.fixture(scope="session")
 def numbered_films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Videos of each kind of time table, with the number of each frame in its picture."""
@@ -44,6 +49,10 @@ def numbered_films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     film(folder / "ntsc.mp4", 250, Fraction(30_000, 1001))
     film(folder / "variable.mp4", 250, seconds=[index * 0.04 + 0.013 * (index % 3) for index in range(250)])
     film(folder / "late.mp4", 250, seconds=[0.52 + index / 25 for index in range(250)])
+    images = [numbered(index) for index in range(100)]
+    record(folder / "no browser plays it.avi", images, codec="mpeg4")
+    uneven = [40 * index + 13 * (index % 3) for index in range(100)]
+    record(folder / "uneven.webm", images, uneven, codec="libvpx", prepare=quick)
     return folder
 
 
@@ -74,4 +83,5 @@ def address(project: Path) -> Iterator[str]:
 def page(context: Any, address: str) -> Iterator[Any]:
     """The page of `project`, opened; it fails the test if a script of it fails."""
     with opened(context, address) as page:
+        show_all_found(page)
         yield page

@@ -90,6 +90,11 @@ def wait_for(page: Any, expression: str, timeout: float = 20) -> None:
         time.sleep(0.02)
 
 
+def show_all_found(page: Any) -> None:
+    """Show what was found from any score on, as the slider does, now and in later windows."""
+    page.evaluate("async () => (await import('/static/core/session.js')).showFrom(0, true)")
+
+
 def open_video(page: Any, name: str) -> None:
     """Open a video by its name and wait until its first frame is there."""
     wait_for(page, "state.videos.length")
@@ -105,3 +110,21 @@ def wait_saved(page: Any) -> None:
 def press(page: Any, *keys: str) -> None:
     for key in keys:
         page.keyboard.press(key)
+
+
+def place_of(page: Any, seconds: float, row: str) -> tuple[float, float]:
+    """Where on the screen a time of a row of the timeline is."""
+    box = page.locator(".tracks").bounding_box()
+    view = state(page, "state.view")
+    names = page.locator(".row-name bdi").all_inner_texts()
+    x = box["x"] + (seconds - view["start"]) / (view["end"] - view["start"]) * box["width"]
+    return x, box["y"] + 26 + 46 * names.index(row) + 20
+
+
+def drag(page: Any, start: float, end: float, row: str) -> None:
+    """Press at one time of a row of the timeline and let go at another."""
+    for seconds in (start, (start + end) / 2, end):
+        page.mouse.move(*place_of(page, seconds, row))
+        if seconds == start:
+            page.mouse.down()
+    page.mouse.up()

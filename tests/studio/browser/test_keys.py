@@ -50,6 +50,9 @@ def test_keys_work_when_a_button_has_the_focus_and_rest_in_fields(page: Any) -> 
     field = page.get_by_label("Add a tag")
     field.press_sequentially("axe, i")
     assert field.input_value() == "axe, i"
+    press(page, "Enter")
+    page.locator(".tags .chip", has_text="axe, i").wait_for()  # Seen at once, while the field keeps the focus.
+    field.press_sequentially("x")
     assert state(page, "state.review.segments.length") == 0
 
 

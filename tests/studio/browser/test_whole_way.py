@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from studio.browser.driving import Server, open_video, press, state, wait_for, wait_saved
+from studio.browser.driving import Server, drag, open_video, press, show_all_found, state, wait_for, wait_saved
 
 SHAPE = (
     "({labels, exhaustive, segments, points}) => ({labels, exhaustive, points: points.map(p => [p.label, p.time]),"
@@ -19,20 +19,6 @@ def shape(page: Any) -> Any:
 
 def on_disk(project: Path, name: str) -> Any:
     return json.loads((project / "reviews" / f"{name}.json").read_text())
-
-
-def drag(page: Any, start: float, end: float, row: str) -> None:
-    """Press at one time of a row of the timeline and let go at another."""
-    box = page.locator(".tracks").bounding_box()
-    view = state(page, "state.view")
-    names = page.locator(".row-name bdi").all_inner_texts()
-    y = box["y"] + 26 + 46 * names.index(row) + 20
-    place = lambda seconds: box["x"] + (seconds - view["start"]) / (view["end"] - view["start"]) * box["width"]  # noqa: E731
-    page.mouse.move(place(start), y)
-    page.mouse.down()
-    page.mouse.move(place((start + end) / 2), y)
-    page.mouse.move(place(end), y)
-    page.mouse.up()
 
 
 def test_tag_correct_undo_redo_reload(page: Any, project: Path) -> None:
@@ -113,6 +99,8 @@ def test_a_server_that_is_killed_in_an_edit_loses_nothing(context: Any, project:
     server = Server(project, options=("-d", str(project.parent / "found.json")))
     page = context.new_page()
     page.goto(server.address)
+    wait_for(page, "state.videos.length")
+    show_all_found(page)
     open_video(page, "constant")
     press(page, "Tab", "KeyA")
     server.kill()

@@ -82,13 +82,21 @@ export function tagField(words, take) {
   return field;
 }
 
+/** The field for a tag of the open video. */
+export function ownTagField() {
+  return tagField("Add a tag", (label) => {
+    if (store.state.review) edit(`tag ${label}`, edits.tag(store.state.review, label));
+    store.set({ label }); // What was just said is likely what is marked next.
+  });
+}
+
 /**
  * The tags of the open video.
  * @param {Review | null} review
- * @param {boolean} open
+ * @param {HTMLInputElement} field It stays the same while something is typed in it.
  */
-export function tagRow(review, open) {
-  if (!review || !open) return h("div", { class: "tags" });
+export function tagRow(review, field) {
+  if (!review) return h("div", { class: "tags" });
   const none = review.labels.length === 0 && review.exhaustive === true;
   const now = () => /** @type {Review} */ (store.state.review);
   const chips = review.labels.map((label) =>
@@ -113,10 +121,7 @@ export function tagRow(review, open) {
     "div",
     { class: "tags", role: "group", "aria-label": "Tags" },
     chips,
-    tagField("Add a tag", (label) => {
-      edit(`tag ${label}`, edits.tag(now(), label));
-      store.set({ label }); // What was just said is likely what is marked next.
-    }),
+    field,
     review.labels.length === 0 && nothing,
   );
 }

@@ -12,7 +12,7 @@ import { items, select } from "../selection.js";
 import { timeline } from "../timeline/timeline.js";
 import { controls } from "./controls.js";
 import { segmentList } from "./segments.js";
-import { tagRow } from "./tagging.js";
+import { ownTagField, tagRow } from "./tagging.js";
 
 /**
  * @param {string} id
@@ -91,11 +91,12 @@ export function videoPage(id) {
 
   function headingWatch() {
     const head = /** @type {HTMLElement} */ (element.querySelector(".video-head"));
+    const field = ownTagField();
     return store.watch(["video", "review", "videos", "classes"], (state) => {
       const place = state.videos.findIndex((row) => row.id === id);
       const row = state.videos[place];
       if (!row) return;
-      if (head.contains(document.activeElement) && document.activeElement instanceof HTMLInputElement) return;
+      const typing = document.activeElement === field;
       const complete = state.review?.exhaustive === true;
       fill(
         head,
@@ -127,7 +128,7 @@ export function videoPage(id) {
           h("h1", { title: row.name }, h("bdi", {}, row.name)),
           h("span", { class: "soft" }, `${place + 1} of ${state.videos.length}`),
         ),
-        tagRow(state.review, state.review !== null),
+        tagRow(state.review, field),
         h(
           "button",
           {
@@ -139,6 +140,7 @@ export function videoPage(id) {
           complete ? "Complete" : "All of this is right",
         ),
       );
+      if (typing) field.focus();
     });
   }
 }
