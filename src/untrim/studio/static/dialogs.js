@@ -4,7 +4,7 @@ import * as api from "./core/api.js";
 import { fill, h, icon } from "./core/dom.js";
 import { store } from "./core/store.js";
 import { KEYS, keyText } from "./keys.js";
-import { paintSwatch } from "./timeline/colours.js";
+import { swatchOf } from "./timeline/colours.js";
 
 /**
  * @param {string} title
@@ -138,8 +138,7 @@ export function pickClass(title) {
         list,
         ...shown.map((label, index) => {
           const info = classes.find((known) => known.label === label);
-          const swatch = h("canvas", { class: "swatch", "aria-hidden": "true" });
-          if (info) paintSwatch(swatch, info);
+          const swatch = info && swatchOf(info);
           return h(
             "li",
             {

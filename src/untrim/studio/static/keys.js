@@ -108,9 +108,11 @@ export function keyText({ codes: [code], shift = false, ctrl = false }) {
   return [...(ctrl ? ["Ctrl"] : []), ...(shift ? ["Shift"] : []), own && own.trim() ? own.toUpperCase() : plain];
 }
 
+const ALL = KEYS.flatMap(({ keys }) => keys);
+
 /** @param {string} action */
 export function keyOf(action) {
-  const key = KEYS.flatMap(({ keys }) => keys).find((candidate) => candidate.action === action);
+  const key = ALL.find((candidate) => candidate.action === action);
   return key ? keyText(key).join("+") : "";
 }
 
@@ -158,7 +160,7 @@ function actionOf(event, onVideo, tabMovesFocus) {
   if (event.code === "Tab" && tabMovesFocus) return "";
   const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
   if (digit && !ctrl && !event.shiftKey) return `class${digit[1]}`;
-  const key = KEYS.flatMap(({ keys }) => keys).find((candidate) => {
+  const key = ALL.find((candidate) => {
     return (
       candidate.codes.includes(event.code) &&
       (candidate.shift ?? false) === event.shiftKey &&

@@ -10,7 +10,7 @@ const SPARE = 6; // rows above and below what is in sight
  * @property {HTMLElement} element
  * @property {(items: T[]) => void} show
  * @property {(key: string) => void} reveal Scrolls to a row.
- * @property {() => void} refresh Makes all rows in sight anew.
+ * @property {(keys?: string[]) => void} refresh Makes rows in sight anew, or only some of them.
  * @property {(key: string) => HTMLElement | null} row
  */
 
@@ -30,11 +30,12 @@ export function windowed({ key, make, height, attributes }) {
   let items = [];
   /** @type {Map<string, {item: T, index: number, node: HTMLElement}>} */
   let made = new Map();
+  let [wide, room, top] = [0, 0, 0]; // Asked of the page only when they change: asking makes it lay itself out.
 
   function paint() {
     const tall = rowHeight();
-    const first = Math.max(0, Math.floor(element.scrollTop / tall) - SPARE);
-    const last = Math.min(items.length, Math.ceil((element.scrollTop + element.clientHeight) / tall) + SPARE);
+    const first = Math.max(0, Math.floor(top / tall) - SPARE);
+    const last = Math.min(items.length, Math.ceil((top + room) / tall) + SPARE);
     body.style.height = `${items.length * tall}px`;
     /** @type {typeof made} */
     const now = new Map();
@@ -55,9 +56,14 @@ export function windowed({ key, make, height, attributes }) {
     made = now;
   }
 
-  const rowHeight = () => height * (element.clientWidth < 620 && attributes.tall ? Number(attributes.tall) : 1);
-  element.addEventListener("scroll", paint, { passive: true });
+  const rowHeight = () => height * (wide < 620 && attributes.tall ? Number(attributes.tall) : 1);
+  const scrolled = () => {
+    top = element.scrollTop;
+    paint();
+  };
+  element.addEventListener("scroll", scrolled, { passive: true });
   new ResizeObserver(() => {
+    [wide, room, top] = [element.clientWidth, element.clientHeight, element.scrollTop];
     for (const { node } of made.values()) node.remove();
     made = new Map();
     paint();
@@ -69,19 +75,18 @@ export function windowed({ key, make, height, attributes }) {
       items = fresh;
       paint();
     },
-    refresh() {
-      for (const entry of made.values()) entry.index = -1;
+    refresh(keys) {
+      for (const [id, entry] of made) if (!keys || keys.includes(id)) entry.index = -1;
       paint();
     },
     reveal(id) {
       const index = items.findIndex((item) => key(item) === id);
       if (index < 0) return;
       const tall = rowHeight();
-      const [top, bottom] = [index * tall, (index + 1) * tall];
-      if (top < element.scrollTop) element.scrollTop = top - tall / 2;
-      else if (bottom > element.scrollTop + element.clientHeight)
-        element.scrollTop = bottom - element.clientHeight + tall / 2;
-      paint();
+      const [first, last] = [index * tall, (index + 1) * tall];
+      if (first >= top && last <= top + room) return;
+      element.scrollTop = first < top ? first - tall / 2 : last - room + tall / 2;
+      scrolled();
     },
     row: (id) => made.get(id)?.node ?? null,
   };

@@ -9,7 +9,7 @@ import { count } from "../core/text.js";
 import { alike, confirm } from "../dialogs.js";
 import { rememberOperation } from "../edit/undo.js";
 import { saver } from "../edit/saving.js";
-import { paintSwatch } from "../timeline/colours.js";
+import { swatchOf } from "../timeline/colours.js";
 
 /** @typedef {import("../core/types.js").ClassInfo} ClassInfo */
 
@@ -86,8 +86,7 @@ export function classesPage() {
 
 /** @param {ClassInfo} info */
 function line(info) {
-  const swatch = h("canvas", { class: "swatch", "aria-hidden": "true" });
-  paintSwatch(swatch, info);
+  const swatch = swatchOf(info);
   const name = h("input", {
     type: "text",
     class: "class-name",

@@ -10,7 +10,7 @@ import { session, showFrom } from "../core/session.js";
 import { keyOf } from "../keys.js";
 import { setTimes } from "../marking.js";
 import { select, selectedItem } from "../selection.js";
-import { paintSwatch } from "../timeline/colours.js";
+import { swatchOf } from "../timeline/colours.js";
 import { classOf, visibleItems } from "../timeline/rows.js";
 
 /** @typedef {import("../core/types.js").Item} Item */
@@ -39,6 +39,7 @@ export function segmentList() {
     empty,
     list.element,
   );
+  let before = "";
   const stops = [
     filter.stop,
     store.watch(["review", "video", "score", "classes"], (state) => {
@@ -76,7 +77,8 @@ export function segmentList() {
       list.element.setAttribute("aria-rowcount", String(entries.length));
     }),
     store.watch(["selected", "held"], ({ selected }) => {
-      list.refresh();
+      list.refresh([selected, before]);
+      before = selected;
       if (selected) list.reveal(selected);
     }),
   ];
@@ -116,8 +118,7 @@ function row(entry, index) {
   const { state } = store;
   const info = classOf(state, entry.label);
   const selected = state.selected === entry.id;
-  const swatch = h("canvas", { class: "swatch", "aria-hidden": "true" });
-  paintSwatch(swatch, info);
+  const swatch = swatchOf(info);
   const isPoint = entry.point !== undefined;
   const pick = () => {
     if (isPoint) {

@@ -6,7 +6,7 @@ import { store } from "../core/store.js";
 import { alike } from "../dialogs.js";
 import * as edits from "../edit/edits.js";
 import { edit } from "../edit/undo.js";
-import { paintSwatch } from "../timeline/colours.js";
+import { swatchOf } from "../timeline/colours.js";
 import { classOf } from "../timeline/rows.js";
 
 /** @typedef {import("../core/types.js").Review} Review */
@@ -17,8 +17,7 @@ import { classOf } from "../timeline/rows.js";
  * @param {(() => void) | null} [remove]
  */
 export function chip(label, remove = null) {
-  const swatch = h("canvas", { class: "swatch", "aria-hidden": "true" });
-  paintSwatch(swatch, classOf(store.state, label));
+  const swatch = swatchOf(classOf(store.state, label));
   return h(
     "span",
     { class: "chip", title: label },

@@ -10,7 +10,7 @@ import { ROW } from "./rows.js";
 
 export const TOP = 7; // pixels of a row above its segments
 export const TALL = ROW - 18;
-const FONT = "500 11.5px system-ui, sans-serif";
+export const FONT = "500 11.5px system-ui, sans-serif";
 const SIGNS = { found: "?", accepted: "✓", adjusted: "✓~", added: "+", rejected: "✕" }; // No state is told by colour alone.
 
 /** @param {Sheet} sheet @param {ClassInfo} info @param {Item} item @param {number} y */
@@ -70,12 +70,11 @@ function halo(pen, { left, top, wide }, held) {
 
 /** The sign of its state, and the score of what was found, where there is room. @param {CanvasRenderingContext2D} pen @param {Item} item @param {ClassInfo} info @param {Box} box The part in sight. */
 function caption(pen, item, info, { left, top, wide }) {
-  pen.font = FONT;
-  pen.textBaseline = "middle";
+  if (wide < 20) return;
   const filled = item.state !== "found" && item.state !== "rejected";
   const score = item.state === "found" && item.score !== null && wide > 62 ? ` ${item.score.toFixed(2)}` : "";
   const text = SIGNS[item.state] + score;
-  const room = pen.measureText(text).width;
+  const room = widthOf(pen, text);
   if (room + 16 > wide) return;
   if (filled && info.cue !== "solid") {
     pen.fillStyle = info.color;
@@ -85,4 +84,14 @@ function caption(pen, item, info, { left, top, wide }) {
   }
   pen.fillStyle = filled ? readable(info.color) : colours().ink;
   pen.fillText(text, left + 9, top + TALL / 2 + 1);
+}
+
+/** @type {Map<string, number>} */
+const widths = new Map();
+
+/** Measuring a text is slow, and scores come again and again. @param {CanvasRenderingContext2D} pen @param {string} text */
+function widthOf(pen, text) {
+  let width = widths.get(text);
+  if (width === undefined) widths.set(text, (width = pen.measureText(text).width));
+  return width;
 }

@@ -1,6 +1,8 @@
 // @ts-check
 /** Colours of the page and of classes on a canvas; each class has a pattern as well, for eyes that mix up colours. */
 
+import { h } from "../core/dom.js";
+
 /** @typedef {import("../core/types.js").ClassInfo} ClassInfo */
 /** @typedef {Record<"page" | "card" | "ink" | "soft" | "line" | "faint" | "accent" | "warn", string>} Theme */
 
@@ -19,6 +21,8 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => (the
 
 /** The colours in force, light or dark. */
 export const colours = () => (theme ??= read());
+
+const SWATCH = 14; // pixels
 
 /** @type {Record<string, (pen: CanvasRenderingContext2D, size: number) => void>} */
 const CUES = {
@@ -106,15 +110,29 @@ export function readable(color) {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.3 ? "#16191c" : "#ffffff";
 }
 
-/** Paint the swatch of a class: colour and pattern. @param {HTMLCanvasElement} canvas @param {ClassInfo} info */
-export function paintSwatch(canvas, info) {
-  const [width, height] = [14, 14];
-  canvas.width = width * devicePixelRatio;
-  canvas.height = height * devicePixelRatio;
-  const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  pen.scale(devicePixelRatio, devicePixelRatio);
-  pen.fillStyle = filling(pen, info);
-  pen.beginPath();
-  pen.roundRect(0, 0, width, height, 4);
-  pen.fill();
+/** @type {Map<string, string>} */
+const swatches = new Map();
+
+/**
+ * The swatch of a class: colour and pattern. Each is drawn once; a canvas for each place would be slow.
+ * @param {ClassInfo} info
+ */
+export function swatchOf(info) {
+  const key = `${info.color} ${info.cue} ${devicePixelRatio}`;
+  let picture = swatches.get(key);
+  if (!picture) {
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = SWATCH * devicePixelRatio;
+    const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    pen.scale(devicePixelRatio, devicePixelRatio);
+    pen.fillStyle = filling(pen, info);
+    pen.beginPath();
+    pen.roundRect(0, 0, SWATCH, SWATCH, 4);
+    pen.fill();
+    picture = `url(${canvas.toDataURL()})`;
+    swatches.set(key, picture);
+  }
+  const swatch = h("i", { class: "swatch", "aria-hidden": "true" });
+  swatch.style.backgroundImage = picture;
+  return swatch;
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** Draws the timeline: ruler, curves, ground truth, what was found, decisions, points, playhead. */
 import { clock } from "../core/text.js";
-import { block, TALL, TOP } from "./blocks.js";
+import { block, FONT, TALL, TOP } from "./blocks.js";
 import { colours } from "./colours.js";
 import { ROW } from "./rows.js";
 import { ticks, toX } from "./view.js";
@@ -28,6 +28,8 @@ export function draw(pen, width, height, state, rows, scroll) {
   pen.beginPath();
   pen.rect(0, RULER, width, height - RULER);
   pen.clip();
+  pen.font = FONT;
+  pen.textBaseline = "middle";
   grid(sheet);
   for (const row of rows) {
     const y = RULER + row.y - scroll;

@@ -4,7 +4,7 @@ import { fill, h, icon, say } from "../core/dom.js";
 import { store } from "../core/store.js";
 import { clock, count } from "../core/text.js";
 import { isExhaustive } from "../edit/edits.js";
-import { paintSwatch } from "./colours.js";
+import { swatchOf } from "./colours.js";
 import { draw, RULER } from "./draw.js";
 import { mouse } from "./mouse.js";
 import { askSprite, overview } from "./overview.js";
@@ -39,12 +39,12 @@ export function timeline(doers) {
   );
   const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   let [width, height] = [0, 0];
-  const scroll = () => scroller.scrollTop;
+  let scrolled = 0; // Asking the page for it would make it lay itself out, at each picture.
 
   function paint() {
     if (!width || !height) return;
     pen.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
-    draw(pen, width, height, store.state, rowsOf(store.state), scroll());
+    draw(pen, width, height, store.state, rowsOf(store.state), scrolled);
   }
   const resized = new ResizeObserver(() => {
     [width, height] = [canvas.clientWidth, canvas.clientHeight];
@@ -52,8 +52,12 @@ export function timeline(doers) {
     paint();
   });
   resized.observe(canvas);
-  scroller.addEventListener("scroll", paint, { passive: true });
-  mouse(canvas, () => ({ width, scroll: scroll() }), doers);
+  const moved = () => {
+    scrolled = scroller.scrollTop;
+    paint();
+  };
+  scroller.addEventListener("scroll", moved, { passive: true });
+  mouse(canvas, () => ({ width, scroll: scrolled }), doers);
 
   canvas.addEventListener("pointermove", (event) => {
     const box = canvas.getBoundingClientRect();
@@ -141,8 +145,7 @@ function rowName(row, doers) {
   const { state } = store;
   const complete = state.review ? isExhaustive(state.review, row.label) : false;
   const decided = row.items.length - row.found;
-  const swatch = h("canvas", { class: "swatch", "aria-hidden": "true" });
-  paintSwatch(swatch, row.info);
+  const swatch = swatchOf(row.info);
   const chosen = state.label === row.label;
   return h(
     "li",
