@@ -1,5 +1,6 @@
 """What all formats share: how a format is known, names, clocks, losses, refusals that write nothing."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,31 @@ def test_labels_alone(truth: Path, tmp_path: Path) -> None:
         "video,label,start,end,subset,duration\na,run,,,training,\nb,jump,,,training,\n"
     )
     assert done.losses == Losses()
+
+
+def test_a_byte_order_mark_on_request(found: Path, tmp_path: Path) -> None:
+    convert(found, tmp_path / "plain.csv")
+    convert(found, tmp_path / "marked.csv", bom=True)
+    assert (tmp_path / "marked.csv").read_bytes() == b"\xef\xbb\xbf" + (tmp_path / "plain.csv").read_bytes()
+    assert read(tmp_path / "marked.csv")["a"] == read(found)["a"]
+    with pytest.raises(UntrimError, match="goes with CSV"):
+        convert(found, tmp_path / "found.json", bom=True)
+
+
+def test_reviews_of_the_studio(tmp_path: Path) -> None:
+    segments = [
+        {"id": "s1", "label": "run", "start": 1.0, "end": 2.0, "state": "adjusted"},
+        {"id": "s2", "label": "run", "start": 3.0, "end": 4.0, "state": "rejected"},
+    ]
+    review = {"schema": 1, "video": "a", "revision": 3, "subset": "training", "segments": segments}
+    (tmp_path / "reviews").mkdir()
+    (tmp_path / "reviews" / "a.json").write_text(json.dumps(review))
+    done = convert(tmp_path / "reviews", tmp_path / "a.vtt")
+    assert str(done.losses).startswith("lost: 1 rejected segment, 1 state, 1 subset")
+    assert (tmp_path / "a.vtt").read_text() == "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\nrun\n"
+    found = read(tmp_path / "reviews")
+    assert isinstance(found, Annotations)
+    assert found["a"].instances == (Instance("run", Segment(1, 2)),)
 
 
 @pytest.mark.parametrize(

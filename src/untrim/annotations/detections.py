@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from untrim.annotations.drawing import MOST_VIDEOS, DrawnVideo, TimelineBar, draw_timelines
 from untrim.annotations.model import classes
 from untrim.errors import UntrimError, numbered
 from untrim.support.array_types import Float64, Indices
+from untrim.support.extras import optional
 from untrim.support.names import standard
 from untrim.timeline import LONGEST, Detection, Segment
 
@@ -84,6 +87,65 @@ class Detections(Mapping[str, list[Detection]]):
     def __repr__(self) -> str:
         found = numbered(len(self.scores), "detection", "detections")
         return f"Detections({found} in {numbered(len(self), 'video', 'videos')}, {classes(self.labels)})"
+
+    def _repr_html_(self) -> str:
+        """Timelines of the first videos, for a notebook: the surer, the more opaque."""
+        low, high = (float(self.scores.min()), float(self.scores.max())) if len(self.scores) else (0.0, 0.0)
+        videos: dict[str, DrawnVideo] = dict.fromkeys(self.videos, (None, (), ""))
+        for name in self.videos[:MOST_VIDEOS]:
+            bars = [
+                TimelineBar(
+                    found.label,
+                    found.segment.start,
+                    found.segment.end,
+                    0.25 + 0.75 * ((found.score - low) / (high - low) if high > low else 1.0),
+                    f"score {found.score:.3g}",
+                )
+                for found in self[name]
+            ]
+            videos[name] = None, bars, numbered(len(bars), "detection", "detections")
+        return draw_timelines(repr(self), videos)
+
+    def to_frame(self) -> Any:
+        """A pandas ``DataFrame``, a row per detection: ``video``, ``label``, ``start``, ``end`` (seconds), ``score``.
+
+        Raises:
+            UntrimError: pandas is not installed; says how to get it.
+        """
+        names, labels = np.array(self.videos, dtype=object), np.array(self.labels, dtype=object)
+        columns = {
+            "video": names[self.video],
+            "label": labels[self.label],
+            "start": self.segments[:, 0].copy(),
+            "end": self.segments[:, 1].copy(),
+            "score": self.scores.copy(),
+        }
+        return optional("pandas").DataFrame(columns)
+
+    @classmethod
+    def from_frame(cls, frame: Any) -> Detections:
+        """Detections of a pandas ``DataFrame`` with the columns of `to_frame`, in any order, and of its rows in theirs.
+
+        A video without detections has no row, and so is not in it.
+
+        Raises:
+            UntrimError: A column is missing, or holds what is no text or no number.
+        """
+        try:
+            columns = {name: list(frame[name]) for name in ("video", "label", "start", "end", "score")}
+        except (KeyError, TypeError, IndexError) as error:
+            what = f"no table with columns video, label, start, end and score: {error!s:.60}"
+            raise UntrimError(what, fix="see Detections.to_frame") from error
+        found: dict[str, list[Detection]] = {}
+        for video, label, start, end, score in zip(*columns.values(), strict=True):
+            if not isinstance(video, str) or not isinstance(label, str):
+                raise UntrimError(f"a row has video {video!r:.40} and label {label!r:.40}", fix="make both texts")
+            try:
+                times = Segment(float(start), float(end))
+                found.setdefault(standard(video), []).append(Detection(label, times, float(score)))
+            except (TypeError, ValueError) as error:
+                raise UntrimError(f"a row of '{video}' holds no number: {error!s:.80}") from error
+        return cls.of(found)
 
     def __getitem__(self, name: str) -> list[Detection]:
         row = self._row[standard(name)]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from untrim.annotations.drawing import MOST_VIDEOS, DrawnVideo, TimelineBar, draw_timelines
 from untrim.errors import UntrimError, listing, numbered
 from untrim.support.names import standard, without_ending
 from untrim.timeline import LONGEST, Instance, Point, Segment
@@ -112,6 +113,10 @@ class Video:
         known += ["nothing happens"] if self.nothing_happens else ["exhaustive"] if self.exhaustive else []
         return f"Video({self.name!r}, {', '.join(known)}; labels: {listing(self.labels) or 'none'})"
 
+    def _repr_html_(self) -> str:
+        """A timeline, for a notebook."""
+        return draw_timelines(repr(self), {self.name: _drawn(self)})
+
 
 class Annotations(Mapping[str, Video]):
     """Videos by name, in the order of the file.
@@ -142,6 +147,13 @@ class Annotations(Mapping[str, Video]):
     def __repr__(self) -> str:
         origin = "" if self.source is None else f"; from {self.source}"
         return f"Annotations({numbered(len(self), 'video', 'videos')}, {classes(self.labels)}{origin})"
+
+    def _repr_html_(self) -> str:
+        """Timelines of the first videos, for a notebook."""
+        drawn: dict[str, DrawnVideo] = dict.fromkeys(self._videos, (None, (), ""))
+        for name in list(drawn)[:MOST_VIDEOS]:
+            drawn[name] = _drawn(self._videos[name])
+        return draw_timelines(repr(self), drawn)
 
     def __getitem__(self, name: str) -> Video:
         return self._videos[standard(name)]
@@ -180,6 +192,16 @@ class Annotations(Mapping[str, Video]):
 
 def _untimed(video: Video) -> Video:
     return replace(video, instances=(), points=(), rejected=(), exhaustive=video.nothing_happens)
+
+
+def _drawn(video: Video) -> DrawnVideo:
+    """Length, marks, and the labels without times, of a timeline."""
+    bars = [TimelineBar(one.label, one.segment.start, one.segment.end) for one in video.instances]
+    bars += [TimelineBar(point.label, point.time, point.time, note="a point") for point in video.points]
+    untimed = [label for label in video.labels if label not in video.timed_labels]
+    said = [video.subset] if video.subset else []
+    said += [f"without times: {listing(untimed)}"] if untimed else []
+    return video.duration, bars, ", ".join(said)
 
 
 def classes(labels: Collection[str]) -> str:

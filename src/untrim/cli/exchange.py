@@ -29,6 +29,7 @@ def convert(
     labels_only: Annotated[
         bool, typer.Option("--labels-only", help="Keep the labels of each video, no times.")
     ] = False,
+    bom: Annotated[bool, typer.Option("--bom", help="Begin a CSV with a byte order mark, for Excel.")] = False,
     subset: Annotated[
         list[str],
         typer.Option("--subset", metavar="OLD=NEW", help="Rename a subset; repeatable. =NEW names those without."),
@@ -50,6 +51,7 @@ def convert(
             fps=fps,
             strict=strict,
             labels_only=labels_only,
+            bom=bom,
             subsets=renaming("--subset", subset, "validation=training"),
             subset_file=subset_file,
             fps_file=fps_file,

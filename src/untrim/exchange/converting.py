@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from untrim.exchange.losses import Losses
 from untrim.exchange.marks import Contents, LabelMark
 from untrim.exchange.media import Media
 from untrim.exchange.timing import from_media_seconds, measured, to_media_seconds
-from untrim.support.files import check_output, linked_file
+from untrim.support.files import check_output, linked_file, write_bytes
 from untrim.support.named_files import file_of
 from untrim.support.paths import as_path
 from untrim.support.progress import Progress
@@ -64,6 +65,7 @@ def convert(
     fps: float | None = None,
     strict: bool = False,
     labels_only: bool = False,
+    bom: bool = False,
     subsets: Mapping[str, str] | None = None,
     subset_file: Path | str | None = None,
     fps_file: Path | str | None = None,
@@ -82,6 +84,7 @@ def convert(
         fps: Frames per second, for formats that count frames, of videos whose files and rates are not known.
         strict: Refuse to write if anything is lost.
         labels_only: Keep which labels each video has, and no times.
+        bom: Begin a CSV with a byte order mark, which Excel needs to show letters beyond ASCII.
         subsets: New names of subsets; the key ``""`` names those that have none.
         subset_file: Annotations, or a CSV with columns ``video`` and ``subset``, that know the subsets.
         fps_file: JSON object of frames per second by video.
@@ -94,6 +97,8 @@ def convert(
     """
     path, target = as_path(source, "source"), as_path(output, "output")
     form = _target(target, target_format)
+    if bom and form.endings != (".csv",):
+        raise UntrimError(f"a byte order mark goes with CSV, not with {form.title}", where=target, fix="leave it out")
     media = _media(videos, renamed, fps)
     kind, contents = _read(path, source_format, media, progress)
     if labels_only:
@@ -102,6 +107,8 @@ def convert(
     if "subsets" in form.holds and not contents.found:
         contents = _described(contents, kind)
     files, losses, notes = _written(contents, target, form, media, strict=strict, progress=progress)
+    if bom:
+        write_bytes(files[0], BOM_UTF8 + files[0].read_bytes())
     return Conversion(files, form.title, (*notes, *media.notes), losses)
 
 
