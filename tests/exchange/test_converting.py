@@ -85,7 +85,7 @@ def test_reviews_of_the_studio(tmp_path: Path) -> None:
     (tmp_path / "reviews").mkdir()
     (tmp_path / "reviews" / "a.json").write_text(json.dumps(review))
     done = convert(tmp_path / "reviews", tmp_path / "a.vtt")
-    assert str(done.losses).startswith("lost: 1 rejected segment, 1 state, 1 subset")
+    assert str(done.losses).startswith("lost: 1 state, 1 subset, 1 rejected segment")
     assert (tmp_path / "a.vtt").read_text() == "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\nrun\n"
     found = read(tmp_path / "reviews")
     assert isinstance(found, Annotations)

@@ -218,9 +218,9 @@ def _together(parts: list[Contents], path: Path) -> Contents:
 
 
 def _labels_only(contents: Contents) -> Contents:
-    marks = dict.fromkeys(LabelMark(mark.video, mark.label) for mark in contents.marks if mark.state != "rejected")
+    marks = dict.fromkeys(LabelMark(mark.video, mark.label) for mark in contents.marks)
     videos = {
-        name: replace(video, ambiguous=(), exhaustive=video.exhaustive is True and not own)
+        name: replace(video, ambiguous=(), rejected=(), exhaustive=video.exhaustive is True and not own)
         for (name, own), video in zip(contents.by_video().items(), contents.videos.values(), strict=True)
     }
     return replace(contents, marks=tuple(marks), videos=videos, found=False)
@@ -305,9 +305,6 @@ def _reduced(contents: Contents, form: Format, losses: Losses) -> Contents:
     """What a format can hold of the contents; the rest is counted."""
     held, kept = form.holds, []
     for mark in contents.marks:
-        if mark.state == "rejected":
-            losses.lose("rejected segment", "rejected segments")
-            continue
         if mark.time is None and "labels" not in held:
             losses.lose("label without a time", "labels without times")
             continue

@@ -20,7 +20,7 @@ class LabelMark:
         label: Name of the action.
         time: A segment or a point, in seconds; None where only the label is known.
         score: How certain it is, if a method found it.
-        state: What a person decided of it: ``accepted``, ``adjusted``, ``added`` or ``rejected``; empty if nobody did.
+        state: What a person decided of it: ``accepted``, ``adjusted`` or ``added``; empty if nobody did.
     """
 
     video: str
@@ -110,10 +110,9 @@ class Contents:
         return gathered
 
     def to_annotations(self) -> Annotations:
-        """The marks as annotations, without those that were rejected; scores and states are left out."""
+        """The marks as annotations; scores and states are left out."""
         videos = []
-        for name, marks in self.by_video().items():
-            own = [mark for mark in marks if mark.state != "rejected"]
+        for name, own in self.by_video().items():
             instances = tuple(Instance(mark.label, mark.time) for mark in own if isinstance(mark.time, Segment))
             points = tuple(Point(mark.label, mark.time) for mark in own if isinstance(mark.time, float))
             labels = tuple(mark.label for mark in own)

@@ -21,7 +21,7 @@ from untrim.annotations.lists import read_lists
 from untrim.annotations.reviews import holds_reviews, read_reviews, reviews_in
 from untrim.exchange.dataset_labels import read_activitynet, read_thumos14_with_fps
 from untrim.exchange.formats import Destination, ForeignFile, Format
-from untrim.exchange.marks import Contents, LabelMark
+from untrim.exchange.marks import Contents
 from untrim.support.names import standard
 from untrim.support.tables import read_table
 from untrim.timeline import Segment
@@ -91,25 +91,21 @@ def _recognises_reviews(source: ForeignFile) -> bool:
 
 
 def _read_reviews(source: ForeignFile) -> Contents:
-    """Tags, points, and segments with what a person decided of each; those that were rejected too."""
+    """Tags, points, and segments with what a person decided of each."""
     contents = _named(read_reviews(source.path), source)
     states: dict[tuple[str, str, Segment], str] = {}
-    rejected = []
     for given, review in reviews_in(source.path).items():
         name = source.media.name_for(given, source.path)
         for decided in review.segments:
-            label = standard(decided.label)
             if decided.holds:
-                states[name, label, decided.segment] = decided.state
-            elif name in contents.videos:
-                rejected.append(LabelMark(name, label, decided.segment, state=decided.state))
+                states[name, standard(decided.label), decided.segment] = decided.state
     marks = [
         replace(mark, state=states.get((mark.video, mark.label, mark.time), ""))
         if isinstance(mark.time, Segment)
         else mark
         for mark in contents.marks
     ]
-    return replace(contents, marks=(*marks, *rejected))
+    return replace(contents, marks=tuple(marks))
 
 
 def _recognises_thumos14(source: ForeignFile) -> bool:
