@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 
 from untrim.reproduction.runner import Measured
 
@@ -36,6 +37,9 @@ def draw_effort(axes: Axes, measured: Sequence[Measured], iou: Sequence[float]) 
         if row.row.method == "supervised":
             axes.axhline(row.at(index)[0], color="black", linestyle="--", linewidth=1, label=row.row.name)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.margins(x=0.1, y=0.1)
     axes.set_xlabel("minutes of a person's time")
     axes.set_title(f"mAP at tIoU {iou[index]:g}", fontsize=10)
     axes.legend(fontsize=8, loc="lower right")
