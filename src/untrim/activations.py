@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
 from untrim.errors import UntrimError, numbered
-from untrim.methods.base import Activations
 from untrim.support.array_types import Float64
 from untrim.support.arrays import read_archive, write_archive
 from untrim.support.files import remove_leftovers
@@ -25,6 +24,11 @@ from untrim.support.named_files import file_of, names_in
 from untrim.support.paths import as_path
 from untrim.support.schema import SCHEMA, check_schema
 from untrim.timeline import SnippetGrid
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from untrim.methods.base import Activations
 
 _SCHEMA = 1
 _OVERALL = ("attention", "background")

@@ -8,19 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from untrim.activations import ActivationFolder
 from untrim.annotations import read_detections
 from untrim.annotations.reviews import ReviewedSegment
 from untrim.errors import UntrimError
+from untrim.features.store import read_info
 from untrim.studio.project import KnownRun, Project
 from untrim.support.array_types import Float32
 from untrim.timeline import Detection, Segment
-
-if TYPE_CHECKING:
-    from untrim.training.checkpoint import Run
+from untrim.training.class_names import LABELS, read_class_names
 
 SAME_IOU = 0.5
 """tIoU from which a detection is the one that a decision of its class is about."""
@@ -57,19 +56,6 @@ class FoundByRun:
         self.key, self._project, self.known = key, project, known
 
     @cached_property
-    def run(self) -> Run | None:
-        """The run folder; None for detections without one.
-
-        Raises:
-            UntrimError: It is no run.
-        """
-        if self.known.run is None:
-            return None
-        from untrim.training.checkpoint import Run  # It needs torch, which takes seconds to import.
-
-        return Run.open(self._project.at(self.known.run))
-
-    @cached_property
     def detections(self) -> Mapping[str, Sequence[Detection]]:
         """Detections by video, under the names of the run.
 
@@ -83,8 +69,8 @@ class FoundByRun:
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """Classes of the run, under its own names."""
-        if self.run is not None:
-            return self.run.labels
+        if self.known.run is not None:
+            return read_class_names(self._project.at(self.known.run) / LABELS)
         return tuple(sorted({found.label for own in self.detections.values() for found in own}))
 
     @cached_property
@@ -107,16 +93,16 @@ class FoundByRun:
         Raises:
             UntrimError: The file is wrong.
         """
-        if self.known.activations is None or self.run is None:
+        if self.known.activations is None or self.known.run is None:
             return None
-        from untrim.activations import ActivationFolder
-
         folder = ActivationFolder(self._project.at(self.known.activations))
         if not folder.file(video).is_file():
             return None
         found = folder.load(video, len(self.labels))
-        grid = self.run.features.grid(video)
-        centers = found.centers if found.centers is not None else [grid.center(i) for i in range(len(found.cas))]
+        centers = found.centers
+        if centers is None:  # In files of older versions.
+            grid = read_info(self._project.at(self.known.run) / "features.json").grid(video)
+            centers = np.array([grid.center(index) for index in range(len(found.cas))])
         values = 1 / (1 + np.exp(-np.clip(found.cas if found.logits is None else found.logits, -60, 60)))
         return Curves(
             self.labels,

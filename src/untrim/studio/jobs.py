@@ -218,12 +218,17 @@ class Jobs:
 
     def _watch(self) -> None:
         while not self._over.wait(_LOOK_SECONDS):
-            with self._lock, suppress(OSError, UntrimError):  # A disk that is full now may have room again.
-                for job in list(self._running):
-                    self._look(job)
-                self._begin()
+            news: list[tuple[StudioJob, bool]] = []
+            with suppress(OSError, UntrimError):  # A disk that is full now may have room again.
+                with self._lock:
+                    for job in list(self._running):
+                        news += self._look(job)
+                    self._begin()
+                for job, over in news:
+                    self._ended(job, over)
 
-    def _look(self, job: StudioJob) -> None:
+    def _look(self, job: StudioJob) -> list[tuple[StudioJob, bool]]:
+        """Look at a job that works; gives it, and whether it is over, if it has made something."""
         works = job.process.poll() is None if job.process is not None else _works(job.folder)
         if not works:
             self._running.remove(job)
@@ -237,7 +242,8 @@ class Jobs:
             job.told = described
             self._tell(described)
             if not works or (news and described["what"] == "extract"):
-                self._ended(job, not works)
+                return [(job, not works)]
+        return []
 
 
 def _works(folder: Path) -> bool:

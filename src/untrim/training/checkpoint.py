@@ -16,20 +16,19 @@ from untrim.errors import UntrimError
 from untrim.features.store import FeatureFolder, FeatureInfo, read_info
 from untrim.methods import load_method
 from untrim.methods.base import Method, MethodConfig
-from untrim.support.files import read_json, write_json, write_text
-from untrim.support.names import standard
+from untrim.support.files import write_json, write_text
 from untrim.support.paths import as_path
 from untrim.support.schema import SCHEMA, check_schema, read_object
 from untrim.support.settings import plain, read_yaml
 from untrim.support.tensors import lay_over, read_safetensors, write_safetensors
 from untrim.support.validation import validate
 from untrim.training.choices import Precision, Select
+from untrim.training.class_names import LABELS, read_class_names
 from untrim.training.older import sections, without_dropped
 
-MODEL, CONFIG, LABELS, FEATURES, STATE, SELECTION = (
+MODEL, CONFIG, FEATURES, STATE, SELECTION = (
     "model.safetensors",
     "config.yaml",
-    "labels.json",
     "features.json",
     "state/training.pt",
     "selection.json",
@@ -109,7 +108,7 @@ class Run:
         return cls(
             path=path,
             config=config,
-            labels=_read_labels(path / LABELS),
+            labels=read_class_names(path / LABELS),
             features=read_info(path / FEATURES),
             **origin.model_dump(),
         )
@@ -226,17 +225,6 @@ def _read_config(path: Path) -> tuple[_Origin, MethodConfig]:
     origin = validate(_Origin, values.get("run"), f"{path}, run")
     method, config = load_method(origin.method), plain(values.get("config"), f"{path}, config")
     return origin, validate(method.Config, config if of_today else without_dropped(method, config), path)
-
-
-def _read_labels(path: Path) -> tuple[str, ...]:
-    """Class names; a file of an older version is a bare list of them."""
-    content = read_json(path)
-    labels = read_object(path).get("labels") if isinstance(content, dict) else content
-    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
-        raise UntrimError("'labels' should be a list of class names", where=path)
-    if twice := [label for label in labels if labels.count(label) > 1]:
-        raise UntrimError(f"'{twice[0]}' is listed twice", where=path, fix="train again")
-    return tuple(map(standard, labels))
 
 
 def _save_weights(model: Method, path: Path) -> None:

@@ -22,7 +22,8 @@ from untrim.support.files import check_output, remove_leftovers, write_json
 from untrim.support.kinds import refuse_links
 from untrim.support.schema import read_object
 from untrim.support.validation import validate
-from untrim.training.checkpoint import CONFIG, FEATURES, LABELS, Run
+from untrim.training.checkpoint import CONFIG, FEATURES, Run
+from untrim.training.class_names import LABELS
 
 TRAINED_ON = "trained_on.json"
 
