@@ -26,6 +26,7 @@ from untrim.support.progress import Progress, ShouldStop, Tell, count_steps, sto
 from untrim.support.tables import write_rows
 from untrim.timeline import Detection
 from untrim.training.checkpoint import FEATURES, Run
+from untrim.training.operating_point import read_operating_point
 from untrim.training.ready_runs import open_run, own_settings
 
 
@@ -63,7 +64,8 @@ def localize(
         tell: Told what is worth knowing, a line at a time; None for silence.
 
     Returns:
-        Detections by video, best first, inside the video's duration.
+        Detections by video, best first, inside the video's duration. Scores are in [0, 1], and 0.5 is the run's
+        operating point (`untrim.training.operating_point`); of a run without one they are the method's own.
 
     Raises:
         UntrimError: The run is not finished, or does not know a class of `only`; the features are missing, wrong or of
@@ -76,7 +78,7 @@ def localize(
     if folder is not None:
         check_kind(folder.path, "activations")
     names = _names(run, features, videos)
-    where = choose_device(device)
+    where, point = choose_device(device), read_operating_point(run)
     model = run.load_model(where)
     if wanted is not None:
         model.look_for(wanted)
@@ -96,7 +98,7 @@ def localize(
     tell_each(tell, durations.notes())
     if isinstance(videos, Annotations):
         tell_each(tell, late_pictures(features.info, late_labels(features.info, videos)))
-    return detections
+    return detections if point is None else point.confidence.on(detections)
 
 
 def localize_videos(

@@ -200,12 +200,13 @@ def test_training_says_nothing_and_leaves_signals_alone(
     corpus: tuple[FeatureFolder, Annotations], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def progress(what: str, done: int, total: int, note: str, /) -> None:
-        steps_seen.append((done, total))
+        steps_seen.append((what, done, total))
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
-    steps_seen: list[tuple[int, int]] = []
+    steps_seen: list[tuple[str, int, int]] = []
     train("wsad", [corpus], tmp_path / "run", settings=SHORT, progress=progress)
-    assert steps_seen == [(done, 12) for done in range(13)]
+    works = ("train wsad", "train wsad, rehearsal")
+    assert steps_seen == [(what, done, 12) for what in works for done in range(13)]
     assert capfd.readouterr() == ("", "")
 
 

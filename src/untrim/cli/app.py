@@ -110,6 +110,9 @@ AnnotationFiles = Annotated[
 ]
 AnnotationFile = Annotated[Path, typer.Option("--annotations", "-a", help="ActivityNet JSON or CSV.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+MinScore = Annotated[
+    float | None, typer.Option("--min-score", help="Score from which a detection counts as found; default: 0.5.")
+]
 ProtocolName = Annotated[
     str, typer.Option(help="Protocol; `list` explains them.", callback=_list_protocols, is_eager=True)
 ]

@@ -14,6 +14,7 @@ from untrim.cli.app import (
     AnnotationFiles,
     Device,
     FeatureFolders,
+    MinScore,
     Only,
     Settings,
     Subset,
@@ -147,6 +148,10 @@ def train(
     select: Annotated[
         Select, typer.Option(help="Keep the last checkpoint, or the best on the labels of a held-out fifth.")
     ] = "last",
+    rehearsal: Annotated[
+        bool,
+        typer.Option(help="Train once more without a fifth of the videos, to choose the score that counts as found."),
+    ] = True,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard events too.")] = False,
 ) -> None:
     """Train a method on video-level labels."""
@@ -173,6 +178,7 @@ def train(
             precision=precision,
             select=select,
             start=start,
+            rehearsal=rehearsal,
             tensorboard=tensorboard,
             progress=progress,
             should_stop=should_stop,
@@ -206,9 +212,11 @@ def localize(
     ] = [],  # noqa: B006
     workers: Workers = None,
     device: Device = "auto",
+    min_score: MinScore = None,
 ) -> None:
     """Find actions with a trained run: in the videos of a feature folder, or in video files."""
     from untrim.annotations import ENDINGS, write_detections
+    from untrim.evaluation.found import counting_as_found, describe_found
     from untrim.pipeline import localize, localize_videos
     from untrim.support.files import check_output
     from untrim.support.settings import parse_settings
@@ -245,16 +253,17 @@ def localize(
     write_detections(found, output)
     for note in notes:
         complain(note)
-    _show_best(found)
+    _show_best(counting_as_found(found, min_score))
     detections = numbered(sum(map(len, found.values())), "detection", "detections")
     say(f"{detections} in {numbered(len(found), 'video', 'videos')}: {output}")
+    say(describe_found(found, min_score))
     if any(found.values()):
         say(next_steps(output, videos or ()))
     complain_of(failed, kept)
 
 
 def _show_best(found: Mapping[str, Sequence[Detection]]) -> None:
-    """Print the best detections of all videos as a table, and how many more there are."""
+    """Print the best detections of all videos as a table."""
     every = [(name, detection) for name, own in found.items() for detection in own]
     every.sort(key=lambda row: -row[1].score)
     rows = [
@@ -263,8 +272,6 @@ def _show_best(found: Mapping[str, Sequence[Detection]]) -> None:
     ]
     if rows:
         say(columns(("video", "action", "start", "end", "score"), rows, numbers=3))
-    if len(every) > _BEST:
-        say(f"{len(every) - _BEST:,} more in the file")
 
 
 def _checked_device(device: str, backbone: str, values: Mapping[str, object]) -> str:

@@ -13,6 +13,7 @@ from untrim.activations import ActivationFolder
 from untrim.annotations import Annotations, Video, read_annotations, read_detections
 from untrim.errors import UntrimError, listing
 from untrim.evaluation.detection import iou_thresholds
+from untrim.evaluation.found import HIT_IOU
 from untrim.methods import load_method
 from untrim.reports import timelines
 from untrim.reports.inputs import Evaluation, read_evaluations
@@ -126,6 +127,7 @@ def write_report(
         shared_notes=[note for note in drawn[0].notes if all(note in other.notes for other in drawn)] if drawn else [],
         ranked=bool(quality),
         timelines=timelines,
+        hit_iou=HIT_IOU,
         box=BOX,
     )
 

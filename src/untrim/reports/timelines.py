@@ -12,18 +12,16 @@ from untrim.activations import Sequences
 from untrim.annotations import Annotations, Video
 from untrim.errors import UntrimError
 from untrim.evaluation.detection import evaluate_detections
-from untrim.evaluation.matching import match
+from untrim.evaluation.found import right_detections
 from untrim.reports.pictures import MOST_PICTURES, Thumbnail, detection_thumbnails
 from untrim.reports.plots import Tick, curve, time_ticks
-from untrim.support.array_types import Float64, Indices
-from untrim.timeline import Detection, Instance, Segment, SnippetGrid
+from untrim.support.array_types import Float64
+from untrim.timeline import Detection, Segment, SnippetGrid
 
 TOP = MOST_PICTURES
 """The classes of this many best detections per video get a row; at most this many detections get a picture."""
 MOST_BARS = 30
 """The number of detections, the best, that are drawn per class and video."""
-HIT_IOU = 0.5
-"""tIoU from which a detection counts as right."""
 
 _SCORE_RANGE = (0.25, 0.98)
 _CURVE_LOW = 0.1
@@ -219,16 +217,7 @@ def _hits(video: Video, ordered: Sequence[Detection]) -> list[bool | None]:
     """Whether each detection, best first, is matched to an instance of its class."""
     if not video.instances:
         return [None] * len(ordered)
-    labels = sorted({*video.labels, *(found.label for found in ordered)})
-    found, truth = _arrays(ordered, labels), _arrays(video.instances, labels)
-    return [bool(index >= 0) for index in match(*found, *truth, np.array([HIT_IOU]))[0]]
-
-
-def _arrays(entries: Sequence[Instance | Detection], labels: Sequence[str]) -> tuple[Indices, Float64]:
-    """Index of the label (N,), and start and end (N, 2)."""
-    ends = [(entry.segment.start, entry.segment.end) for entry in entries]
-    index = [labels.index(entry.label) for entry in entries]
-    return np.array(index, dtype=np.intp), np.array(ends, dtype=np.float64).reshape(-1, 2)
+    return [bool(right) for right in right_detections(ordered, video.instances)]
 
 
 def _paths(

@@ -214,6 +214,7 @@ def _measure(job: Job) -> dict[str, object]:
             subset=job.data.training,
             seed=job.seed,
             resume=True,
+            rehearsal=False,
             device="cpu",
         )
         with TemporaryDirectory() as activations:

@@ -34,7 +34,9 @@ from untrim.training.choices import DEFAULT_METHOD, Precision, Select
 from untrim.training.configuration import configure
 from untrim.training.health import examine
 from untrim.training.metrics import METRICS, Metrics, read_metrics
+from untrim.training.operating_point import choose_operating_point
 from untrim.training.parallel import World, join_world
+from untrim.training.rehearsal import forget_rehearsal, rehearse
 from untrim.training.resuming import Data, begin, data_of, knows_its_data, refuse_a_run
 from untrim.training.selection import checkpoint_steps, choose
 from untrim.training.starting import check_start, starting_run, values_from
@@ -61,6 +63,7 @@ def train(
     precision: Precision = "fp32",
     select: Select = "last",
     start: Run | Path | str | None = None,
+    rehearsal: bool = True,
     tensorboard: bool = False,
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
@@ -84,6 +87,10 @@ def train(
             (``weak``).
         start: A finished run to start from: the last tenth of its training once more, with its values, on the labels
             of now.
+        rehearsal: Whether to train once more without a fifth of the videos, which takes as long again, to choose by
+            them from which score a detection counts as found (`untrim.training.rehearsal`); the weights are the same.
+            False chooses it by the videos that were trained on, which sets it too high. With ``weak``, the fifth is
+            held out already, and nothing is rehearsed; nor is it with `start`, which knows the fifth already.
         tensorboard: Whether to write losses as TensorBoard events too.
         progress: Told of each step; None for silence.
         should_stop: Asked between steps, from the thread that calls, whether to stop.
@@ -118,7 +125,11 @@ def train(
         if finished is not None:
             return finished
         _steps(trainer, tensorboard, progress, should_stop)
-        return world.from_first(lambda: _finish(run, model, videos, held, where, should_stop))
+        unseen = None
+        if rehearsal and held is None and base is None and run.config.iterations > 0:
+            labelled = [(folder, annotations.subset(subset)) for folder, annotations in opened]
+            unseen = rehearse(run, labelled, model.input, world, where, progress, should_stop)
+        return world.from_first(lambda: _finish(run, model, videos, held, unseen, where, should_stop))
 
 
 def resolve(
@@ -221,8 +232,8 @@ def _steps(trainer: Trainer, tensorboard: bool, progress: Progress | None, shoul
             run.save_checkpoint(trainer.model, step)
 
     trainer.train(log, keep, progress, should_stop)
-    if kept:
-        trainer.save_state()  # choosing may take long
+    if world.first:
+        trainer.save_state()  # what follows may take long
 
 
 def _finish(
@@ -230,18 +241,34 @@ def _finish(
     model: Method,
     videos: TrainingVideos,
     held: TrainingVideos | None,
+    rehearsed: tuple[Method, TrainingVideos] | None,
     device: torch.device,
     should_stop: ShouldStop | None,
 ) -> Run:
-    """Choose the checkpoint, look whether anything was learned, and write the result; the weights last."""
+    """Choose the checkpoint and the operating point, look whether anything was learned, and write the result.
+
+    The weights are written last.
+
+    Args:
+        run: The run.
+        model: Its network.
+        videos: What it was trained on.
+        held: Videos to choose the checkpoint by, if it is to be chosen.
+        rehearsed: The network of the rehearsal and the videos that it has not seen; None where nothing was rehearsed.
+        device: Where the networks are.
+        should_stop: Asked before each candidate and each video.
+    """
     if held is not None:
         run, model = choose(run, held, device, should_stop)
+    judge, judged = rehearsed or (model, held or videos)
+    point = choose_operating_point(judge, judged, device, judged is not videos, should_stop)
     health = examine(model, run.config, videos, device, read_metrics(run.path / METRICS))
     if not knows_its_data(run):
         health = replace(health, warnings=(*health.warnings, _UNKNOWN_DATA))
     held_out, doubts = 0 if held is None else len(held), doubtful_labels(run.labels)
-    outcome = Outcome(videos.counts, videos.label_counts, videos.known_snippets(), held_out, health, doubts)
+    outcome = Outcome(videos.counts, videos.label_counts, videos.known_snippets(), held_out, health, point, doubts)
     outcome.write(run)
     write_model_card(run, outcome)
+    forget_rehearsal(run)
     run.save_model(model)
     return run

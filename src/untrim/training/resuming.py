@@ -94,7 +94,7 @@ def begin(run: Run, data: Data, resume: bool) -> Run | None:
         )
     if knows_its_data(run):
         refuse_other_data(run.path, data)
-    refuse_links(run.path, "state", "checkpoints", "tensorboard")
+    refuse_links(run.path, "state", "checkpoints", "tensorboard", "rehearsal", "rehearsal/state")
     remove_leftovers(run.path)
     return there if there.finished else None
 

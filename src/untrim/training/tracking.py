@@ -18,8 +18,7 @@ from untrim.support.files import write_json, write_text
 from untrim.support.schema import read_object
 from untrim.training.checkpoint import Run
 from untrim.training.health import Health
-
-OUTCOME = "outcome.json"
+from untrim.training.operating_point import OUTCOME, OperatingPoint
 
 
 def write_environment(run: Run, device: torch.device, processes: int) -> None:
@@ -53,6 +52,7 @@ class Outcome:
             how many there are; zeros if nothing is known of single snippets.
         held_out: Training videos that were held out to choose the checkpoint.
         health: Whether anything was learned.
+        operating_point: From which score a detection counts as found; None where nothing was found to choose it by.
         doubts: What looks wrong in the labels, one sentence each.
     """
 
@@ -61,6 +61,7 @@ class Outcome:
     snippets: tuple[int, int, int]
     held_out: int
     health: Health
+    operating_point: OperatingPoint | None = None
     doubts: Sequence[str] = ()
 
     @property
@@ -74,7 +75,9 @@ class Outcome:
         happens, does_not, pairs = self.snippets
         known = {"happens": happens, "does_not": does_not, "pairs": pairs, "weight": _weight(run)}
         given = {"labels": asdict(self.labels), "snippets": known if pairs else None}
-        content = {"schema": 1, "sources": sources, **given, "held_out": self.held_out, **self.health.to_json()}
+        point = None if self.operating_point is None else self.operating_point.model_dump()
+        chosen = {"held_out": self.held_out, "operating_point": point}
+        content = {"schema": 1, "sources": sources, **given, **chosen, **self.health.to_json()}
         write_json(run.path / OUTCOME, {**content, "warnings": self.warnings})
 
 
@@ -128,6 +131,11 @@ def write_model_card(run: Run, outcome: Outcome) -> None:
     checkpoint = "last checkpoint" if run.select == "last" else "checkpoint chosen by labels (`selection.json`)"
     given = ", ".join(f"{count} from `{Path(folder).name}`" for folder, count in outcome.counts.items())
     held_out = f", {outcome.held_out} more held out" if outcome.held_out else ""
+    point = (
+        ""
+        if outcome.operating_point is None
+        else f"- Scores: from 0.5 on a detection counts as found; {_basis(outcome)}\n"
+    )
     warnings = "".join(f"- **Warning**: {text}\n" for text in outcome.warnings)
     write_text(
         run.path / "README.md",
@@ -141,9 +149,18 @@ Finds when these actions happen in untrimmed videos; trained on {videos} videos 
 - Features: `{run.features.backbone}` ({streams}), {grid.snippet_frames} frames per snippet, one every
   {grid.stride_frames} at {grid.fps:g} fps
 - Values: `config.yaml`; losses: `metrics.jsonl`; made with: `environment.json`
-{warnings}
+{point}{warnings}
 ```
 untrim localize {run.path.name} -f FEATURES -o detections.json
 ```
 """,
     )
+
+
+def _basis(outcome: Outcome) -> str:
+    """By what the operating point was chosen, in words."""
+    point = outcome.operating_point
+    assert point is not None
+    known = "labels" if not point.timed else "segments" if point.timed == point.videos else "labels and segments"
+    seen = "that were held out" if point.held_out else "that were trained on, which sets it too high"
+    return f"chosen by the {known} of {point.videos} videos {seen}"

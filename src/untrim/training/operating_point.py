@@ -1,0 +1,125 @@
+"""The operating point of a run: the score from which a detection counts as found. It becomes 0.5.
+
+It is chosen by what the annotations say of videos, best of ones that the network has not been trained on:
+
+- Of a video whose labels all have segments, all detections are judged: right is one that is matched to an instance at
+  tIoU 0.5, and wanted are the instances.
+- Of a video with labels alone, the best detection of each class is judged: right is one of a class that the video has,
+  and wanted are its labels. How steep the confidence is follows from all detections, each right if the video has its
+  class: so a confidence tells more of the class than of the times.
+
+The line is where the F1 of all these judgements together is best (`untrim.localization.confidence`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from untrim.data.dataset import TrainingVideos
+from untrim.evaluation.found import right_detections
+from untrim.localization.confidence import Confidence, best_line, logistic_slope
+from untrim.methods.base import Method
+from untrim.support.progress import ShouldStop, stop_if
+from untrim.support.schema import read_object
+from untrim.support.validation import validate
+from untrim.timeline import Detection
+from untrim.training.checkpoint import Run
+from untrim.training.inspection import look
+
+OUTCOME = "outcome.json"
+_POINT = "operating_point"
+
+
+class OperatingPoint(BaseModel):
+    """The object ``operating_point`` in ``outcome.json``.
+
+    Args:
+        raw_score: The method's own score that becomes 0.5.
+        slope: Of the logistic function that brings the method's own scores to [0, 1].
+        f1: F1 of the judgements at that score, in [0, 1].
+        videos: Videos that were judged.
+        timed: Those of them that were judged by segments, not by labels alone.
+        held_out: Whether a network that was not trained on them said what was judged.
+    """
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    raw_score: float
+    slope: float = Field(gt=0)
+    f1: float = Field(ge=0, le=1)
+    videos: int = Field(ge=1)
+    timed: int = Field(ge=0)
+    held_out: bool
+
+    @property
+    def confidence(self) -> Confidence:
+        """What brings the method's own scores to [0, 1]."""
+        return Confidence(self.raw_score, self.slope)
+
+
+def read_operating_point(run: Run) -> OperatingPoint | None:
+    """The operating point of a finished run; None where it has none, as runs of older versions.
+
+    Raises:
+        UntrimError: Its ``outcome.json`` is wrong.
+    """
+    path = run.path / OUTCOME
+    found = read_object(path).get(_POINT) if path.is_file() else None
+    return None if found is None else validate(OperatingPoint, found, f"{path}, {_POINT}")
+
+
+def choose_operating_point(
+    model: Method, videos: TrainingVideos, device: torch.device, held_out: bool, should_stop: ShouldStop | None = None
+) -> OperatingPoint | None:
+    """The operating point of a network, by what is known of `videos`; None where it finds nothing in them.
+
+    Args:
+        model: The network that the run ends with, or one that was trained like it.
+        videos: What to judge by, with the classes of the network.
+        device: Where the network is.
+        held_out: Whether it was not trained on them.
+        should_stop: Asked before each video.
+
+    Raises:
+        Stopped: It should stop.
+    """
+    raw, right, judged = list[float](), list[bool](), list[bool]()
+    wanted = timed = 0
+    for index, found in enumerate(look(model, videos, range(len(videos)), device)):
+        stop_if(should_stop)
+        video = videos.known(index)
+        detections = sorted(model.localize(found, videos.grid(index)), key=lambda one: -one.score)
+        by_segments = {*video.labels} == {instance.label for instance in video.instances}
+        raw += [one.score for one in detections]
+        right += (
+            right_detections(detections, video.instances).tolist()
+            if by_segments
+            else [one.label in video.labels for one in detections]
+        )
+        judged += [by_segments or first for first in _first_of_class(detections)]
+        wanted += len(video.instances if by_segments else video.labels)
+        timed += by_segments
+    if not raw:
+        return None
+    scores, good, counted = np.array(raw, dtype=np.float64), np.array(right), np.array(judged)
+    line, f1 = best_line(scores[counted], good[counted], wanted)
+    return OperatingPoint(
+        raw_score=line,
+        slope=logistic_slope(scores, good),
+        f1=f1,
+        videos=len(videos),
+        timed=timed,
+        held_out=held_out,
+    )
+
+
+def _first_of_class(ordered: Sequence[Detection]) -> list[bool]:
+    """Which detections are the first of their class, (N,)."""
+    first: dict[str, int] = {}
+    for index, found in enumerate(ordered):
+        first.setdefault(found.label, index)
+    return [first[found.label] == index for index, found in enumerate(ordered)]
