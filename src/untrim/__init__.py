@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # For type checkers and editors; at run time `_HOMES` says th
     from untrim.evaluation.detection import evaluate_detections as evaluate_detections
     from untrim.evaluation.detection import iou_thresholds as iou_thresholds
     from untrim.evaluation.diagnosis import diagnose as diagnose
+    from untrim.evaluation.found import counting_as_found as counting_as_found
     from untrim.evaluation.uncertainty import bootstrap as bootstrap
     from untrim.evaluation.uncertainty import compare_paired as compare_paired
     from untrim.exchange.converting import Conversion as Conversion
@@ -66,6 +67,7 @@ _HOMES = {
     "errors": "Stopped UntrimError WorkFailed",
     "evaluation.detection": "evaluate_detections iou_thresholds",
     "evaluation.diagnosis": "diagnose",
+    "evaluation.found": "counting_as_found",
     "evaluation.uncertainty": "bootstrap compare_paired",
     "exchange.converting": "Conversion convert read write",
     "exchange.dataset_labels": "import_labels",

@@ -25,7 +25,9 @@ def evaluate(
     protocol: ProtocolName = "activitynet",
     against: Annotated[Path | None, typer.Option(help="Other detections to compare with, by a paired test.")] = None,
     intervals: Annotated[bool, typer.Option("--intervals", help="95% intervals by bootstrap over videos.")] = False,
-    measures: Annotated[str, typer.Option(help="More measures: recall,frames,segmental,classification.")] = "",
+    measures: Annotated[
+        str, typer.Option(help="More measures: recall,frames,segmental,classification,confidence.")
+    ] = "",
     ignore_unknown: IgnoreUnknown = False,
     json_: Annotated[Path | None, typer.Option("--json", help="Write the result to this file too.")] = None,
 ) -> None:

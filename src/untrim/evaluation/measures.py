@@ -9,6 +9,7 @@ from untrim.errors import UntrimError, nearest
 from untrim.evaluation.classification import classify_videos
 from untrim.evaluation.frames import frame_accuracy, segmental_scores
 from untrim.evaluation.recall import average_recall
+from untrim.evaluation.reliability import measure_reliability
 from untrim.timeline import Detection
 
 Measure = Callable[[Mapping[str, Sequence[Detection]], Annotations, str, str | None], dict[str, object]]
@@ -24,8 +25,12 @@ MEASURES: Mapping[str, Measure] = {
         found, truth, protocol=protocol, subset=subset
     ).to_json(),
     "classification": lambda found, truth, protocol, subset: classify_videos(found, truth, subset=subset).to_json(),
+    "confidence": lambda found, truth, protocol, subset: measure_reliability(
+        found, truth, protocol, subset=subset
+    ).to_json(),
 }
-"""AR@AN and its AUC; ECM's frame accuracy; segmental F1 and edit score; video-level mAP and top-1."""
+"""AR@AN and its AUC; ECM's frame accuracy; segmental F1 and edit score; video-level mAP and top-1; F1 at the operating
+point and a reliability curve."""
 
 
 def measure_detections(

@@ -85,7 +85,7 @@ def best_line(raw: Float64, right: Flags, wanted: int) -> tuple[float, float]:
 
 
 def logistic_slope(raw: Float64, right: Flags) -> float:
-    """How steeply the chance of being right grows with (N,) scores, as far as they use the range from 0 to 1 (Eq. 3)."""
+    """How steeply the chance of being right grows with (N,) scores (Eq. 3)."""
     spread = float(raw.std()) or 1.0
     wanted = np.where(right, (right.sum() + 1) / (right.sum() + 2), 1 / ((~right).sum() + 2))
     x = np.stack([(raw - raw.mean()) / spread, np.ones(len(raw))])  # (2, N)
