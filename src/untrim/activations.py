@@ -55,6 +55,11 @@ class Sequences:
     logits: Float64 | None = None
 
 
+def activations_of(detections: Path) -> Path:
+    """The folder of the activation sequences that belong to a file of detections: ``<name>-activations`` beside it."""
+    return detections.with_name(f"{detections.stem}-activations")
+
+
 class ActivationFolder:
     """A folder of activation sequences.
 

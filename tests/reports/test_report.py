@@ -1,10 +1,12 @@
 import base64
+import hashlib
 import itertools
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import cv2
 import numpy as np
@@ -53,7 +55,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         node = Node(tag, {key: value or "" for key, value in attrs})
         self.open[-1].children.append(node)
-        if tag not in ("meta", "img"):
+        if tag not in ("meta", "img", "input"):
             self.open.append(node)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -83,20 +85,134 @@ def percent(text: str) -> float:
     return float(text[:-1])
 
 
-def test_it_is_a_page_that_loads_nothing_and_runs_nothing(inputs):
+def test_it_is_a_page_that_loads_only_videos_and_runs_only_its_own_script(inputs):
     page = report(inputs)
     assert page.source.startswith("<!doctype html>")
     tags = {node.tag for node in page.root.all()}
-    assert not tags & {"script", "link", "iframe", "object", "embed", "base", "form", "video", "audio"}
-    assert "//" not in re.sub(r"base64,[A-Za-z0-9+/=]+", "", page.source)
-    assert "url(" not in page.source
-    assert "@import" not in page.source
+    assert not tags & {"link", "iframe", "object", "embed", "base", "audio", "source"}
+    assert not re.search(r"https?:|url\(|@import|innerHTML|eval\(", page.source)
     for node in page.root.all():
-        assert not any(key.startswith("on") or key in ("href", "xlink:href", "srcset") for key in node.attributes)
+        assert not any(key.startswith("on") or key in ("xlink:href", "srcset") for key in node.attributes)
+        assert node.attributes.get("href", "#").startswith("#")
+        assert node.tag == "img" or "src" not in node.attributes
     assert all(image.attributes["src"].startswith("data:image/jpeg;base64,") for image in page.root.all("img"))
+    content, script = page.root.all("script")
+    assert content.attributes["type"] == "application/json"
+    digest = base64.b64encode(hashlib.sha256(script.text.encode()).digest()).decode()
     policy = page.root.all("meta", http_equiv="Content-Security-Policy")[0].attributes["content"]
-    assert policy.startswith("default-src 'none'")
+    assert policy == (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'; media-src 'self' file:"
+    )
     assert len(page.source) < 1_000_000
+
+
+def test_contents_lead_to_every_part_and_timelines_come_first(inputs):
+    page = report(inputs)
+    parts = [section.attributes["id"] for section in page.root.all("section")]
+    assert parts == ["videos", "segments", "map", "classes", "training"]
+    contents = page.root.all("nav", kind="contents")[0]
+    assert [link.attributes["href"] for link in contents.all("a")] == [f"#{part}" for part in parts]
+
+
+def segments(page: Page) -> dict[str, object]:
+    """What the script sorts and filters."""
+    return json.loads(page.root.all("script", id="content")[0].text)
+
+
+def test_every_segment_is_there_as_text(inputs):
+    page = report(inputs)
+    head, *rows = page.table("segments")
+    assert head == ["video", "action", "start", "end", "length", "score", "tIoU 0.5"]
+    assert len(rows) == 32
+    assert ["video0", "dive", "0:02.12", "0:06.50", "4.38 s", "9.5", "right"] in rows
+    found = segments(page)
+    assert len(found["rows"]) == 32
+    assert found["least"] is None
+    scores = [row[4] for row in found["rows"]]
+    assert scores == sorted(scores, reverse=True)
+    for video, label, start, end, score, right in found["rows"]:
+        name, segment = found["videos"][video], Segment(start, end)
+        there = [d for d in inputs.detections[name] if d.score == score]
+        assert any(d.label == found["labels"][label] and d.segment.tiou(segment) > 0.99 for d in there)
+        assert right == (score > 5 and segment.tiou(inputs.truth[name].instances[round(9.5 - score)].segment) >= 0.5)
+
+
+def as_confidences(inputs) -> Path:
+    """The detections with scores of 0.95, 0.85, 0.25 and 0.1."""
+    path = inputs.folder / "confident.json"
+    found = {n: [replace(d, score=d.score / 10) for d in own] for n, own in inputs.detections.items()}
+    write_detections(found, path)
+    return path
+
+
+def test_what_counts_as_found_comes_first(inputs):
+    page = report(inputs, detections=as_confidences(inputs))
+    article = page.root.all("article", data_video="video0")[0]
+    assert [
+        row.attributes["data-label"] for row in article.all("div", kind="row") if "data-label" in row.attributes
+    ] == ["dive"]
+    looks = {
+        float(b.attributes["data-start"]): b.attributes["class"].split() for b in article.all("rect", kind="found")
+    }
+    assert looks == {2.125: ["found"], 11.0: ["found"], 17.25: ["found", "wrong", "lesser"]}
+    assert "2 true, 2 found" in " ".join(article.whole_text().split())
+    text = " ".join(page.root.whole_text().split())
+    assert "found, score 0.5 and above 16" in text
+    assert "lesser detections 16" in text
+    moved = report(inputs, detections=as_confidences(inputs), min_score=0.2)
+    assert len(moved.root.all("article", data_video="video0")[0].all("div", kind="row")) == 3
+    none = report(inputs, detections=as_confidences(inputs), min_score=0.99).root.all("article", data_video="video0")[0]
+    assert "2 true, 0 found" in " ".join(none.whole_text().split())
+
+
+def test_without_annotations_all_videos_are_shown_and_nothing_is_judged(inputs):
+    page = report(inputs, detections=as_confidences(inputs), annotations=None, evaluation=None)
+    drawn = page.root.all("article")
+    assert [node.attributes["data-video"] for node in drawn] == sorted(inputs.truth)
+    assert page.notes() == []
+    assert not page.root.all("rect", kind="wrong")
+    assert page.table("segments")[0][-1] == "score"
+    assert float(drawn[0].attributes["data-duration"]) == pytest.approx(20.0, abs=0.5)  # as the file says
+    text = " ".join(page.root.whole_text().split())
+    assert "ground truth" not in text
+    assert "Tested on" not in text
+
+
+def test_videos_are_played_where_they_are(inputs):
+    """By a path seen from the page, whatever the file is called; without files there is nothing to click."""
+    odd = inputs.folder / "videos" / "a b#?%:é.mp4"
+    (inputs.folder / "videos" / "video0.mp4").rename(odd)
+    write_detections({odd.stem: inputs.detections["video0"]}, inputs.folder / "odd.json")
+    output = inputs.folder / "pages" / "report.html"
+    page = report(inputs, detections=inputs.folder / "odd.json", annotations=None, evaluation=None, output=output)
+    video = page.root.all("video")[0]
+    assert video.attributes["data-src"] == "../videos/a%20b%23%3F%25%3A%C3%A9.mp4"
+    assert (output.parent / unquote(video.attributes["data-src"])).samefile(odd)
+    assert float(video.attributes["data-offset"]) == 0.0
+    assert not report(inputs, videos=None).root.all("video")
+
+
+def test_more_than_fifty_videos_are_drawn_page_by_page(inputs):
+    names = [f"v{index:03d}" for index in range(120)]
+    write_detections({name: [Detection("dive", Segment(1, 2), 0.9)] for name in names}, inputs.folder / "many.json")
+    page = report(inputs, detections=inputs.folder / "many.json", annotations=None, evaluation=None, videos=None)
+    first = [node.attributes["data-video"] for node in page.root.all(id="timelines")[0].all("article")]
+    rest = [[n.attributes["data-video"] for n in part.all("article")] for part in page.root.all("template")]
+    assert first == names[:50]
+    assert rest == [names[50:100], names[100:]]
+    assert len(page.table("segments")) == 51
+    assert len(segments(page)["rows"]) == 120
+
+
+def test_curves_are_those_of_the_detections_own_folder(inputs):
+    """`localize` keeps them in a folder of the detections' name: another run's are not taken for them."""
+    mine = inputs.folder / "detections-activations"
+    mine.mkdir()
+    (inputs.folder / "activations" / "video0.npz").rename(mine / "video0.npz")
+    page = report(inputs)
+    drawn = {node.attributes["data-video"] for node in page.root.all("article") if node.all("path", kind="curve")}
+    assert drawn == {"video0"}
 
 
 def test_the_same_input_gives_the_same_page(inputs):
@@ -278,8 +394,11 @@ def test_hostile_names_are_text(inputs):
     page = report(
         inputs, annotations=inputs.folder / "hostile.json", detections=inputs.folder / "found.json", evaluation=None
     )
-    assert not page.root.all("script")
+    assert len(page.root.all("script")) == 2
     assert not page.root.all("img")
+    assert segments(page)["videos"] == [name]
+    assert segments(page)["labels"] == [label]
+    assert page.table("segments")[1][:2] == [name, label]
     article = page.root.all("article")[0]
     assert article.attributes["data-video"] == name
     assert article.all("div", kind="row")[0].attributes["data-label"] == label

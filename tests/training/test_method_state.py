@@ -89,7 +89,7 @@ def test_the_hooks_are_what_trains(corpus: Corpus, tmp_path: Path, monkeypatch: 
         weights.append(optimizer.param_groups[0]["params"][0].detach().clone())
 
     monkeypatch.setattr(SGD, "step", seen)
-    run = train("averaged", [corpus], tmp_path / "run", settings={**SETTINGS, "iterations": 4})
+    run = train("averaged", [corpus], tmp_path / "run", settings={**SETTINGS, "iterations": 4}, rehearsal=False)
     assert rates == pytest.approx([0.05, 0.0375, 0.025, 0.0125])
     wanted = next(run.build().parameters()).detach()
     for weight in weights:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from untrim.cli.app import AnnotationFile, ProtocolName, Subset, app, read_found, read_labels
+from untrim.cli.app import AnnotationFile, MinScore, ProtocolName, Subset, app, read_found, read_labels
 from untrim.cli.next_steps import next_steps
 from untrim.cli.printing import say
 
@@ -96,15 +96,21 @@ def diagnose(
 def report(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     detections: Annotated[Path, typer.Option("--detections", "-d", help="Detections of that run.")],
-    annotations: AnnotationFile,
+    annotations: Annotated[
+        Path | None, typer.Option("--annotations", "-a", help="Ground truth, if any: ActivityNet JSON or CSV.")
+    ] = None,
     evaluation: Annotated[
         Path | None, typer.Option("--evaluation", "-e", help="The file that evaluate --json wrote.")
     ] = None,
-    videos: Annotated[Path | None, typer.Option(help="Folder of the video files, for thumbnails.")] = None,
+    videos: Annotated[
+        Path | None, typer.Option(help="Folder of the video files: pictures of them, and play them.")
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")] = Path("report.html"),
     subset: Subset = "validation",
+    max_videos: Annotated[int | None, typer.Option(min=0, help="Draw so many videos; default: all.")] = None,
+    min_score: MinScore = None,
 ) -> None:
-    """Write one self-contained HTML page: results, training, and timelines of the detections."""
+    """Write one HTML page: timelines and a list of what was found, results, training."""
     from untrim.reports.html import write_report
 
     write_report(
@@ -115,6 +121,8 @@ def report(
         videos=videos,
         output=output,
         subset=subset,
+        max_videos=max_videos,
+        min_score=min_score,
     )
     say(f"report: {output}")
     say(next_steps(detections, [] if videos is None else [videos]))

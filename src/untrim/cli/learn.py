@@ -205,8 +205,8 @@ def localize(
     subset: Subset = "validation",
     only: Only = [],  # noqa: B006
     save_activations: Annotated[
-        bool, typer.Option("--save-activations", help="Write activations/ beside the detections, for the report.")
-    ] = False,
+        bool, typer.Option(help="Write the curves for the report into NAME-activations/ beside the detections.")
+    ] = True,
     settings: Annotated[
         list[str], typer.Option("--set", metavar="KEY=VALUE", help="With VIDEOS: a value for the backbone; repeatable.")
     ] = [],  # noqa: B006
@@ -215,15 +215,17 @@ def localize(
     min_score: MinScore = None,
 ) -> None:
     """Find actions with a trained run: in the videos of a feature folder, or in video files."""
+    from untrim.activations import activations_of
     from untrim.annotations import ENDINGS, write_detections
-    from untrim.evaluation.found import counting_as_found, describe_found
+    from untrim.evaluation.found import counting_as_found, describe_found, least_score
     from untrim.pipeline import localize, localize_videos
     from untrim.support.files import check_output
     from untrim.support.settings import parse_settings
 
     check_output(output, ENDINGS)
+    least_score({}, min_score)  # refused before the work, not after it
     named = named_classes(only)
-    activations = output.parent / "activations" if save_activations else None
+    activations = activations_of(output) if save_activations else None
     notes: list[str] = []
     failed: Mapping[str, str] = {}
     if videos:

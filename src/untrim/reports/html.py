@@ -1,23 +1,28 @@
-"""The report: one self-contained page about a run, with its mAP and its detections in the test videos."""
+"""The report: one self-contained page with what a run found in videos and, where the truth is known, its mAP."""
 
 from __future__ import annotations
 
+import math
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+from markupsafe import Markup
 
-from untrim.activations import ActivationFolder
+from untrim.activations import ActivationFolder, activations_of
 from untrim.annotations import Annotations, Video, read_annotations, read_detections
 from untrim.errors import UntrimError, listing
 from untrim.evaluation.detection import iou_thresholds
-from untrim.evaluation.found import HIT_IOU
+from untrim.evaluation.found import HIT_IOU, least_score
 from untrim.methods import load_method
 from untrim.reports import timelines
 from untrim.reports.inputs import Evaluation, read_evaluations
 from untrim.reports.plots import BOX, Chart, line_chart
+from untrim.reports.segments import segment_table
 from untrim.support.array_types import Float64
 from untrim.support.colors import colors
 from untrim.support.files import check_output
@@ -30,6 +35,8 @@ from untrim.training.metrics import METRICS, read_metrics
 from untrim.training.ready_runs import open_run
 from untrim.video.files import find_videos
 
+_SCRIPT = Path(__file__).with_name("report.js")
+_PAGE = 50  # timelines at once
 _IOU = "0.1:0.7:0.1"  # What videos are ranked by where there is no evaluation.
 
 Found = Mapping[str, Sequence[Detection]]
@@ -55,26 +62,32 @@ def write_report(
     run: Run | Path | str,
     *,
     detections: Path | str,
-    annotations: Path | str,
+    annotations: Path | str | None = None,
     evaluation: Path | str | None = None,
     videos: Path | str | None = None,
     output: Path | str,
     subset: str = "validation",
     comparisons: Mapping[str, Path | str] | None = None,
-    max_videos: int = 12,
+    max_videos: int | None = None,
+    min_score: float | None = None,
 ) -> Path:
-    """Write the report on a run: one HTML file that loads nothing else. Equal input gives equal bytes.
+    """Write the report on a run: one HTML file. Equal input gives equal bytes.
+
+    It loads nothing but the video files, which it plays where they are, by their paths seen from `output`.
 
     Args:
         run: The run, or its folder.
-        detections: What the run found; activation sequences are taken from ``activations/`` beside it.
-        annotations: Ground truth.
+        detections: What the run found; activation sequences are taken from ``<name>-activations/`` beside it, or from
+            ``activations/``.
+        annotations: Ground truth; None shows all videos of the detections, without a word on what is right.
         evaluation: What `untrim evaluate --json` wrote; None leaves the tables out.
-        videos: Folder of the video files, for thumbnails; None leaves them out.
+        videos: Folder of the video files, for thumbnails and to play them; None leaves both out.
         output: The file to write.
         subset: Subset of the annotations.
         comparisons: Name -> evaluation of something else, shown beside the run's.
-        max_videos: Number of timelines to draw, at least 0: evenly chosen from the best to the worst video.
+        max_videos: Number of timelines to draw, at least 0: evenly chosen from the best to the worst video; None for
+            all.
+        min_score: The score from which detections count as found and are shown first; None for the operating point.
 
     Returns:
         `output`.
@@ -82,39 +95,40 @@ def write_report(
     Raises:
         UntrimError: An input is missing or wrong, the inputs do not belong together, or `output` cannot be written.
     """
-    if max_videos < 0:
+    if max_videos is not None and max_videos < 0:
         raise UntrimError(f"{max_videos} videos cannot be drawn", fix="name 0 or more")
-    detections, annotations = as_path(detections, "detections"), as_path(annotations, "annotations")
+    detections = as_path(detections, "detections")
+    known = None if annotations is None else as_path(annotations, "annotations")
     films, output = None if videos is None else as_path(videos, "videos"), as_path(output, "output")
     check_output(output)
-    trained, truth = open_run(run), read_annotations(annotations).subset(subset)
-    found = _in_subset(read_detections(detections), truth, detections)
+    trained, every = open_run(run), read_detections(detections)
+    truth = Annotations([Video(name) for name in every]) if known is None else read_annotations(known).subset(subset)
+    found = _in_subset(every, truth, detections)
     results = _results(trained.method.upper(), evaluation, comparisons or {}, subset)
     metrics = read_metrics(trained.path / METRICS)
     palette = _palette(trained, truth, found, results)
     quality = timelines.own_maps(found, truth, results[0][1].iou if results else iou_thresholds(_IOU).tolist())
-    canvas = timelines.Canvas(trained.labels, palette, trained.features.grid(), timelines.score_range(found))
-    drawn = _timelines(
-        canvas,
-        [truth[name] for name in timelines.pick_videos(truth, quality, max_videos)],
-        found,
-        quality,
-        ActivationFolder(detections.parent / "activations"),
-        films,
-    )
+    least = least_score(found, min_score)
+    scores = (least, 1.0) if math.isfinite(least) and least < 1 else timelines.score_range(found)
+    canvas = timelines.Canvas(trained.labels, palette, trained.features.grid(), scores, least)
+    chosen = [truth[name] for name in timelines.pick_videos(truth, quality, max_videos)]
+    drawn = _timelines(canvas, chosen, found, quality, _activations(detections), films, output)
     instances = sum(len(video.instances) for video in truth.values())
+    script = _SCRIPT.read_text(encoding="utf-8")
     return write_page(
         output,
         "untrim.reports",
         "report.html.j2",
         run=trained,
         supervision=load_method(trained.method).supervision,
-        subset=subset,
+        subset=None if known is None else subset,
         truth=truth,
-        annotations=annotations.name,
+        annotations=None if known is None else known.name,
         length=sum(video.duration or 0.0 for video in truth.values()),
         instances=instances,
         detections=sum(map(len, found.values())),
+        counting=sum(one.score >= least for own in found.values() for one in own),
+        least=least if math.isfinite(least) else None,
         results=results,
         headline=_headline(results[0][1]) if results else None,
         classes=_classes(results[0][1], truth, palette) if results else [],
@@ -122,18 +136,30 @@ def write_report(
         loss_chart=_loss_chart(metrics),
         seconds=metrics["seconds"][-1] if metrics else None,
         environment=_environment(trained.path / "environment.json"),
-        notes=_notes(trained, found, truth, instances, results),
-        drawn=drawn,
+        notes=_notes(trained, found, truth, instances, results, known is not None),
+        pages=[drawn[first : first + _PAGE] for first in range(0, len(drawn), _PAGE)],
+        drawn=len(drawn),
+        ambiguous=any(video.ambiguous for video in drawn),
+        playable=any(video.film for video in drawn),
         shared_notes=[note for note in drawn[0].notes if all(note in other.notes for other in drawn)] if drawn else [],
         ranked=bool(quality),
+        segments=segment_table(found, truth, palette, least),
         timelines=timelines,
         hit_iou=HIT_IOU,
         box=BOX,
+        script=Markup(script),
+        script_hash=b64encode(sha256(script.encode()).digest()).decode("ascii"),
     )
 
 
+def _activations(detections: Path) -> ActivationFolder:
+    """The activation sequences of a file of detections: those of its own name, or those that lie beside it."""
+    own = activations_of(detections)
+    return ActivationFolder(own if own.is_dir() else detections.parent / "activations")
+
+
 def _in_subset(found: Found, truth: Annotations, source: Path) -> dict[str, Sequence[Detection]]:
-    """Detections in the videos of the subset."""
+    """Detections in the videos that are shown."""
     inside = {name: own for name, own in found.items() if name in truth}
     if not inside:
         raise UntrimError(
@@ -206,13 +232,18 @@ def _environment(path: Path) -> dict[str, object]:
 
 
 def _notes(
-    run: Run, found: Found, truth: Annotations, instances: int, results: Sequence[tuple[str, Evaluation]]
+    run: Run,
+    found: Found,
+    truth: Annotations,
+    instances: int,
+    results: Sequence[tuple[str, Evaluation]],
+    known: bool,
 ) -> list[str]:
-    """What a reader should know before believing the page."""
+    """What a reader should know before believing the page; `known`: there are annotations."""
     notes = []
-    if not results:
+    if not results and known:
         notes.append("No evaluation was given, so there are no tables: name with -e what evaluate --json wrote.")
-    elif (results[0][1].videos, results[0][1].instances) != (len(truth), instances):
+    elif results and known and (results[0][1].videos, results[0][1].instances) != (len(truth), instances):
         result = results[0][1]
         notes.append(
             f"The evaluation counts {result.instances} instances in {result.videos} videos, the annotations hold "
@@ -232,6 +263,7 @@ def _timelines(
     quality: Mapping[str, float],
     activations: ActivationFolder,
     videos: Path | None,
+    page: Path,
 ) -> list[timelines.Timeline]:
     """Timelines of the chosen videos, with the files that exist. Names only select among existing files."""
     drawable = {*activations.names()}
@@ -244,6 +276,7 @@ def _timelines(
             activations.load(video.name, len(canvas.labels)) if video.name in drawable else None,
             quality.get(video.name),
             films.get(video.name),
+            page,
         )
         for video in chosen
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from untrim.rendering.thumbnails import data_uri, thumbnails
 from untrim.reports.plots import spread
-from untrim.timeline import Detection
+from untrim.timeline import Detection, Segment
 
 MOST_PICTURES = 5
 """Largest number of pictures above a timeline."""
@@ -24,6 +24,7 @@ class Thumbnail:
     Args:
         label: Class of the detection.
         color: Colour of the class.
+        segment: The detection, in seconds.
         row: Row of the class, from 0.
         seconds: Time of the frame.
         x: The time in percent of the axis.
@@ -34,6 +35,7 @@ class Thumbnail:
 
     label: str
     color: str
+    segment: Segment
     row: int
     seconds: float
     x: float
@@ -73,6 +75,7 @@ def detection_thumbnails(
             Thumbnail(
                 label=found.label,
                 color=colors[found.label],
+                segment=found.segment,
                 row=rows.index(found.label),
                 seconds=seconds,
                 x=100 * seconds / duration,

@@ -1,10 +1,13 @@
-"""Timelines of test videos, stacked as in WSAD's Fig. 5: ground truth, detections, class activation sequence."""
+"""Timelines of videos, stacked as in WSAD's Fig. 5: ground truth, detections, class activation sequence."""
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 
@@ -17,9 +20,11 @@ from untrim.reports.pictures import MOST_PICTURES, Thumbnail, detection_thumbnai
 from untrim.reports.plots import Tick, curve, time_ticks
 from untrim.support.array_types import Float64
 from untrim.timeline import Detection, Segment, SnippetGrid
+from untrim.video.decode import VideoFile
 
 TOP = MOST_PICTURES
-"""The classes of this many best detections per video get a row; at most this many detections get a picture."""
+"""At most this many detections get a picture. Where nothing says which detections count as found, their classes get the
+rows."""
 MOST_BARS = 30
 """The number of detections, the best, that are drawn per class and video."""
 
@@ -36,12 +41,27 @@ class Canvas:
         colors: Class -> colour, for every class that occurs.
         grid: Where the snippets are in time, for a video whose sequences do not say it.
         scores: The score that is drawn with the least height, and the one with the full height.
+        least: The score from which a detection counts as found; minus infinity if nothing says.
     """
 
     labels: Sequence[str]
     colors: Mapping[str, str]
     grid: SnippetGrid
     scores: tuple[float, float]
+    least: float = -math.inf
+
+
+@dataclass(frozen=True)
+class Film:
+    """A video file that the page plays.
+
+    Args:
+        url: Where it is, seen from the page.
+        offset: What a player shows at the video's own 0, in seconds.
+    """
+
+    url: str
+    offset: float
 
 
 @dataclass(frozen=True)
@@ -55,6 +75,7 @@ class Bar:
         title: Its text.
         height: Height of a detection by its score, in [0, 1].
         hit: Whether a detection is right; None if there is no ground truth.
+        lesser: Whether a detection does not count as found.
     """
 
     segment: Segment
@@ -63,6 +84,7 @@ class Bar:
     title: str
     height: float = 1.0
     hit: bool | None = None
+    lesser: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +97,11 @@ class ClassRow:
     found: tuple[Bar, ...]
     path: str | None
 
+    @property
+    def lesser(self) -> int:
+        """Number of drawn detections that do not count as found."""
+        return sum(bar.lesser for bar in self.found)
+
 
 @dataclass(frozen=True)
 class Timeline:
@@ -85,12 +112,15 @@ class Timeline:
         duration: Length of the time axis in seconds.
         own_map: mAP of this video alone; None without ground truth.
         ticks: Ticks of the time axis.
-        rows: Its classes: those of the ground truth, then those that were only detected.
+        rows: Its classes: those of the ground truth, then those that were only found; if there are none, that of the
+            best detection.
         ambiguous: Ambiguous spans.
         overall: Paths of the sequences that have no class (attention, background), by name.
         thumbnails: Frames, in the order of time.
         notes: What is missing.
         left_out: Number of detections that are not drawn.
+        found: Number of detections that count as found.
+        film: The file to play; None if there is none.
     """
 
     name: str
@@ -103,6 +133,8 @@ class Timeline:
     thumbnails: tuple[Thumbnail, ...]
     notes: tuple[str, ...]
     left_out: int
+    found: int
+    film: Film | None
 
 
 def score_range(detections: Mapping[str, Sequence[Detection]]) -> tuple[float, float]:
@@ -124,10 +156,10 @@ def own_maps(
     return maps
 
 
-def pick_videos(annotations: Annotations, quality: Mapping[str, float], limit: int) -> list[str]:
-    """At most `limit` videos, evenly from the best to the worst; without ground truth, in the order of their names."""
-    ranked = sorted(quality, key=lambda name: (-quality[name], name)) or sorted(annotations)
-    picks = np.linspace(0, len(ranked) - 1, min(limit, len(ranked)))
+def pick_videos(annotations: Annotations, quality: Mapping[str, float], limit: int | None) -> list[str]:
+    """At most `limit` videos, or all, evenly from the best to the worst; those without ground truth last, by name."""
+    ranked = [*sorted(quality, key=lambda name: (-quality[name], name)), *sorted(annotations.keys() - quality.keys())]
+    picks = np.linspace(0, len(ranked) - 1, len(ranked) if limit is None else min(limit, len(ranked)))
     return [ranked[i] for i in picks.round().astype(int)]
 
 
@@ -138,6 +170,7 @@ def timeline(
     sequences: Sequences | None,
     own_map: float | None,
     file: Path | None,
+    page: Path | None = None,
 ) -> Timeline:
     """The timeline of one video.
 
@@ -148,10 +181,15 @@ def timeline(
         sequences: Its activations; None if there are none.
         own_map: mAP of this video alone.
         file: The video file; None if there is none.
+        page: The page that plays the file; None for one that plays nothing.
     """
     ordered = sorted(detections, key=lambda found: -found.score)
-    duration = _duration(canvas.grid, video, ordered, sequences)
-    labels = list(dict.fromkeys([*video.labels, *(found.label for found in ordered[:TOP])]))
+    counting = [found for found in ordered if found.score >= canvas.least]
+    notes = [] if sequences else ["No curves: there are no activation sequences (localize with --save-activations)."]
+    film, length, broken = _film(file, page)
+    duration = _duration(canvas.grid, video if video.duration else replace(video, duration=length), ordered, sequences)
+    shown = ordered[:TOP] if math.isinf(canvas.least) else counting or ordered[:1]
+    labels = list(dict.fromkeys([*video.labels, *(found.label for found in shown)]))
     bars = _found_bars(canvas, video, ordered, duration)
     paths, overall = _paths(canvas, labels, sequences, duration)
     rows = tuple(
@@ -164,13 +202,12 @@ def timeline(
         )
         for label in labels
     )
-    notes = [] if sequences else ["No curves: there are no activation sequences (localize with --save-activations)."]
     pictures: tuple[Thumbnail, ...] = ()
     try:
-        if file is None:
-            raise UntrimError("is not there")
-        drawable = [found for found in ordered[:MOST_BARS] if found.label in labels]
-        pictures = detection_thumbnails(file, drawable, [row.label for row in rows], canvas.colors, duration)
+        if file is None or broken is not None:
+            raise broken or UntrimError("is not there")
+        drawable = [found for found in (counting or ordered)[:MOST_BARS] if found.label in labels]
+        pictures = detection_thumbnails(file, drawable, labels, canvas.colors, duration)
     except UntrimError as error:
         notes.append(f"No thumbnails: the video file {error.what}.")
     return Timeline(
@@ -184,7 +221,30 @@ def timeline(
         thumbnails=pictures,
         notes=tuple(notes),
         left_out=len(ordered) - sum(len(row.found) for row in rows),
+        found=len(counting),
+        film=film,
     )
+
+
+def _film(file: Path | None, page: Path | None) -> tuple[Film | None, float | None, UntrimError | None]:
+    """What a page plays, how long that is in seconds if the file says, and why it cannot be read."""
+    if file is None:
+        return None, None, None
+    try:
+        with VideoFile(file) as video:
+            offset, length = video.offset, video.info.duration
+    except UntrimError as error:
+        return None, None, error
+    return (None if page is None else Film(_url(file, page), offset)), length, None
+
+
+def _url(file: Path, page: Path) -> str:
+    """The address of a file as a page names it: relative, with every sign escaped that is more than a letter."""
+    place, folder = file.absolute(), page.absolute().parent
+    try:
+        return quote(os.fsencode(Path(os.path.relpath(place, folder)).as_posix()))
+    except ValueError:  # Windows: on another drive.
+        return place.as_uri()
 
 
 def _duration(grid: SnippetGrid, video: Video, detections: Sequence[Detection], sequences: Sequences | None) -> float:
@@ -209,7 +269,7 @@ def _found_bars(canvas: Canvas, video: Video, ordered: Sequence[Detection], dura
         height = float(np.clip((found.score - low) / (high - low), 0, 1)) if high > low else 1.0
         verdict = {True: ", right", False: ", wrong", None: ""}[hit]
         title = f"{found.label}, found with score {found.score:.3g}{verdict}"
-        bars.append(_bar(found.segment, duration, title, height, hit))
+        bars.append(replace(_bar(found.segment, duration, title, height, hit), lesser=found.score < canvas.least))
     return bars
 
 
