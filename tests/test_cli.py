@@ -35,10 +35,10 @@ def test_train_localize_evaluate(
     run, found, result = tmp_path / "run", tmp_path / "found.json", tmp_path / "evaluation.json"
     data = ("-f", corpus[0].path, "-a", labels)
     assert run_untrim("train", "-m", "wsad", *data, "-o", run, "--set", "iterations=300") == 0
-    assert run_untrim("localize", run, *data, "-o", found, "--save-activations") == 0
+    assert run_untrim("localize", run, *data, "-o", found) == 0
     assert run_untrim("evaluate", found, "-a", labels, "--json", result) == 0
     assert read_detections(found).keys() == corpus[1].subset("validation").keys()
-    assert (tmp_path / "activations" / "video12.npz").exists()
+    assert (found.parent / f"{found.stem}-activations" / "video12.npz").exists()
     measured = json.loads(result.read_text())
     assert measured["mAP"][0] > 0.8
     assert f"{100 * measured['mAP'][4]:.1f}" in capsys.readouterr().out

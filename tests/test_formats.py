@@ -88,7 +88,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert run_untrim(verb, *arguments) == 0, verb
 
     run("train", "-m", "wsbm", *given, "-o", folder / "run", *short, "--select", "weak")
-    run("localize", folder / "run", *given, "-o", folder / "detections.json", "--save-activations")
+    run("localize", folder / "run", *given, "-o", folder / "detections.json")
     more = ("--intervals", "--measures", "recall", "--against", folder / "detections.json")
     found = (folder / "detections.json", "-a", folder / "annotations.json")
     run("evaluate", *found, *more, "--json", folder / "evaluation.json")
@@ -234,9 +234,9 @@ def test_the_page_lists_the_files_of_a_run(written: Path) -> None:
 
 
 def test_the_page_lists_the_arrays_of_activations(written: Path) -> None:
-    table = PAGE.partition("\n## `activations/<video>.npz`\n")[2].partition("\n## ")[0]
+    table = PAGE.partition("\n## `<name>-activations/<video>.npz`\n")[2].partition("\n## ")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| (\(.*?\)) \|", table, re.MULTILINE))
-    with np.load(written / "activations" / "v12.npz") as arrays:
+    with np.load(written / "detections-activations" / "v12.npz") as arrays:
         shapes = {key: arrays[key].shape for key in arrays.files}
     letters = {"()": (), "(T,)": (40,), "(C,)": (2,), "(T, C)": (40, 2)}
     assert shapes.keys() <= rows.keys()

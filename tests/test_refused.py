@@ -200,7 +200,7 @@ HELD = {
     "tables": f"{REPRODUCE} -o tables",
     "demo": "demo --no-open -o demo",
     "joined": "combine features -o joined",
-    "activations": "localize run -f features -o found.json --save-activations",
+    "found-activations": "localize run -f features -o found.json",
 }
 
 

@@ -56,8 +56,12 @@ class Sequences:
 
 
 def activations_of(detections: Path) -> Path:
-    """The folder of the activation sequences that belong to a file of detections: ``<name>-activations`` beside it."""
-    return detections.with_name(f"{detections.stem}-activations")
+    """Where the activation sequences of a file of detections are: in ``<name>-activations`` beside it.
+
+    Where there is no such folder, in ``activations``: so it was called before, and is in a demo.
+    """
+    own = detections.with_name(f"{detections.stem}-activations")
+    return own if own.is_dir() else detections.with_name("activations")
 
 
 class ActivationFolder:

@@ -100,8 +100,8 @@ def _broken(call: list[str], code: int, output: str, before: State, after: State
         return f"refused in {lines} lines"
     changed = [name for name in after if name not in before or before[name] != after[name]]
     # Sequences are saved video by video, and each file is whole: they are kept where a later video is refused.
-    kept = "--save-activations" in call
-    changed = [name for name in changed if not (kept and name.partition("/")[0] == "activations")]
+    kept = call[:1] == ["localize"]
+    changed = [name for name in changed if not (kept and name.partition("/")[0].endswith("-activations"))]
     if code == 2 and (changed or before.keys() - after.keys()):
         return f"refused, and changed {changed[:3]}"
     return None

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from untrim.cli.app import app, read_found
+from untrim.cli.app import MinScore, app, read_found
 from untrim.cli.printing import complain, say
 from untrim.cli.terminal import stop_requests, terminal_progress
 from untrim.errors import WorkFailed, numbered
@@ -17,7 +17,6 @@ DetectionsFile = Annotated[Path, typer.Argument(help="Detections, .json or .csv.
 VideoPaths = Annotated[
     list[Path], typer.Option("--videos", help="Video file, or folder of video files; may be given repeatedly.")
 ]
-MinScore = Annotated[float, typer.Option(help="Take what scores this or more.")]
 Labels = Annotated[list[str], typer.Option("--label", help="Take only this class; repeatable.")]
 
 
@@ -26,7 +25,7 @@ def clips(
     detections: DetectionsFile,
     videos: VideoPaths,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")] = Path("clips"),
-    min_score: MinScore = 0.5,
+    min_score: MinScore = None,
     label: Labels = [],  # noqa: B006
     fast: Annotated[
         bool, typer.Option("--fast", help="Copy pictures, do not encode them: clips begin at the key frame before.")
@@ -58,18 +57,20 @@ def overlay(
     videos: VideoPaths,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")] = Path("overlays"),
     run: Annotated[
-        Path | None, typer.Option(help="The run that made the detections: for curves, from activations/ beside them.")
+        Path | None,
+        typer.Option(help="The run that made the detections: for curves, which `localize` keeps beside them."),
     ] = None,
-    min_score: MinScore = 0.5,
+    min_score: MinScore = None,
     label: Labels = [],  # noqa: B006
 ) -> None:
     """Draw what was found into the videos: labels, scores, and a moving timeline with the curves."""
+    from untrim.activations import activations_of
     from untrim.rendering.overlay import make_overlays
 
     found = read_found(detections)
     with terminal_progress() as progress, stop_requests() as should_stop:
         report = make_overlays(
-            found, videos, output, run=run, activations=None if run is None else detections.parent / "activations",
+            found, videos, output, run=run, activations=None if run is None else activations_of(detections),
             min_score=min_score, labels=label, progress=progress, should_stop=should_stop,
         )  # fmt: skip
     for note in report.notes:

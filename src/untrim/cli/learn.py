@@ -215,7 +215,6 @@ def localize(
     min_score: MinScore = None,
 ) -> None:
     """Find actions with a trained run: in the videos of a feature folder, or in video files."""
-    from untrim.activations import activations_of
     from untrim.annotations import ENDINGS, write_detections
     from untrim.evaluation.found import counting_as_found, describe_found, least_score
     from untrim.pipeline import localize, localize_videos
@@ -225,7 +224,7 @@ def localize(
     check_output(output, ENDINGS)
     least_score({}, min_score)  # refused before the work, not after it
     named = named_classes(only)
-    activations = activations_of(output) if save_activations else None
+    activations = output.with_name(f"{output.stem}-activations") if save_activations else None
     notes: list[str] = []
     failed: Mapping[str, str] = {}
     if videos:

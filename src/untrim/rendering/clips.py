@@ -11,7 +11,7 @@ from untrim.errors import UntrimError, numbered
 from untrim.rendering.clip import Clip, clips_of
 from untrim.rendering.contact_sheet import SHEET, write_contact_sheet
 from untrim.rendering.cutting import copy_clips, encode_clips
-from untrim.rendering.selection import MIN_SCORE, films_of, select_detections
+from untrim.rendering.selection import films_of, select_detections
 from untrim.support.files import remove_leftovers
 from untrim.support.kinds import check_kind
 from untrim.support.locks import locked
@@ -46,7 +46,7 @@ def make_clips(
     videos: Path | str | Sequence[Path | str],
     output: Path | str,
     *,
-    min_score: float = MIN_SCORE,
+    min_score: float | None = None,
     labels: Collection[str] = (),
     fast: bool = False,
     progress: Progress | None = None,
@@ -62,7 +62,7 @@ def make_clips(
         detections: By video.
         videos: The video files, and folders that hold some; or one of them.
         output: Folder to write.
-        min_score: Score from which a detection is taken.
+        min_score: Score from which a detection is taken; None for what counts as found.
         labels: Classes to take; none for all.
         fast: Copy pictures instead of encoding them, where that is possible. Such a clip begins at a key frame, earlier
             than what was found.

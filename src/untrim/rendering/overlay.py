@@ -17,7 +17,7 @@ from untrim.errors import UntrimError
 from untrim.rendering.chips import Chips
 from untrim.rendering.lanes import Lane, lanes_of
 from untrim.rendering.panel import Panel
-from untrim.rendering.selection import MIN_SCORE, films_of, select_detections
+from untrim.rendering.selection import films_of, select_detections
 from untrim.rendering.takes import THREADS, Take, film_texts, made_from, source_mark
 from untrim.support.array_types import Float64
 from untrim.support.colors import colors
@@ -60,7 +60,7 @@ def make_overlays(
     *,
     run: Run | Path | str | None = None,
     activations: Path | str | None = None,
-    min_score: float = MIN_SCORE,
+    min_score: float | None = None,
     labels: Collection[str] = (),
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
@@ -77,7 +77,7 @@ def make_overlays(
         output: Folder to write.
         run: The run that made the detections, or its folder: for curves, and for the colours of its report.
         activations: The folder of its activation sequences, for curves; None for none.
-        min_score: Score from which a detection is drawn.
+        min_score: Score from which a detection is drawn; None for what counts as found.
         labels: Classes to draw; none for all.
         progress: Told of each second of each film that is made; None for silence.
         should_stop: Asked before each frame, from the thread that calls, whether to stop.

@@ -7,27 +7,26 @@ from dataclasses import replace
 from pathlib import Path
 
 from untrim.errors import UntrimError, listing, nearest, numbered
+from untrim.evaluation.found import least_score
 from untrim.support.names import there_as
 from untrim.timeline import LONGEST, Detection
 from untrim.video.files import find_videos
 
-MIN_SCORE = 0.5
-"""Score from which a detection is shown, unless another is given."""
-
 
 def select_detections(
-    detections: Mapping[str, Sequence[Detection]], min_score: float, labels: Collection[str] = ()
+    detections: Mapping[str, Sequence[Detection]], min_score: float | None, labels: Collection[str] = ()
 ) -> dict[str, list[Detection]]:
     """The detections that score enough, by video, in the order of time; videos without any are left out.
 
     Args:
         detections: By video.
-        min_score: Score from which one is taken.
+        min_score: Score from which one is taken; None for what counts as found (`untrim.evaluation.found`).
         labels: Classes to take; none for all.
 
     Raises:
         UntrimError: A label does not occur, or nothing is left.
     """
+    min_score = least_score(detections, min_score)
     there = {found.label for own in detections.values() for found in own}
     if strangers := [label for label in labels if label not in there]:
         raise UntrimError(f"nothing is found of '{strangers[0]}'", fix=nearest(strangers[0], there))

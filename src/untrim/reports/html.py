@@ -112,7 +112,7 @@ def write_report(
     scores = (least, 1.0) if math.isfinite(least) and least < 1 else timelines.score_range(found)
     canvas = timelines.Canvas(trained.labels, palette, trained.features.grid(), scores, least)
     chosen = [truth[name] for name in timelines.pick_videos(truth, quality, max_videos)]
-    drawn = _timelines(canvas, chosen, found, quality, _activations(detections), films, output)
+    drawn = _timelines(canvas, chosen, found, quality, ActivationFolder(activations_of(detections)), films, output)
     instances = sum(len(video.instances) for video in truth.values())
     script = _SCRIPT.read_text(encoding="utf-8")
     return write_page(
@@ -150,12 +150,6 @@ def write_report(
         script=Markup(script),
         script_hash=b64encode(sha256(script.encode()).digest()).decode("ascii"),
     )
-
-
-def _activations(detections: Path) -> ActivationFolder:
-    """The activation sequences of a file of detections: those of its own name, or those that lie beside it."""
-    own = activations_of(detections)
-    return ActivationFolder(own if own.is_dir() else detections.parent / "activations")
 
 
 def _in_subset(found: Found, truth: Annotations, source: Path) -> dict[str, Sequence[Detection]]:
