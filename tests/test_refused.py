@@ -50,12 +50,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert run_untrim(*f"{TRAIN} -o run".split()) == 0
-        assert (
-            run_untrim(
-                *["localize", "run", "-f", "features", "-a", "labels.json", "-o", "found.json", "--save-activations"]
-            )
-            == 0
-        )
+        assert run_untrim("localize", "run", "-f", "features", "-a", "labels.json", "-o", "found.json") == 0
         assert run_untrim(*f"{TUNE} -o search".split()) == 0
         yield folder
 
@@ -72,7 +67,7 @@ REFUSED = {
     f"{TRAIN} -o features": "holds features, no place for a run",
     f"{TRAIN} -o search": "holds a search",
     f"{TRAIN} -o corpus": "holds a rendered corpus",
-    f"{TRAIN} -o activations": "holds activations",
+    f"{TRAIN} -o found-activations": "holds activations",
     f"{TRAIN} -o labels.json": "is a file, not a folder",
     f"{TRAIN} -o labels.json/run": "cannot be written",
     f"{TUNE} -o run": "holds a run of `untrim train`, no place for a search",
@@ -92,7 +87,7 @@ REFUSED = {
     "clips found.json --videos videos -o run --min-score 0": "holds a run of `untrim train`, no place for clips",
     "overlay found.json --videos videos -o run --min-score 0": "holds a run of `untrim train`, no place for videos",
     "clips found.json --videos videos -o labels.json": "is a file, not a folder",
-    "localize run -f features -o activations/found.txt": "has ending '.txt'",
+    "localize run -f features -o found-activations/found.txt": "has ending '.txt'",
     # Outputs that cannot be.
     "localize run -f features -o found": "has ending ''",
     "localize run -f features -o features": "has ending ''",
@@ -215,8 +210,8 @@ def test_a_folder_is_written_by_one_at_a_time(place: Path, folder: str, capsys: 
 
 
 def test_kinds_of_folders(place: Path, tmp_path: Path) -> None:
-    kinds = {name: kind_of(place / name) for name in ("features", "run", "search", "corpus", "activations", "plain")}
-    assert kinds == {name: name if name != "plain" else None for name in kinds}
+    kinds = {name: kind_of(place / name) for name in ("features", "run", "search", "corpus", "found-activations", "plain")}
+    assert kinds == {name: name.removeprefix("found-") if name != "plain" else None for name in kinds}
     assert kind_of(tmp_path) is None
     assert kind_of(tmp_path / "missing") is None
     check_kind(place / "plain", "run")

@@ -70,6 +70,6 @@ def test_the_slope_is_that_of_the_data() -> None:
 @pytest.mark.parametrize("right", [[True] * 4, [False] * 4, [True, True, False, False]])
 def test_the_slope_is_finite_and_uses_the_range(right: list[bool]) -> None:
     raw = np.array([0.0, 10.0, 20.0, 40.0])
-    assert logistic_slope(raw, np.array(right)) == pytest.approx(1 / raw.std())
-    assert logistic_slope(np.array([2.0, 2.0]), np.array([True, False])) == 1.0
+    assert logistic_slope(raw, np.array(right)) == pytest.approx(2 / raw.std())
+    assert logistic_slope(np.array([2.0, 2.0]), np.array([True, False])) == 2.0
     assert np.isfinite(logistic_slope(np.array([0.0, 1e8]), np.array([False, True])))

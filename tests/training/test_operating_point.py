@@ -10,7 +10,7 @@ from untrim.evaluation.detection import evaluate_detections
 from untrim.features.store import FeatureFolder
 from untrim.methods import METHODS
 from untrim.pipeline import localize
-from untrim.timeline import Instance, Segment
+from untrim.timeline import Detection, Instance, Segment
 from untrim.training.checkpoint import Run
 from untrim.training.loop import train
 from untrim.training.operating_point import read_operating_point
@@ -113,6 +113,18 @@ def test_a_stop_changes_nothing(corpus: Corpus, tmp_path: Path, steps: int) -> N
     assert weights[0] == weights[1]
     points = [read_operating_point(Run.open(tmp_path / name)) for name in ("stopped", "whole")]
     assert points[0] == points[1] is not None
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), 1e200])
+def test_no_line_is_drawn_between_scores_that_are_none(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, score: float
+) -> None:
+    found = [Detection("jump", Segment(0, 1), score), Detection("run", Segment(0, 1), -1e200)]
+    monkeypatch.setattr("untrim.methods.wsad.WSAD.localize", lambda *_: found)
+    run = train("wsad", [corpus], tmp_path / "run", settings={"iterations": 2}, rehearsal=False)
+    assert read_operating_point(run) is None
+    assert json.loads((run.path / "outcome.json").read_text())["operating_point"] is None
+    assert "counts as found" not in (run.path / "README.md").read_text()
 
 
 def test_runs_of_older_versions_still_localize(corpus: Corpus, tmp_path: Path) -> None:

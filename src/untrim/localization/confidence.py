@@ -11,7 +11,7 @@ Equations:
     (1) confidence = sigmoid(a (r - l)): 0.5 at the line l
     (2) l = the score with the best F1 = 2 |y, r >= l| / (|r >= l| + wanted)
     (3) a = the slope of the logistic regression of y on r, with the targets (N+ + 1) / (N+ + 2) and 1 / (N- + 2);
-        at least one over the standard deviation of r
+        at least two over the standard deviation of r
 
 If the best line of Eq. 2 is below all scores, nothing says how far below: then it is two standard deviations below the
 mean of the right ones. The targets of Eq. 3, for N+ right and N- wrong ones, keep the slope finite where scores tell
@@ -29,6 +29,8 @@ from untrim.support.array_types import Flags, Float64
 from untrim.timeline import Detection
 
 _STEPS = 100
+# Of the logistic function of standardized scores: with less, few videos leave all confidences near 0.5.
+_LEAST_SLOPE = 2.0
 # exp(-700) is still a normal double.
 _FAR = 700.0
 
@@ -104,4 +106,4 @@ def logistic_slope(raw: Float64, right: Flags) -> float:
         weights = weights - step
         if np.abs(step).max() < 1e-9:
             break
-    return max(float(weights[0]), 1.0) / spread
+    return max(float(weights[0]), _LEAST_SLOPE) / spread

@@ -32,6 +32,8 @@ from untrim.training.inspection import look
 
 OUTCOME = "outcome.json"
 _POINT = "operating_point"
+_LARGEST = 1e100
+"""Scores beyond are taken for damage: their squares would be infinite."""
 
 
 class OperatingPoint(BaseModel):
@@ -75,7 +77,9 @@ def read_operating_point(run: Run) -> OperatingPoint | None:
 def choose_operating_point(
     model: Method, videos: TrainingVideos, device: torch.device, held_out: bool, should_stop: ShouldStop | None = None
 ) -> OperatingPoint | None:
-    """The operating point of a network, by what is known of `videos`; None where it finds nothing in them.
+    """The operating point of a network, by what is known of `videos`.
+
+    None where it finds nothing in them, or scores are so large that no line can be drawn between them.
 
     Args:
         model: The network that the run ends with, or one that was trained like it.
@@ -106,6 +110,8 @@ def choose_operating_point(
     if not raw:
         return None
     scores, good, counted = np.array(raw, dtype=np.float64), np.array(right), np.array(judged)
+    if np.abs(scores).max() > _LARGEST or not np.isfinite(scores).all():
+        return None
     line, f1 = best_line(scores[counted], good[counted], wanted)
     return OperatingPoint(
         raw_score=line,
