@@ -210,7 +210,9 @@ def test_a_folder_is_written_by_one_at_a_time(place: Path, folder: str, capsys: 
 
 
 def test_kinds_of_folders(place: Path, tmp_path: Path) -> None:
-    kinds = {name: kind_of(place / name) for name in ("features", "run", "search", "corpus", "found-activations", "plain")}
+    kinds = {
+        name: kind_of(place / name) for name in ("features", "run", "search", "corpus", "found-activations", "plain")
+    }
     assert kinds == {name: name.removeprefix("found-") if name != "plain" else None for name in kinds}
     assert kind_of(tmp_path) is None
     assert kind_of(tmp_path / "missing") is None
