@@ -30,7 +30,8 @@ _PANELS = {
 
 PATH_OPTIONS = frozenset(
     ["--output", "-o", "--json", "--features", "-f", "--annotations", "-a", "--detections", "-d", "--evaluation", "-e"]
-    + ["--videos", "--run", "--against", "--segments", "--subset-file", "--fps-file", "--labels", "--activations"]
+    + ["--from", "--videos", "--run", "--against", "--segments", "--subset-file", "--fps-file", "--labels"]
+    + ["--activations"]
 )
 """Options of all verbs that take a path."""
 
