@@ -207,6 +207,9 @@ def localize(
     save_activations: Annotated[
         bool, typer.Option(help="Write the curves for the report into NAME-activations/ beside the detections.")
     ] = True,
+    report: Annotated[
+        Path | None, typer.Option(help="HTML page to write too, with pictures of the videos that are named.")
+    ] = None,
     settings: Annotated[
         list[str], typer.Option("--set", metavar="KEY=VALUE", help="With VIDEOS: a value for the backbone; repeatable.")
     ] = [],  # noqa: B006
@@ -218,10 +221,13 @@ def localize(
     from untrim.annotations import ENDINGS, write_detections
     from untrim.evaluation.found import counting_as_found, describe_found, least_score
     from untrim.pipeline import localize, localize_videos
+    from untrim.reports.html import write_report
     from untrim.support.files import check_output
     from untrim.support.settings import parse_settings
 
     check_output(output, ENDINGS)
+    if report is not None:
+        check_output(report, (".html",))
     least_score({}, min_score)  # refused before the work, not after it
     named = named_classes(only)
     activations = output.with_name(f"{output.stem}-activations") if save_activations else None
@@ -258,6 +264,9 @@ def localize(
     detections = numbered(sum(map(len, found.values())), "detection", "detections")
     say(f"{detections} in {numbered(len(found), 'video', 'videos')}: {output}")
     say(describe_found(found, min_score))
+    if report is not None and found:
+        write_report(run, detections=output, videos=videos, output=report, min_score=min_score)
+        say(f"report: {report}")
     if any(found.values()):
         say(next_steps(output, videos or ()))
     complain_of(failed, kept)

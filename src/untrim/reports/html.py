@@ -27,7 +27,7 @@ from untrim.support.array_types import Float64
 from untrim.support.colors import colors
 from untrim.support.files import check_output
 from untrim.support.pages import write_page
-from untrim.support.paths import as_path
+from untrim.support.paths import as_path, as_paths
 from untrim.support.schema import read_object
 from untrim.timeline import Detection
 from untrim.training.checkpoint import Run
@@ -64,7 +64,7 @@ def write_report(
     detections: Path | str,
     annotations: Path | str | None = None,
     evaluation: Path | str | None = None,
-    videos: Path | str | None = None,
+    videos: Path | str | Sequence[Path | str] | None = None,
     output: Path | str,
     subset: str = "validation",
     comparisons: Mapping[str, Path | str] | None = None,
@@ -81,7 +81,8 @@ def write_report(
             ``activations/``.
         annotations: Ground truth; None shows all videos of the detections, without a word on what is right.
         evaluation: What `untrim evaluate --json` wrote; None leaves the tables out.
-        videos: Folder of the video files, for thumbnails and to play them; None leaves both out.
+        videos: Video files, and folders that hold some, for thumbnails and to play them; or one of them. None leaves
+            both out.
         output: The file to write.
         subset: Subset of the annotations.
         comparisons: Name -> evaluation of something else, shown beside the run's.
@@ -99,7 +100,7 @@ def write_report(
         raise UntrimError(f"{max_videos} videos cannot be drawn", fix="name 0 or more")
     detections = as_path(detections, "detections")
     known = None if annotations is None else as_path(annotations, "annotations")
-    films, output = None if videos is None else as_path(videos, "videos"), as_path(output, "output")
+    films, output = [] if videos is None else as_paths(videos, "videos"), as_path(output, "output")
     check_output(output)
     trained, every = open_run(run), read_detections(detections)
     truth = Annotations([Video(name) for name in every]) if known is None else read_annotations(known).subset(subset)
@@ -256,12 +257,12 @@ def _timelines(
     found: Found,
     quality: Mapping[str, float],
     activations: ActivationFolder,
-    videos: Path | None,
+    videos: Sequence[Path],
     page: Path,
 ) -> list[timelines.Timeline]:
     """Timelines of the chosen videos, with the files that exist. Names only select among existing files."""
     drawable = {*activations.names()}
-    films = find_videos([videos]).files if videos is not None and chosen else {}
+    films = find_videos(videos).files if videos and chosen else {}
     return [
         timelines.timeline(
             canvas,
