@@ -1,8 +1,11 @@
 """The whole way, by keys and mouse: tag, look, correct, take back, save, lose the server, hand on."""
 
+import csv
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from studio.browser.driving import Server, drag, open_video, press, show_all_found, state, wait_for, wait_saved
 
@@ -125,3 +128,56 @@ def test_a_server_that_is_killed_in_an_edit_loses_nothing(context: Any, project:
         assert [s["state"] for s in on_disk(project, "constant")["segments"]] == ["accepted", "rejected", "accepted"]
     finally:
         again.close()
+
+
+def test_every_exported_file_agrees_with_the_screen(page: Any, tmp_path: Path) -> None:
+    open_video(page, "constant")
+    press(page, "Tab", "KeyA")
+    wait_for(page, "state.review.segments.length === 1")
+    press(page, "BracketRight", "Period", "Escape", "Tab", "KeyX")
+    wait_for(page, "state.review.segments.length === 3")
+    drag(page, 8.0, 9.0, "jump")
+    wait_for(page, "state.review.segments.length === 4")
+    wait_saved(page)
+    shown = sorted(segment[:3] for segment in shape(page)["segments"] if segment[3] != "rejected")
+    page.get_by_role("link", name="Export").click()
+    for title, read in (("ActivityNet JSON", of_json), ("CSV", of_csv), ("ELAN", of_elan)):
+        card = page.locator(".format", has=page.get_by_role("heading", name=title, exact=True))
+        card.locator(".export-facts p").first.wait_for()
+        with page.expect_download() as download:
+            card.get_by_role("link", name="Download").click()
+        download.value.save_as(tmp_path / "file")
+        exported = sorted(read(tmp_path / "file"))
+        assert [row[0] for row in exported] == [row[0] for row in shown], title
+        assert all(
+            abs(row[edge] - mine[edge]) < 1e-3 for row, mine in zip(exported, shown, strict=True) for edge in (1, 2)
+        )
+
+
+def of_json(path: Path) -> list[list[Any]]:
+    video = json.loads(path.read_text())["database"]["constant"]
+    return [[each["label"], *each["segment"]] for each in video["annotations"] if "segment" in each]
+
+
+def of_csv(path: Path) -> list[list[Any]]:
+    rows = csv.DictReader(path.read_text().splitlines())
+    return [
+        [row["label"], float(row["start"]), float(row["end"])]
+        for row in rows
+        if row["video"] == "constant" and row["end"]
+    ]
+
+
+def of_elan(path: Path) -> list[list[Any]]:
+    """A zip where there are several files, else the file itself."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as several:
+            root = ElementTree.fromstring(several.read(next(name for name in several.namelist() if "constant" in name)))
+    else:
+        root = ElementTree.parse(path).getroot()
+    slots = {slot.get("TIME_SLOT_ID"): int(slot.get("TIME_VALUE", 0)) / 1000 for slot in root.iter("TIME_SLOT")}
+    return [
+        [tier.get("TIER_ID"), slots[each.get("TIME_SLOT_REF1")], slots[each.get("TIME_SLOT_REF2")]]
+        for tier in root.iter("TIER")
+        for each in tier.iter("ALIGNABLE_ANNOTATION")
+    ]
