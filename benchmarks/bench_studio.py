@@ -134,9 +134,7 @@ def one_video(browser: Any, address: str) -> None:
     page.goto(address)
     start = time.perf_counter()
     open_video(page, "long")
-    said(
-        "the video is open, its first frame shown (times were read before)", f"{time.perf_counter() - start:.2f} s", ""
-    )
+    said("the video is opened for the first time, its times read", f"{time.perf_counter() - start:.2f} s", "")
     page.reload()
     start = time.perf_counter()
     wait_for(page, "state.frames && document.querySelector('.waiting')?.hidden")
