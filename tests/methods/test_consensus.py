@@ -104,6 +104,31 @@ def test_the_teachers_learn_first_and_then_the_classifier_alone() -> None:
     assert [model.crop(progress) for progress in (0.0, 0.49, 0.5, 0.9)] == ["uniform"] * 2 + ["contiguous"] * 2
 
 
+def test_the_spread_of_scores_and_margins_is_that_of_the_classifiers_stage() -> None:
+    model, data = network(teaching=0.5), batch([30, 20])
+    model.losses(model(data.features, data.mask), data)
+    assert model.variances.tolist() == [0, 0]
+    model.after_step(model.optimizer(), 0.5)
+    found = model(data.features, data.mask)
+    model.losses(found, replace(data, progress=0.5))
+    s, q = (part[data.mask].detach() for part in (found.cas, found.threshold_scores - found.threshold.unsqueeze(-1)))
+    spread = [s.var(correction=0).item(), q.var(correction=0).item()]
+    assert model.variances.tolist() == pytest.approx(spread)
+    model.eval().losses(found, replace(data, progress=0.5))
+    assert model.variances.tolist() == pytest.approx(spread)
+
+
+def test_edges_are_those_of_both_brought_to_one_spread() -> None:
+    model, found = network(threshold_share=0.25), said(3, [6], torch.float32)
+    torch.testing.assert_close(model.outline(found), found.cas)  # untrained: nothing is known of the spreads
+    model.variances.copy_(torch.tensor([4.0, 1.0]))
+    outline = model.outline(found)
+    for t in range(6):
+        for c in range(3):
+            q = found.threshold_scores[0, t, c] - found.threshold[0, t]
+            assert outline[0, t, c].item() == pytest.approx((0.75 * found.cas[0, t, c] + 0.25 * q * 2).item(), abs=1e-5)
+
+
 def test_padding_changes_nothing() -> None:
     model, data = network().eval(), batch([12, 7])
     together = model(data.features, data.mask)
