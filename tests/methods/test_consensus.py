@@ -68,7 +68,29 @@ def test_the_loss_is_that_of_a_plain_loop(teachers: str) -> None:
                 if not labels[video, c] or no:
                     absent.append(math.log1p(math.exp(s)))
     expected = (np.mean(present) + np.mean(absent)) / 2
-    assert model.consensus_loss(found, labels).item() == pytest.approx(expected)
+    assert model.consensus_loss(found, told(found, labels)).item() == pytest.approx(expected)
+
+
+def told(found: ConsensusActivations, labels: torch.Tensor, **known: torch.Tensor) -> Batch:
+    """A batch of videos with these labels."""
+    return Batch(found.cas, found.mask, labels, torch.full((len(labels),), -1), **known)
+
+
+def test_what_a_person_knows_counts_more_than_what_teachers_say() -> None:
+    found, labels = said(3, [5]), torch.tensor([[1.0, 1, 0]], dtype=torch.float64)
+    known, happens = torch.zeros(1, 5, 3), torch.zeros(1, 5, 3)
+    known[0, 2, :2], happens[0, 2, 0] = 1, 1
+    sure = told(found, labels, known=known, snippet_labels=happens)
+    never = replace(found, block_scores=torch.full_like(found.cas, -9.0), threshold_scores=-9.0 + 0 * found.cas)
+    always = replace(found, block_scores=-never.block_scores, threshold_scores=-never.threshold_scores)
+    loss = network(add_known=0.5).consensus_loss
+    gradients = []
+    for teachers in (never, always):
+        s = found.cas.clone().requires_grad_()
+        gradients.append(torch.autograd.grad(loss(replace(teachers, cas=s), sure), s)[0][0, 2])
+    for gradient in gradients:
+        assert gradient[0] < 0 < gradient[1]  # the first class happens there, the second does not
+    assert network().consensus_loss(never, sure) == network().consensus_loss(never, told(found, labels))
 
 
 @pytest.mark.parametrize("classes", [20, 100])
@@ -77,7 +99,7 @@ def test_the_gradient_of_the_loss(classes: int) -> None:
     labels = torch.eye(classes, dtype=torch.float64)[[0, 7]]
 
     def loss(cas: torch.Tensor) -> torch.Tensor:
-        return model.consensus_loss(replace(found, cas=cas), labels)
+        return model.consensus_loss(replace(found, cas=cas), told(found, labels))
 
     assert torch.autograd.gradcheck(loss, found.cas.clone().requires_grad_())
 
@@ -85,7 +107,7 @@ def test_the_gradient_of_the_loss(classes: int) -> None:
 def test_where_nothing_is_known_the_loss_is_finite() -> None:
     found = said(3, [4])
     silent = replace(found, block_scores=torch.full_like(found.cas, 0.5))  # Neither above the margin nor below 0.
-    assert network().consensus_loss(silent, torch.ones(1, 3, dtype=torch.float64)).item() == 0.0
+    assert network().consensus_loss(silent, told(silent, torch.ones(1, 3, dtype=torch.float64))).item() == 0.0
 
 
 def gradients(model: Consensus, data: Batch) -> set[str]:

@@ -179,7 +179,7 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
             self.measure(found)
         return {
             **self.teacher_losses(found, replace(batch, progress=min(progress, 1.0))),
-            "consensus": self.consensus_loss(found, batch.labels),
+            "consensus": self.consensus_loss(found, batch),
         }
 
     def teacher_losses(self, found: ConsensusActivations, batch: Batch) -> dict[str, Tensor]:
@@ -192,9 +192,12 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
             **{f"threshold_{name}": term for name, term in self.threshold.losses(second, batch).items()},
         }
 
-    def consensus_loss(self, found: ConsensusActivations, labels: Tensor) -> Tensor:
-        """Balanced binary cross-entropy where the teachers agree (Eq. 6)."""
-        present, absent = self.consensus(found, labels)
+    def consensus_loss(self, found: ConsensusActivations, batch: Batch) -> Tensor:
+        """Balanced binary cross-entropy where the teachers agree (Eq. 6). Where a person knows better, that counts."""
+        present, absent = self.consensus(found, batch.labels)
+        if self.config.add_known and batch.known is not None and batch.snippet_labels is not None:
+            known, happens = batch.known > 0, batch.snippet_labels > 0
+            present, absent = torch.where(known, happens, present), torch.where(known, ~happens, absent)
         s, present, absent = (values[found.mask] for values in (found.cas, present, absent))  # (N, C)
         return balanced_cross_entropy(s, present, absent)
 
