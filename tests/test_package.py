@@ -40,7 +40,7 @@ def test_the_wheel_holds_the_sources_and_nothing_else(tmp_path: Path) -> None:
         files = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert files == SOURCES
     assert {"untrim/py.typed", "untrim/reports/report.css", "untrim/reports/report.html.j2"} <= files
-    assert {Path(name).suffix for name in files}.isdisjoint({".png", ".jpg", ".gif", ".svg", ".mp4", ".npy", ".npz"})
+    assert {Path(name).suffix for name in files}.isdisjoint({".png", ".jpg", ".gif", ".mp4", ".npy", ".npz"})
 
 
 def test_the_source_distribution_holds_what_the_wheel_is_made_of(tmp_path: Path) -> None:

@@ -115,6 +115,17 @@ def test_a_stop_changes_nothing(corpus: Corpus, tmp_path: Path, steps: int) -> N
     assert points[0] == points[1] is not None
 
 
+def test_a_damaged_rehearsal_begins_anew(corpus: Corpus, tmp_path: Path) -> None:
+    asked = iter(range(100))
+    with pytest.raises(Stopped):
+        train("wsad", [corpus], tmp_path / "stopped", settings=SHORT, should_stop=lambda: next(asked) >= 17)
+    (tmp_path / "stopped" / "rehearsal" / "state" / "training.pt").write_bytes(b"no state")
+    for name in ("stopped", "whole"):
+        train("wsad", [corpus], tmp_path / name, settings=SHORT, resume=True)
+    points = [read_operating_point(Run.open(tmp_path / name)) for name in ("stopped", "whole")]
+    assert points[0] == points[1] is not None
+
+
 @pytest.mark.parametrize("score", [float("nan"), float("inf"), 1e200])
 def test_no_line_is_drawn_between_scores_that_are_none(
     corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, score: float

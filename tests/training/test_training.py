@@ -201,8 +201,9 @@ def test_training_says_nothing_and_leaves_signals_alone(
 ) -> None:
     def progress(what: str, done: int, total: int, note: str, /) -> None:
         steps_seen.append((what, done, total))
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGINT) is handler
 
+    handler = signal.getsignal(signal.SIGINT)
     steps_seen: list[tuple[str, int, int]] = []
     train("wsad", [corpus], tmp_path / "run", settings=SHORT, progress=progress)
     works = ("train wsad", "train wsad, rehearsal")

@@ -36,7 +36,7 @@ def rehearse(
     progress: Progress | None,
     should_stop: ShouldStop | None,
 ) -> tuple[Method, TrainingVideos] | None:
-    """Train the network of a run once more without a fifth of its videos. Resumes by itself.
+    """Train the network of a run once more without a fifth of its videos. Resumes by itself; a damaged state is left.
 
     Args:
         run: The run; the state of the rehearsal is kept in a folder of it.
@@ -58,15 +58,22 @@ def rehearse(
         kept, held = hold_out(sources, run.seed)
     except UntrimError:
         return None
-    model = run.build()
-    model.input.load_state_dict(scale.state_dict())
-    videos = TrainingVideos(kept, segments=model.supervision == "segments", class_names=run.labels)
-    trainer = Trainer(replace(run, path=run.path / REHEARSAL), model.to(device), videos, world, device)
-    trainer.load_state()
+
+    def begun() -> Trainer:
+        model = run.build()
+        model.input.load_state_dict(scale.state_dict())
+        videos = TrainingVideos(kept, segments=model.supervision == "segments", class_names=run.labels)
+        return Trainer(replace(run, path=run.path / REHEARSAL), model.to(device), videos, world, device)
+
+    trainer = begun()
+    try:
+        trainer.load_state()
+    except UntrimError:  # Nothing but time is lost: the run itself is trained by now.
+        trainer = begun()
     trainer.train(None, lambda step: None, _renamed(progress), should_stop)
     if world.first:
         trainer.save_state()  # choosing may take long
-    return model, TrainingVideos(held, class_names=run.labels)
+    return trainer.model, TrainingVideos(held, class_names=run.labels)
 
 
 def forget_rehearsal(run: Run) -> None:
