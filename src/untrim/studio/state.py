@@ -204,7 +204,7 @@ class Studio:
     def save(self, video: ProjectVideo, values: Mapping[str, Any], revision: int) -> Review:
         """Save a review; see `Ledger.save`."""
         with self._lock:
-            shape = self.shapes.known(video)
+            shape = self.shapes.look_up(video)
             known = {} if shape is None or shape.duration is None else {"duration": shape.duration}
             review = self.ledger.save(video.name, {**values, **known}, revision, self._shown_if_picked(video, values))
             self.changed([video])
