@@ -134,7 +134,7 @@ def train(
     ] = None,
     start: Annotated[
         Path | None,
-        typer.Option("--from", metavar="RUN", help="Start from this run: a tenth of the steps, on the labels of now."),
+        typer.Option("--from", metavar="RUN", help="Start from this finished run; train a tenth of its steps."),
     ] = None,
     recipe: Annotated[
         str | None, typer.Option(help="Preset, recipe or YAML file; none: the project's defaults.")
@@ -154,7 +154,7 @@ def train(
     ] = True,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard events too.")] = False,
 ) -> None:
-    """Train a method on video-level labels."""
+    """Train a method on labels: which actions each video shows, and times where you know them."""
     from untrim.annotations.counts import count_labels
     from untrim.support.settings import parse_settings
     from untrim.training.loop import train

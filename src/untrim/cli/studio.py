@@ -26,7 +26,7 @@ def studio(
         Path | None, typer.Option("--detections", "-d", help="Detections to show, .json or .csv.")
     ] = None,
     activations: Annotated[
-        Path | None, typer.Option(help="Activations of the run (localize --save-activations), drawn as curves.")
+        Path | None, typer.Option(help="The folder NAME-activations that localize wrote, drawn as curves.")
     ] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port; default: the first free from 8600.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen at; others than 127.0.0.1 let other machines in.")] = (

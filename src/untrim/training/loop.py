@@ -17,7 +17,7 @@ from untrim.annotations.checks import doubtful_labels
 from untrim.data.dataset import TrainingVideos
 from untrim.data.holdout import hold_out
 from untrim.data.sources import Source, open_sources
-from untrim.data.summary import DataSummary, summarize
+from untrim.data.summary import summarize
 from untrim.errors import UntrimError, nearest
 from untrim.features.store import FeatureFolder
 from untrim.methods import load_method
@@ -86,7 +86,7 @@ def train(
         select: The result is the ``last`` checkpoint, or one chosen on held-out training videos by their labels
             (``weak``).
         start: A finished run to start from: the last tenth of its training once more, with its values, on the labels
-            of now.
+            as they are today.
         rehearsal: Whether to train once more without a fifth of the videos, which takes as long again, to choose by
             them from which score a detection counts as found (`untrim.training.rehearsal`); the weights are the same.
             False chooses it by the videos that were trained on, which sets it too high. With ``weak``, the fifth is
@@ -114,9 +114,24 @@ def train(
     opened = open_sources(sources)
     videos, held = _videos(method, opened, subset, seed, select)
     data = summarize(videos)
-    run = _planned(output, method, videos, data, recipe, settings or {}, subset, seed, precision, select, base)
-    if base is not None:
-        check_start(base, [folder for folder, _ in opened], run.labels)
+    if base is None:
+        config = configure(load_method(method), data, recipe, settings or {})
+    else:
+        check_start(base, [folder for folder, _ in opened], videos.class_names)
+        config = values_from(base, settings or {})
+    run = Run(
+        path=output,
+        method=method,
+        recipe=recipe,
+        seed=seed,
+        subset=subset,
+        config=config,
+        labels=videos.class_names,
+        features=videos.info.model_copy(update={"videos": {}}),
+        precision=precision,
+        select=select,
+        start=None if base is None else str(base.path),
+    )
     model = untrained(run, videos.labels)
     model.input.fit(run.config.input_scaling, data)
     trainer = Trainer(run, model.to(where), videos, world, where)
@@ -150,7 +165,17 @@ def resolve(
     """
     videos, held = _videos(method, sources, subset, seed, select)
     summary = summarize(videos)
-    run = _planned(output, method, videos, summary, recipe, settings, subset, seed, "fp32", select)
+    run = Run(
+        path=output,
+        method=method,
+        recipe=recipe,
+        seed=seed,
+        subset=subset,
+        config=configure(load_method(method), summary, recipe, settings),
+        labels=videos.class_names,
+        features=videos.info.model_copy(update={"videos": {}}),
+        select=select,
+    )
     return run, videos, data_of(videos, summary, held)
 
 
@@ -170,26 +195,6 @@ def untrained(run: Run, labels: npt.NDArray[np.float32]) -> Method:
     model = run.build()
     check_additions(model, run.config, labels)
     return model
-
-
-def _planned(
-    output: Path,
-    method: str,
-    videos: TrainingVideos,
-    data: DataSummary,
-    recipe: str | None,
-    settings: Mapping[str, object],
-    subset: str,
-    seed: int,
-    precision: Precision,
-    select: Select,
-    base: Run | None = None,
-) -> Run:
-    """The run to be, with its complete config."""
-    config = values_from(base, settings) if base else configure(load_method(method), data, recipe, settings)
-    features = videos.info.model_copy(update={"videos": {}})
-    start = str(base.path) if base else None
-    return Run(output, method, recipe, seed, subset, config, videos.class_names, features, precision, select, start)
 
 
 def _videos(
