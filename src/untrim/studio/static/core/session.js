@@ -6,7 +6,7 @@ import { Frames } from "../player/frames.js";
 import { Player } from "../player/player.js";
 import * as api from "./api.js";
 import { notice } from "./notices.js";
-import { store } from "./store.js";
+import { store, UNOPENED } from "./store.js";
 
 /** @typedef {import("./types.js").Video} Video */
 
@@ -67,21 +67,7 @@ export async function openVideo(id, element, tell) {
   const labels = new Set([...review.labels, ...video.detections.map(({ label }) => label)]);
   const label = labels.has(store.state.label) ? store.state.label : ([...labels][0] ?? "");
   const end = video.duration || 1;
-  store.set({
-    video,
-    review,
-    label,
-    frames: null,
-    curves: null,
-    selected: "",
-    held: "",
-    pending: null,
-    dragged: null,
-    shown: 0,
-    trouble: "",
-    playing: false,
-    view: { start: 0, end },
-  });
+  store.set({ ...UNOPENED, video, review, label, view: { start: 0, end } });
   if (video.problem) return tell(video.problem, null);
   loadCurves(video, wanted);
   const [table, film] = await Promise.all([

@@ -4,6 +4,19 @@
 /** @typedef {import("./types.js").State} State */
 /** @typedef {(state: State) => void} Listener */
 
+/** What is known of a video that is just being opened, and what is done in it: nothing yet. */
+export const UNOPENED = Object.freeze({
+  frames: null,
+  curves: null,
+  selected: "",
+  held: "",
+  pending: null,
+  dragged: null,
+  shown: 0,
+  playing: false,
+  trouble: "",
+});
+
 /** @returns {State} */
 function blank() {
   return {
@@ -14,19 +27,11 @@ function blank() {
     classes: { revision: 0, classes: [] },
     video: null,
     review: null,
-    frames: null,
-    curves: null,
-    selected: "",
-    held: "",
-    pending: null,
-    dragged: null,
+    ...UNOPENED,
     label: "",
     score: null,
     view: { start: 0, end: 1 },
-    shown: 0,
-    playing: false,
     speed: 1,
-    trouble: "",
     everyClass: false,
     saving: { state: "saved", at: null, text: "" },
     offer: null,
