@@ -63,11 +63,8 @@ def _video(name: str, observation: Mapping[str, object], source: ForeignFile) ->
     if len(media) > 1:
         what = f"observation '{name}' joins {len(media)} media"
         raise UntrimError(what, where=source.path, fix="make one observation for each")
-    own = source.media.name_for(name, source.path)
-    if not media:
-        return own
-    found = source.media.name_of(as_text(media[0], source.path, "a path"), source.path)
-    return own if own.endswith(f"/{found}") else found
+    path = as_text(media[0], source.path, "a path") if media else None
+    return source.media.name_by(name, path, source.path)
 
 
 def _events(name: str, observation: Mapping[str, object], source: ForeignFile) -> list[_Event]:

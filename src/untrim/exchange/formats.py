@@ -95,11 +95,7 @@ class ForeignFile:
         Raises:
             UntrimError: The path names no video, or may be several.
         """
-        own = self.media.name_for(self.name, self.path)
-        if not path:
-            return own
-        name = self.media.name_of(path, self.path)
-        return own if own.endswith(f"/{name}") else name
+        return self.media.name_by(self.name, path, self.path)
 
 
 @dataclass(frozen=True)

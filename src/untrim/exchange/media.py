@@ -101,6 +101,20 @@ class Media:
         path = self._renaming(standard(name))
         return self._file_at(path, where) or path
 
+    def name_by(self, own: str, path: str | None, where: object) -> str:
+        """The video of which a name of untrim's own and a path tell, or the name alone.
+
+        The path decides, unless all that it says is the last part of the name.
+
+        Raises:
+            UntrimError: The path names no video, or either may be several.
+        """
+        own = self.name_for(own, where)
+        if not path or _plain(path) == own:
+            return own
+        name = self.name_of(path, where)
+        return own if standard(without_ending(PurePosixPath(own).name)) == name else name
+
     def measured(self, name: str) -> MeasuredVideo | None:
         """What the file of a video says; None if it has none, or it cannot be read."""
         if name not in self._measured:
