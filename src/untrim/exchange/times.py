@@ -48,7 +48,7 @@ def in_frames(segment: Segment, table: FrameTable, losses: Losses) -> range:
     frames = table.frames_of(segment)
     if not frames:
         losses.lose("shorter segment (now one frame)", "shorter segments (now one frame)")
-        first = min(frames.start, len(table) - 1)
+        first = table.index_at((segment.start + segment.end) / 2)
         return range(first, first + 1)
     shown = table.segment_of(frames)
     losses.rounded(segment.start, shown.start)
