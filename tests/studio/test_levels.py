@@ -3,6 +3,7 @@
 import pytest
 
 from untrim.annotations.reviews import Review
+from untrim.evaluation.found import OPERATING_POINT
 from untrim.studio.choosing import EVERY, Reason, next_to_look_at, reason_to_look
 from untrim.studio.found import decisions_about
 from untrim.studio.levels import Level, level_of, shown
@@ -28,7 +29,15 @@ def test_the_level_is_where_what_was_found_agrees_best_with_the_tags() -> None:
 
 def test_without_tags_the_level_is_the_median_of_the_best() -> None:
     assert level_of({"a": [found("x", 1.0), found("x", 9.0)], "b": [found("x", 3.0)], "c": []}, {}).score == 6.0
-    assert level_of({}, {}) == Level(0.0, 1.0)
+
+
+@pytest.mark.parametrize("tags", [{}, {"a": {"run"}, "b": {"run", "jump"}}])
+def test_the_level_of_confidences_is_the_operating_point(tags: dict[str, set[str]]) -> None:
+    detections = {"a": [found("run", 0.9), found("jump", 0.2)], "b": [found("jump", 0.45)], "c": []}
+    level = level_of(detections, tags)
+    assert level.score == OPERATING_POINT
+    assert [level.certainty(score) for score in (0.0, 0.2, 1.0)] == [0.0, 0.2, 1.0]
+    assert level_of({}, tags).score == OPERATING_POINT
 
 
 def test_the_best_of_a_tag_is_shown_however_low_it_is() -> None:

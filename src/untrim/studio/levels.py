@@ -1,8 +1,9 @@
 """From which score on a detection of a run is worth showing.
 
-Methods give many detections with low scores, so that a person needs a level. It is the score at which "the class was
-found in the video" agrees best with the tags, by F1 over all tagged videos and classes of the run. Without any tag, it
-is the median over the videos of their best score.
+Methods give many detections with low scores, so that a person needs a level. It is the run's operating point, as in
+everything that shows detections (`untrim.evaluation.found`). Scores of another scale have no such point: their level is
+the score at which "the class was found in the video" agrees best with the tags, by F1 over all tagged videos and
+classes of the run. Without any tag, it is the median over the videos of their best score.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from untrim.evaluation.found import least_score
 from untrim.timeline import Detection
 
 
@@ -22,14 +24,17 @@ class Level:
 
     Args:
         score: From here on, a detection is shown.
-        spread: Half of the range in which the middle half of all scores lies: the unit of how sure a score is.
+        spread: Half of the range in which the middle half of all scores lies: the unit of how sure a score is. None
+            where scores say themselves how sure they are.
     """
 
     score: float
-    spread: float
+    spread: float | None
 
     def certainty(self, score: float) -> float:
         """How far above the level a score is, from 0 to 1; 0.5 at the level."""
+        if self.spread is None:
+            return score
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, (score - self.score) / self.spread))))
 
 
@@ -40,9 +45,9 @@ def level_of(found: Mapping[str, Sequence[Detection]], tags: Mapping[str, Collec
         found: Its detections by video.
         tags: The tags of videos that have any, under the names that the detections have.
     """
+    if math.isfinite(point := least_score(found)):
+        return Level(point, None)
     scores = np.array([one.score for own in found.values() for one in own])
-    if not len(scores):
-        return Level(0.0, 1.0)
     low, high = np.quantile(scores, (0.25, 0.75))
     spread = float(high - low) / 2 or 1.0
     pairs: list[tuple[float, bool]] = []

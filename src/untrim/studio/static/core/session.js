@@ -30,9 +30,10 @@ function levelOf() {
   return kept === null ? null : Number(kept);
 }
 
-/** @param {number | null} score @param {boolean} [keep] For the next time. */
+/** @param {number | null} score Null: as the run says. @param {boolean} [keep] For the next time. */
 export function showFrom(score, keep = false) {
-  if (keep) localStorage.setItem(levelKey(), String(score));
+  if (keep && score === null) localStorage.removeItem(levelKey());
+  else if (keep) localStorage.setItem(levelKey(), String(score));
   store.set({ score });
 }
 

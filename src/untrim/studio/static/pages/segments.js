@@ -1,7 +1,7 @@
 // @ts-check
 /** The list beside the picture: every segment and point of the video, with times that can be typed. */
 import { actions } from "../actions.js";
-import { fill, h, icon } from "../core/dom.js";
+import { fill, h, icon, say } from "../core/dom.js";
 import { store } from "../core/store.js";
 import { clock, parseClock } from "../core/text.js";
 import { windowed } from "../core/window.js";
@@ -85,11 +85,15 @@ export function segmentList() {
   return { element, stop: () => stops.forEach((stop) => stop()) };
 }
 
-/** How sure a finding must be to be shown. Scores have any scale: the slider spans those of the video. */
+/**
+ * How sure a finding must be to be shown: as the run says (its operating point), until a person moves the slider. Scores
+ * may have any scale: it spans those of the video.
+ */
 function threshold() {
   const field = h("input", { type: "range", "aria-label": "Show what was found from this score on" });
-  const value = h("output", {});
-  const element = h("label", { class: "score-filter" }, h("span", {}, "Found, from score"), field, value);
+  const [from, value] = [h("span", {}), h("output", {})];
+  const back = h("button", { class: "link", onclick: () => showFrom(null, true) }, "As the run says");
+  const element = h("div", { class: "score-filter" }, h("label", {}, from, field, value), back);
   field.addEventListener("input", () => showFrom(Number(field.value), true));
   const stop = store.watch(["score", "video"], ({ score, video }) => {
     element.hidden = !video?.detections.length;
@@ -107,7 +111,9 @@ function threshold() {
       step: "any",
       value: String(level),
     });
-    fill(value, `${shown} of ${scores.length}`);
+    say(from, `Found, from score ${level.toFixed(2)}`);
+    say(value, `${shown} of ${scores.length}`);
+    back.hidden = score === null;
     field.setAttribute("aria-valuetext", `${level.toPrecision(3)}: ${shown} of ${scores.length} shown`);
   });
   return { element, stop };
