@@ -42,7 +42,11 @@ def as_json(content: object, status: int = 200, **headers: str) -> Response:
 
 def tagged(request: Request, content: object) -> Response:
     """An answer of JSON with an entity tag; nothing but that tag if the page has the same already."""
-    response = as_json(content)
+    return unless_there(request, as_json(content))
+
+
+def unless_there(request: Request, response: Response) -> Response:
+    """An answer with an entity tag; nothing but that tag if the page has the same already."""
     tag = f'"{hashlib.blake2b(bytes(response.body), digest_size=10).hexdigest()}"'
     headers = {"etag": tag, "cache-control": "no-cache"}
     if request.headers.get("if-none-match") == tag:

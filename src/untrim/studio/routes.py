@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,10 +11,9 @@ import numpy as np
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import Route
 
-from untrim.studio.answers import Refused, answers, as_json, revision_of, tagged, texts
+from untrim.studio.answers import Refused, answers, as_json, revision_of, tagged, texts, unless_there
 from untrim.studio.classes import like
 from untrim.studio.exporting import describe_format, export, writable_formats
 from untrim.studio.learning import known_videos
@@ -33,6 +33,7 @@ class Routes:
 
     def __init__(self, studio: Studio, work: WorkInProject) -> None:
         self.studio, self.work = studio, work
+        self._page = {path.relative_to(STATIC).as_posix(): path for path in STATIC.rglob("*") if path.is_file()}
 
     def application(self) -> Starlette:
         """All of them, with the page itself."""
@@ -68,16 +69,21 @@ class Routes:
                 read("/api/export/{format}", self.export),
                 read("/media/{id}", self.media),
                 read("/sprite/{id}", self.sprite),
-                Mount("/static", StaticFiles(directory=STATIC, check_dir=False)),
+                Route("/static/{path:path}", self.part),
             ],
             exception_handlers={500: _fault},
         )
 
     async def page(self, request: Request) -> Response:
         """The page itself."""
-        if not (STATIC / "index.html").is_file():
-            return Response("this installation has no page", 404, media_type="text/plain")
         return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
+
+    async def part(self, request: Request) -> Response:
+        """A file that the page is made of: there are some fifty, all small, and the page waits for every one."""
+        path = self._page.get(request.path_params["path"])
+        if path is None:
+            return Response("no such part of the page", 404, media_type="text/plain")
+        return unless_there(request, Response(path.read_bytes(), media_type=guess_type(path.name)[0]))
 
     async def events(self, request: Request) -> Response:
         """What changes from now on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import socket
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from untrim.studio.work import WorkInProject
 
 LOOPBACK = "127.0.0.1"
 _FIRST_PORT, _PORTS = 8600, 100
+_GRACE = 3  # seconds for requests under way to end when the server ends
 _ANY_ADDRESS = ("0.0.0.0", "::")
 _LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
@@ -55,9 +57,10 @@ def serve(
         guarded = Guard(Routes(studio, work).application(), token, number, names)
         config = uvicorn.Config(
             guarded, log_level="error", access_log=False, lifespan="off", server_header=False,
-            timeout_graceful_shutdown=3, timeout_keep_alive=30, h11_max_incomplete_event_size=65_536, http="h11",
+            timeout_graceful_shutdown=_GRACE, timeout_keep_alive=30, h11_max_incomplete_event_size=65_536, http="h11",
             ws="none",
         )  # fmt: skip
+        logging.getLogger("uvicorn.error").addFilter(_tells_of_a_fault)
         server = _Server(config)
 
         async def run() -> None:
@@ -79,6 +82,11 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Capture none: uvicorn would raise them again before the project is closed."""
         yield
+
+
+def _tells_of_a_fault(record: logging.LogRecord) -> bool:
+    """Whether a record is of a fault; a request that is cut short because the server ends is none."""
+    return record.exc_info is not None and not isinstance(record.exc_info[1], asyncio.CancelledError)
 
 
 async def _watch(server: uvicorn.Server, events: Events, should_stop: Callable[[], bool] | None) -> None:
@@ -104,7 +112,8 @@ def _bound(host: str, port: int | None) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     why = ""
     for number in ports:
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # With its protocol named, asyncio sends each part of an answer at once; else bodies wait 40 ms for a receipt.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host.strip("[]"), number))

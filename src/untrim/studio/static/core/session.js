@@ -15,10 +15,12 @@ export const session = { player: null, opening: "" };
 
 const run = () => (store.state.project?.run ? `?run=${encodeURIComponent(store.state.project.run)}` : "");
 
+/** The project and its videos; the rest comes when those are there, since the list is what a person waits for. */
 export async function loadProject() {
   store.set({ project: await api.get("/api/project") });
   showFrom(levelOf());
-  await Promise.all([loadVideos(), loadClasses(), loadJobs().catch(complain)]); // Tagging goes on without the work.
+  await loadVideos();
+  Promise.all([loadClasses(), loadJobs()]).catch(complain);
 }
 
 /** Where the score of the run at hand is kept, from which on what it found is shown. */
