@@ -34,6 +34,7 @@ ORDER = (
     "exchange",
     "rendering",
     "pipeline",
+    "watching",
     "reports",
     "reproduction",
     "doctor",

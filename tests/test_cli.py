@@ -146,7 +146,7 @@ def test_help_shows_the_verbs_in_the_order_of_the_work(capsys: pytest.CaptureFix
     shown = [line.split("  ")[0] for line in lines if line.split("  ")[0] in known]
     assert shown == [
         "Start", "demo", "studio",
-        "The way", "extract", "suggest", "train", "localize", "evaluate", "report",
+        "The way", "extract", "suggest", "train", "localize", "watch", "evaluate", "report",
         "Look closer", "diagnose", "doctor", "methods",
         "Hand over", "convert", "clips", "overlay",
         "Research", "reproduce", "tune", "combine", "import", "weights",

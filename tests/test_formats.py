@@ -12,7 +12,19 @@ import pytest
 import yaml
 
 from helpers import new_folder, run_untrim
-from untrim import Annotations, CorpusSpec, Instance, Point, Segment, Video, render_corpus, write_annotations
+from untrim import (
+    Annotations,
+    CorpusSpec,
+    Detection,
+    Instance,
+    Point,
+    Segment,
+    UntrimError,
+    Video,
+    render_corpus,
+    watch,
+    write_annotations,
+)
 from untrim.annotations.reviews import Review, ShownDetection
 from untrim.features.store import VideoInfo
 from untrim.studio.ledger import Ledger
@@ -22,6 +34,8 @@ PAGE = (Path(__file__).parents[1] / "docs" / "formats.md").read_text()
 FILES = {
     "Annotations, JSON": "annotations.json",
     "Detections, JSON": "detections.json",
+    "`found.jsonl`": "found.jsonl",
+    "`found-failures.jsonl`": "found-failures.jsonl",
     "`reviews/<video>.json`": "studio/reviews/clip.json",
     "`reviews/history.jsonl`": "studio/reviews/all-lines.json",
     "`untrim-project.json`": "studio/untrim-project.json",
@@ -46,6 +60,7 @@ FILES = {
 
 SCHEMAS = {
     "Detections, JSON": "annotations/detections",
+    "`found.jsonl`": "watching/found",
     "Evaluation": "evaluation/evaluation",
     "Doctor": "doctor/findings",
 }
@@ -96,8 +111,23 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("tune", "-m", "wsbm", *given, "-o", folder / "study", *short, "--trials", "1")
     row = ("--row", "WSBM", "--seeds", "1", "--jobs", "1")
     run("reproduce", "project:methods", *given, "-o", folder / "tables", *short, *row)
+    watch_a_folder(folder)
     write_a_project(folder / "studio", folder / "corpus" / "videos", folder / "run", folder / "detections.json")
     return folder
+
+
+def watch_a_folder(folder: Path) -> None:
+    """Lines of a watch over a video that is done and one that fails; what a run would say of them is made up."""
+
+    def predict(path: Path) -> list[Detection]:
+        if path.stem == "broken":
+            raise UntrimError("is not a readable video", where=path)
+        return [Detection("jump", Segment(0, 1), 0.5)]
+
+    (folder / "videos" / "good.mp4").write_bytes(b"a video")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("untrim.watching.open_predictor", lambda run, **options: predict)
+        watch(folder / "videos", folder / "run", folder / "found.jsonl", settle=0, once=True)
 
 
 def write_a_project(folder: Path, videos: Path, run: Path, detections: Path) -> None:

@@ -175,6 +175,10 @@ REFUSED = {
     "suggest videos -o new/labels.csv --run run": "unknown backbone 'test'",
     "suggest videos -o new/labels.csv --run run --only jmp": "did you mean 'jump'?",
     "suggest videos -o new/labels.json": "has ending '.json'",
+    "watch missing run -o new.jsonl --once": "no such folder",
+    "watch videos run -o new.json --once": "has ending '.json'",
+    "watch videos plain -o new.jsonl --once": "is not a run folder",
+    "watch videos run -o new/found.jsonl --ledger new/ledger.jsonl --once": "--ledger is for -o -",
     "train -m pretrained -f features -a labels.json -o new": "is not trained: its runs are ready",
 }
 

@@ -58,6 +58,8 @@ if TYPE_CHECKING:  # For type checkers and editors; at run time `_HOMES` says th
     from untrim.training.tuning import tune as tune
     from untrim.video.frames import FrameTable as FrameTable
     from untrim.video.frames import frame_table as frame_table
+    from untrim.watching import WatchReport as WatchReport
+    from untrim.watching import watch as watch
 
     __version__: str
 
@@ -89,6 +91,7 @@ _HOMES = {
     "training.loop": "train",
     "training.tuning": "tune",
     "video.frames": "FrameTable frame_table",
+    "watching": "WatchReport watch",
 }
 _HOME_OF = {name: f"untrim.{home}" for home, names in _HOMES.items() for name in names.split()}
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -81,6 +83,13 @@ class Stopped(Exception):
 def _rebuild(kind: type[UntrimError], what: str, where: str | None, fix: str | None) -> UntrimError:
     """Pickle support: errors cross process borders in `untrim extract`."""
     return kind(what, where=where, fix=fix)
+
+
+def unforeseen(error: Exception) -> str:
+    """One line on an error that no code expects, with the place in the code: what a broken file made a library do."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    what = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
+    return " ".join(what.split())
 
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")

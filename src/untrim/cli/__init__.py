@@ -20,6 +20,7 @@ from untrim.cli import (  # noqa: F401
     studio,
     suggest,
     tune,
+    watch,
     weights,
 )
 from untrim.cli.app import app

@@ -20,7 +20,7 @@ Read = TypeVar("Read", "Annotations", "Detections")
 
 _PANELS = {
     "Start": ("demo", "studio"),
-    "The way": ("extract", "suggest", "train", "localize", "evaluate", "report"),
+    "The way": ("extract", "suggest", "train", "localize", "watch", "evaluate", "report"),
     "Look closer": ("diagnose", "doctor", "methods"),
     "Hand over": ("convert", "clips", "overlay"),
     "Research": ("reproduce", "tune", "combine", "import", "weights"),
@@ -31,7 +31,7 @@ _PANELS = {
 PATH_OPTIONS = frozenset(
     ["--output", "-o", "--json", "--features", "-f", "--annotations", "-a", "--detections", "-d", "--evaluation", "-e"]
     + ["--from", "--videos", "--run", "--against", "--segments", "--subset-file", "--fps-file", "--labels"]
-    + ["--activations", "--report"]
+    + ["--activations", "--report", "--ledger"]
 )
 """Options of all verbs that take a path."""
 

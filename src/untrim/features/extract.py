@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import time
-import traceback
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
@@ -18,7 +17,7 @@ from typing import NamedTuple
 
 import cv2
 
-from untrim.errors import UntrimError, WorkFailed, listing, numbered
+from untrim.errors import UntrimError, WorkFailed, listing, numbered, unforeseen
 from untrim.features.backbones import Backbone, BackboneConfig, load_backbone
 from untrim.features.source_files import State, adopt_renamed, late_pictures, made_of, state_of
 from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoInfo
@@ -194,9 +193,7 @@ class _Extractor:
         except UntrimError as error:
             return str(error)
         except Exception as error:  # A file may be broken in a way that no library foresees: it must stop no other.
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            what = f"{job.path}: {type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
-            return " ".join(what.split())
+            return f"{job.path}: {unforeseen(error)}"
 
     def _extract(self, job: VideoJob) -> VideoInfo:
         config = self._backbone.config

@@ -7,19 +7,16 @@ killed while it wrote them leaves none of them.
 
 from __future__ import annotations
 
-import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from untrim.annotations.reviews import Review, review_of
 from untrim.errors import Place, UntrimError
 from untrim.support.documents import parse_json
-from untrim.support.files import linked_file, reading, writing
-from untrim.support.schema import SCHEMA, check_schema
+from untrim.support.line_files import append_lines, cut_after, line_of, read_lines
+from untrim.support.schema import check_schema
 
 _SCHEMA = 1
 _WHOLE = ("subset", "duration", "labels", "exhaustive", "points", "picked", "shown")
@@ -73,21 +70,7 @@ class History:
             UntrimError: The file cannot be written.
             WorkFailed: The disk is full.
         """
-        lines = [json.dumps({SCHEMA: _SCHEMA, **entry}, ensure_ascii=False, allow_nan=False) for entry in entries]
-        content = "".join(f"{line}\n" for line in lines).encode()
-        with writing(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-            with os.fdopen(os.open(self.path, flags, 0o666), "wb") as stream:
-                end = stream.seek(0, os.SEEK_END)
-                try:
-                    stream.write(content)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                except OSError:
-                    with suppress(OSError):
-                        stream.truncate(end)
-                    raise
+        append_lines(self.path, [line_of(entry, _SCHEMA) for entry in entries])
 
     def read(self) -> list[dict[str, Any]]:
         """All lines. What a killed process left half written at the end is cut off the file.
@@ -95,12 +78,7 @@ class History:
         Raises:
             UntrimError: A line is no line of a history.
         """
-        if not self.path.exists():
-            return []
-        with reading(self.path):
-            content = self.path.read_bytes()
-        whole, _, torn = content.rpartition(b"\n")
-        lines = whole.decode("utf-8", "replace").split("\n") if whole else []
+        lines, torn = read_lines(self.path)
         entries = [self._entry(line, number) for number, line in enumerate(lines, 1)]
         counts = Counter(entry["operation"] for entry in entries if entry.get("operation"))
         kept = len(entries)
@@ -109,14 +87,12 @@ class History:
         ):
             kept -= 1
         if torn or kept < len(entries):
-            size = len(content) - len(torn) - sum(len(line.encode()) + 1 for line in lines[kept:])
-            with writing(self.path):
-                os.truncate(linked_file(self.path), size)
+            cut_after(self.path, lines[:kept])
         return entries[:kept]
 
-    def _entry(self, line: str, number: int) -> dict[str, Any]:
+    def _entry(self, line: bytes, number: int) -> dict[str, Any]:
         place = Place(self.path, number)
-        entry = parse_json(line, place)
+        entry = parse_json(line.decode("utf-8", "replace"), place)
         if not isinstance(entry, dict) or not _is_entry(entry):
             raise UntrimError("is no line of a history", where=place, fix="take this line out")
         check_schema(entry, place, _SCHEMA)

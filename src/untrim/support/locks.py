@@ -27,25 +27,35 @@ def locked(folder: Path) -> Iterator[None]:
         UntrimError: Another process, or another thread of this one, holds it; or it cannot be written.
     """
     end_if_still_importing()
-    with new_folder(folder), _lock(folder):
+    refused = UntrimError("another run works in this folder", where=folder, fix="wait for it, or name another folder")
+    with new_folder(folder), _lock(folder / ".lock", refused):
         yield
 
 
 @contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    path = folder / ".lock"
+def locked_file(path: Path) -> Iterator[None]:
+    """Hold the file at `path`, there or not, alone, likewise; the lock is the hidden file ``.NAME.lock`` beside it.
+
+    Raises:
+        UntrimError: As for `locked`.
+    """
+    refused = UntrimError("another run writes to this file", where=path, fix="wait for it, or name another file")
+    with new_folder(path.parent), _lock(path.with_name(f".{path.name}.lock"), refused):
+        yield
+
+
+@contextmanager
+def _lock(path: Path, refused: UntrimError) -> Iterator[None]:
     lock = FileLock(path, timeout=0)
     try:
         lock.acquire()
     except Timeout:
-        raise UntrimError(
-            "another run works in this folder", where=folder, fix="wait for it, or name another folder"
-        ) from None
+        raise refused from None
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise UntrimError("is a link, which a lock does not follow", where=path, fix="remove it") from error
         if error.errno not in _NO_SUCH_LOCKS:
-            raise UntrimError(f"cannot be written: {error.strerror}", where=folder) from error
+            raise UntrimError(f"cannot be written: {error.strerror}", where=path.parent) from error
     try:
         yield
     finally:

@@ -62,7 +62,7 @@ def find_videos(paths: Sequence[Path]) -> FoundVideos:
     passed_over: Counter[str] = Counter()
     for path in paths:
         if path.is_dir():
-            inside = [file for file in _files(path, passed_over) if _is_video(file, passed_over)]
+            inside = videos_in(path, passed_over)
             if not inside:
                 known = f"known endings: {' '.join(sorted(VIDEO_SUFFIXES))}"
                 what = "; ".join(["holds no video files", *FoundVideos({}, passed_over).notes()])
@@ -74,6 +74,16 @@ def find_videos(paths: Sequence[Path]) -> FoundVideos:
         for file in inside:
             found.setdefault(file.resolve(), (file, path))
     return FoundVideos(_named(list(found.values())), passed_over)
+
+
+def videos_in(folder: Path, passed_over: Counter[str]) -> list[Path]:
+    """The video files in a folder and the folders in it, known by their endings, sorted by path; hidden ones are not.
+
+    Args:
+        folder: The folder; nothing is found in one that is not there.
+        passed_over: How much of each kind was not taken; what is not taken now is added.
+    """
+    return [file for file in _files(folder, passed_over) if _is_video(file, passed_over)]
 
 
 def _files(folder: Path, passed_over: Counter[str]) -> list[Path]:
