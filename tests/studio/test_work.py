@@ -1,6 +1,7 @@
 """The loop: features while people tag, training from what they said, what it found; it outlives the server."""
 
 import json
+import subprocess
 import threading
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,29 @@ def test_the_loop_goes_on_without_page_and_server(folder: Path) -> None:
     assert known["garage"].labels == ("jump",)
     assert known["yard"].instances == (Instance("run", Segment(0.1, 0.5)),)
     assert known["yard"].points == (Point("run", 0.7),)
+
+
+def test_a_job_whose_process_is_killed_says_so(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    start = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *words, **how: started.append(start(*words, **how)) or started[-1])
+    job = page.ask("POST", "/api/jobs", {"kind": "extract"}).json["job"]
+    started[0].kill()
+    stopped = ended(page, job["id"])
+    assert (stopped["state"], stopped["error"]) == (
+        "stopped",
+        "its process was ended from outside; it resumes where it was",
+    )
+
+
+def test_a_job_that_ended_with_the_machine_says_so(folder: Path) -> None:
+    job = folder / "jobs" / "j1"
+    job.mkdir(parents=True)
+    (job / "job.json").write_text(json.dumps({"schema": 1, "kind": "extract", "videos": ["."], "features": "features"}))
+    with opened(open_project(folder)) as page:
+        stopped = page.get("/api/jobs").json["jobs"][0]
+        assert (stopped["state"], stopped["done"]) == ("stopped", 0)
+        assert "ended with the studio or the machine" in stopped["error"]
 
 
 def test_a_ready_run_suggests_first_tags(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,8 +75,12 @@ class Jobs:
         for place in sorted(self._folder.glob("j*/" + JOB), key=lambda path: int(path.parent.name[1:] or 0)):
             job = StudioJob(place.parent, read_object(place))
             self._jobs[job.key] = job
-            if not (job.folder / OUTCOME).exists() and _works(job.folder):
+            if (job.folder / OUTCOME).exists():
+                continue
+            if _works(job.folder):
                 self._running.append(job)
+            else:
+                _stopped(job.folder, "it ended with the studio or the machine, and resumes where it was")
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
@@ -146,7 +150,7 @@ class Jobs:
             job = self._jobs[key]
             if job in self._waiting:
                 self._waiting.remove(job)
-                write_json(job.folder / OUTCOME, {"schema": 1, "state": "stopped", "error": None, "notes": []})
+                _stopped(job.folder)
             elif job in self._running:
                 (job.folder / STOP).touch()
             return self.describe(job)
@@ -234,8 +238,7 @@ class Jobs:
             self._running.remove(job)
             (job.folder / STARTING).unlink(missing_ok=True)
             if not (job.folder / OUTCOME).exists():  # It was killed.
-                error = "its process was ended from outside"
-                write_json(job.folder / OUTCOME, {"schema": 1, "state": "stopped", "error": error, "notes": []})
+                _stopped(job.folder, "its process was ended from outside; it resumes where it was")
         described = self.describe(job)
         if described != job.told:
             news = described["done"] != job.told.get("done") or described["what"] != job.told.get("what")
@@ -258,6 +261,10 @@ def _works(folder: Path) -> bool:
             return False
     except UntrimError:
         return True
+
+
+def _stopped(folder: Path, why: str | None = None) -> None:
+    write_json(folder / OUTCOME, {"schema": 1, "state": "stopped", "error": why, "notes": []})
 
 
 def _outcome(job: StudioJob) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Studios to open, in a thread or as a person starts them, and what tests ask of a page that has one open."""
 
+import json
 import os
 import shutil
 import signal
@@ -19,6 +20,10 @@ ARGUMENTS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
 
 # The page's own modules, for what a test reads; it acts by keys and mouse.
 STORE = "(await import('/static/core/store.js')).store.state"
+SHAPE = (
+    "({labels, exhaustive, segments, points}) => ({labels, exhaustive, points: points.map(p => [p.label, p.time]),"
+    " segments: segments.map(s => [s.label, s.start, s.end, s.state])})"
+)
 
 
 class Server:
@@ -88,6 +93,16 @@ def wait_for(page: Any, expression: str, timeout: float = 20) -> None:
     while not state(page, f"Boolean({expression})"):
         assert time.monotonic() < until, f"{expression} did not become true"
         time.sleep(0.02)
+
+
+def shape(page: Any) -> Any:
+    """What a person has said of the open video, without stamps."""
+    return state(page, f"({SHAPE})(state.review)")
+
+
+def on_disk(project: Path, name: str) -> Any:
+    """The review of a video as it is saved."""
+    return json.loads((project / "reviews" / f"{name}.json").read_text())
 
 
 def show_all_found(page: Any) -> None:

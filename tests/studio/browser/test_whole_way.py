@@ -7,21 +7,18 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from studio.browser.driving import Server, drag, open_video, press, show_all_found, state, wait_for, wait_saved
-
-SHAPE = (
-    "({labels, exhaustive, segments, points}) => ({labels, exhaustive, points: points.map(p => [p.label, p.time]),"
-    " segments: segments.map(s => [s.label, s.start, s.end, s.state])})"
-)
-
-
-def shape(page: Any) -> Any:
-    """What a person has said of the open video, without stamps."""
-    return state(page, f"({SHAPE})(state.review)")
-
-
-def on_disk(project: Path, name: str) -> Any:
-    return json.loads((project / "reviews" / f"{name}.json").read_text())
+from studio.browser.driving import (
+    Server,
+    drag,
+    on_disk,
+    open_video,
+    press,
+    shape,
+    show_all_found,
+    state,
+    wait_for,
+    wait_saved,
+)  # fmt: skip
 
 
 def test_tag_correct_undo_redo_reload(page: Any, project: Path) -> None:

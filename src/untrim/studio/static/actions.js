@@ -95,3 +95,21 @@ for (let key = 1; key <= 9; key += 1) {
     else notice(`No class has the key ${key}. Classes have theirs on the page Classes.`, "bad");
   };
 }
+
+const MARKS = new Set(["markStart", "markEnd", "point", "split"]);
+/** @type {Promise<unknown> | null} Marks that wait for their picture, and what was pressed after them. */
+let waiting = null;
+
+/**
+ * Do what a key says. A mark takes the frame that is shown or on its way; a step pressed after it comes after it.
+ * @param {string} name
+ */
+export function act(name) {
+  const run = () => actions[name]?.();
+  if (!waiting && !MARKS.has(name)) return void run();
+  const mine = waiting ? waiting.then(run, run) : Promise.resolve(run());
+  waiting = mine;
+  mine.finally(() => {
+    if (waiting === mine) waiting = null;
+  });
+}

@@ -1,6 +1,6 @@
 // @ts-check
 /** The start of the page: its frame, its pages by the address, keys, and edits that an earlier window left behind. */
-import { actions } from "./actions.js";
+import { act, actions } from "./actions.js";
 import { fill, h, icon, say } from "./core/dom.js";
 import { notice, noticeBox } from "./core/notices.js";
 import { complain, listen, loadProject } from "./core/session.js";
@@ -137,7 +137,7 @@ async function start() {
     (action) => {
       if (action === "moveFocus") tabMovesFocus = true;
       else if (action === "letGo" && tabMovesFocus) tabMovesFocus = false;
-      else actions[action]?.();
+      else act(action);
       if (action === "moveFocus") /** @type {HTMLElement | null} */ (document.querySelector("header.top a"))?.focus();
     },
     () => store.state.route.page === "video",

@@ -19,11 +19,11 @@ export function decide(decide, word) {
   const { review } = store.state;
   const item = chosen();
   if (!item || !review) return;
-  const all = items();
-  const index = all.findIndex(({ id }) => id === item.id);
-  const next = [...all.slice(index + 1), ...all.slice(0, index)].find(({ state }) => state === "found") ?? null;
   const made = decide(review, item);
   edit(`${word} ${item.label}`, made.review, { selected: made.id });
+  const all = items(); // Without those that this decision settles too.
+  const index = all.findIndex(({ id }) => id === made.id);
+  const next = [...all.slice(index + 1), ...all.slice(0, index)].find(({ state }) => state === "found") ?? null;
   if (next) select(next);
   else {
     store.set({ selected: made.id });
