@@ -56,6 +56,14 @@ def test_center_and_index_are_inverse(grid: SnippetGrid, index: int) -> None:
     assert grid.index(grid.center(index)) == index
 
 
+@given(grids, st.integers(1, 500), st.integers(1, 5000))
+def test_a_resampled_grid_covers_the_same_time(grid: SnippetGrid, count: int, length: int) -> None:
+    finer = grid.resampled(count, length)
+    assert finer.boundary(0) == pytest.approx(grid.boundary(0), abs=1e-6)
+    assert finer.boundary(length) == pytest.approx(grid.boundary(count), abs=1e-6)
+    assert grid.resampled(count, count) is grid
+
+
 @given(grids, st.floats(0, 1e4))
 def test_a_time_lies_in_the_cell_of_its_index(grid: SnippetGrid, seconds: float) -> None:
     index = grid.index(seconds)

@@ -147,6 +147,13 @@ class SnippetGrid:
         low, end = max(self.boundary(first), 0.0), self.boundary(stop)
         return Segment(min(low, high), max(min(end, high), min(low, high)))
 
+    def resampled(self, count: int, length: int) -> SnippetGrid:
+        """The grid of `length` equal cells over the time of the first `count` snippets; this one if these are equal."""
+        if length == count:
+            return self
+        cell = self.stride_seconds * count / length
+        return SnippetGrid(1, 1, 1 / cell, self.boundary(0) + cell / 2)
+
     def snippets(self, segment: Segment, count: int) -> range:
         """The snippets among the first `count` whose centres are in `segment` (start included, end not)."""
         first = math.ceil((segment.start - self.first_center_seconds) / self.stride_seconds)

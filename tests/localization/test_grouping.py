@@ -35,16 +35,23 @@ def test_connected_components(values: np.ndarray, min_length: int) -> None:
     assert list(zip(*connected_components(values > 0, min_length), strict=True)) == expected
 
 
-@given(sequences, st.lists(st.sampled_from([-2.0, 0.0, 0.1, 0.25, 0.3, 1.0, 9.0]), max_size=6), st.integers(1, 3))
-def test_sweep_is_the_set_of_all_thresholds_runs(values: np.ndarray, thresholds: list[float], min_length: int) -> None:
+@given(
+    sequences,
+    st.lists(st.sampled_from([-2.0, 0.0, 0.1, 0.25, 0.3, 1.0, 9.0]), max_size=6),
+    st.integers(1, 3),
+    st.booleans(),
+)
+def test_sweep_is_the_set_of_all_thresholds_runs(
+    values: np.ndarray, thresholds: list[float], min_length: int, inclusive: bool
+) -> None:
     expected = {
         (row, first, stop)
         for threshold in thresholds
-        for row, sequence in enumerate(values > threshold)
+        for row, sequence in enumerate(values >= threshold if inclusive else values > threshold)
         for first, stop in runs_by_hand(list(sequence))
         if stop - first >= min_length
     }
-    assert list(zip(*sweep(values, thresholds, min_length), strict=True)) == sorted(expected)
+    assert list(zip(*sweep(values, thresholds, min_length, inclusive=inclusive), strict=True)) == sorted(expected)
 
 
 def test_sweep_of_no_rows() -> None:
@@ -58,7 +65,11 @@ def test_above_midrange(values: list[float], expected: list[int]) -> None:
 
 @pytest.mark.parametrize(("threshold", "expected"), [(0.1, [1, 1, 0]), (0.5, [1, 0, 0]), (0.9, [1, 0, 0])])
 def test_likely_classes(threshold: float, expected: list[int]) -> None:
-    assert likely_classes(np.array([0.7, 0.25, 0.05]), threshold).astype(int).tolist() == expected
+    p = np.array([0.7, 0.25, 0.05])
+    assert likely_classes(p, threshold).astype(int).tolist() == expected
+    assert likely_classes(p, threshold, fallback=False).astype(int).tolist() == (
+        [0] * 3 if threshold == 0.9 else expected
+    )
 
 
 def is_best(sequence: list[float], first: int, stop: int) -> bool:

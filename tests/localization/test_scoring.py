@@ -1,6 +1,7 @@
 import json
 import math
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from untrim.localization.grouping import Runs, sweep
 from untrim.localization.nms import nms
-from untrim.localization.scoring import outer_inner_contrast, run_max, run_mean
+from untrim.localization.scoring import OuterRounding, outer_inner_contrast, run_max, run_mean
 
 
 @st.composite
@@ -31,16 +32,26 @@ def test_max_and_mean(given_: tuple[np.ndarray, Runs]) -> None:
     np.testing.assert_allclose(run_mean(values, runs), [part.mean() for part in inside], atol=1e-12)
 
 
-@given(values_and_runs(), st.sampled_from([0.0, 0.25, 0.4, 0.5, 1.0, 3.0]))
-def test_outer_inner_contrast(given_: tuple[np.ndarray, Runs], outer: float) -> None:
+@given(values_and_runs(), st.sampled_from([0.0, 0.25, 0.4, 0.5, 1.0, 3.0]), st.sampled_from(get_args(OuterRounding)))
+def test_outer_inner_contrast(given_: tuple[np.ndarray, Runs], outer: float, rounding: OuterRounding) -> None:
     values, runs = given_
     expected = []
     for row, first, stop in zip(*runs, strict=True):
-        before = values[row, max(0, math.floor(first - outer * (stop - first))) : first]
-        after = values[row, stop : math.floor(stop - 1 + outer * (stop - first)) + 1]
-        outside = [*before, *after]
+        margin = outer * (stop - first)
+        end = {
+            "uneven": math.floor(stop - 1 + margin) + 1,
+            "up": math.ceil(stop + margin),
+            "official": int(stop - 1 + margin),
+        }[rounding]
+        outside = [*values[row, max(0, math.floor(first - margin)) : first], *values[row, stop:end]]
         expected.append(values[row, first:stop].mean() - (np.mean(outside) if outside else 0.0))
-    np.testing.assert_allclose(outer_inner_contrast(values, runs, outer), expected, atol=1e-12)
+    np.testing.assert_allclose(outer_inner_contrast(values, runs, outer, rounding), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(("rounding", "expected"), [("uneven", 4 - 1), ("up", 4 - 1.5), ("official", 4 - 1)])
+def test_whether_one_snippet_has_both_sides(rounding: OuterRounding, expected: float) -> None:
+    runs = Runs(np.array([0]), np.array([2]), np.array([3]))
+    assert outer_inner_contrast(np.array([[0.0, 1.0, 4.0, 2.0, 9.0]]), runs, 0.4, rounding) == pytest.approx(expected)
 
 
 def test_contrast_at_the_borders() -> None:

@@ -6,10 +6,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.optim import Adam
 
+from untrim.annotations import Annotations
 from untrim.data.dataset import Batch
-from untrim.methods.ecm import ECM, ECMConfig, a2c_loss
+from untrim.errors import Stopped
+from untrim.features.store import FeatureFolder
+from untrim.methods.ecm import ECM, ECMActivations, a2c_loss
+from untrim.methods.ecm_config import ECMConfig
 from untrim.timeline import SnippetGrid
+from untrim.training.loop import train
 
 GRID = SnippetGrid.regular(16, 16, 25)
 
@@ -311,3 +317,177 @@ class TestLocalize:
             (first, pytest.approx(1.15)),
             (second, pytest.approx(0.25 + 0.15)),  # 0.2 of the post-classification stream, over 0.8
         ]
+
+
+OFFICIAL = {key: value for key, value in ECM.presets["official"].items() if key not in ("absence", "test_snippets")}
+
+
+class TestTheAuthorsLocalization:
+    """What their code does, value by value and together, as loops over classes, thresholds and frames."""
+
+    def by_hand(self, model: ECM, cas: list[list[float]], p: list[float], stride: int) -> list[tuple[float, ...]]:
+        """Class, first and last step + 1, and score, best first in each class."""
+        config, found = model.config, []
+        for c, row in enumerate(cas):
+            if p[c] < config.class_threshold and not (
+                config.class_fallback and p[c] == max(p) < config.class_threshold
+            ):
+                continue
+            low, high = min(row), max(row)
+            if config.cas_range == "positive":
+                low, high = max(low, 0.0), max(high, 0.0)
+            scaled = [(value - low) / (high - low if high > low else 1.0) for value in row]
+            if config.upsample:
+                scaled = self.frames(scaled, stride)
+            runs = set()
+            for threshold in np.arange(config.lowest_threshold, config.highest_threshold, config.threshold_step):
+                start = None
+                for step, value in enumerate([*scaled, -1.0]):
+                    above = value >= threshold and value > 0 if config.threshold_inclusive else value > threshold
+                    if above and start is None:
+                        start = step
+                    if not above and start is not None:
+                        runs.add((start, step))
+                        start = None
+            scored = [(self.contrast(config, scaled, *run) + config.gamma * p[c], *run) for run in sorted(runs)]
+            kept: list[tuple[float, int, int]] = []
+            for score, first, stop in sorted(scored, reverse=True):
+                if all(self.overlap((first, stop), other[1:]) < config.nms_threshold for other in kept):
+                    kept.append((score, first, stop))
+            found += [(c, first, stop, score) for score, first, stop in kept]
+        return found
+
+    def frames(self, row: list[float], stride: int) -> list[float]:
+        values = []
+        for frame in range(len(row) * stride):
+            place = (frame + 0.5) / stride - 0.5
+            left = int(np.floor(place))
+            before, after = row[max(left, 0)], row[min(left + 1, len(row) - 1)]
+            values.append(before + (place - left) * (after - before))
+        return values
+
+    def contrast(self, config: ECMConfig, row: list[float], first: int, stop: int) -> float:
+        margin = config.outer * (stop - first)
+        end = {"uneven": stop - 1 + margin + 1, "up": np.ceil(stop + margin), "official": stop - 1 + margin}
+        around = [*range(max(0, int(np.floor(first - margin))), first), *range(stop, int(end[config.outer_rounding]))]
+        outer = [row[step] for step in around if step < len(row)]
+        inner = row[first:stop]
+        return sum(inner) / len(inner) - (sum(outer) / len(outer) if outer else 0.0)
+
+    def overlap(self, one: tuple[int, int], other: tuple[int, int]) -> float:
+        inner = max(min(one[1], other[1]) - max(one[0], other[0]), 0)
+        return inner / (one[1] - one[0] + other[1] - other[0] - inner)
+
+    @pytest.mark.parametrize(
+        "options",
+        [{}, *({key: value} for key, value in OFFICIAL.items()), {"outer_rounding": "up"}, OFFICIAL],
+        ids=str,
+    )
+    def test_detections_are_those_of_plain_loops(self, options: dict[str, object]) -> None:
+        stride, some = 6, 0
+        for seed in range(12):
+            rng = np.random.default_rng(seed)
+            snippets, threshold = int(rng.integers(1, 30)), float(rng.choice([0.0, 0.01]))
+            # Values that repeat meet thresholds exactly: those of a range of 4 at 0, 1/4, 1/2, 3/4.
+            cas = rng.integers(-2, 3, (3, snippets)) if seed % 2 else rng.normal(0.2, 1, (3, snippets))
+            values = {"lowest_threshold": threshold, "highest_threshold": 0.6, "threshold_step": 0.25, **options}
+            model = network(3, class_threshold=0.45, **values).eval()
+            logits = torch.from_numpy(rng.normal(0, 1, (1, 3)))
+            p = logits.softmax(dim=1)
+            blank = model(torch.zeros(1, snippets, 8), torch.ones(1, snippets, dtype=torch.bool))
+            shown = torch.from_numpy(np.asarray(cas, float)).T.unsqueeze(0)
+            found = replace(blank, cas=shown, pre=logits, video_scores=p)
+            detections = model.localize(found, SnippetGrid.regular(16, stride, 25))
+            second = 25 if model.config.upsample else 25 / stride
+            offset = (16 - stride) / 2 / 25  # A snippet sees more frames than its cell has.
+            got = [
+                (int(d.label[-1]), (d.segment.start - offset) * second, (d.segment.end - offset) * second, d.score)
+                for d in detections
+            ]
+            expected = self.by_hand(model, np.asarray(cas, float).tolist(), p[0].tolist(), stride)
+            assert sorted(got) == [pytest.approx(row, abs=1e-9) for row in sorted(expected)]
+            some += len(got)
+        assert some > 12
+
+    @pytest.mark.parametrize("detections", ["pre", "merged"])
+    @pytest.mark.parametrize("snippets", [1, 5, 40])
+    def test_a_uniform_length(self, detections: str, snippets: int) -> None:
+        """A video is localized as the same video of that many evenly spread snippets, over the same time."""
+        options = {"detections": detections, "share_classifier": False, "class_threshold": 0.0}
+        plain, uniform = network(**options).eval(), network(**options, test_snippets=12).eval()
+        features = torch.randn(2, snippets, 8, generator=torch.Generator().manual_seed(0))
+        taken = [int((step + 0.5) * snippets / 12) for step in range(12)]
+        shown = [min(int((step + 0.5) * 12 / snippets), 11) for step in range(snippets)]
+        mask = torch.ones(2, snippets, dtype=torch.bool)
+        with torch.inference_mode():
+            found, expected = uniform(features, mask), plain(features[:, taken], mask[:, :1].expand(2, 12))
+            trained = uniform.train()(features, mask)
+            alone = uniform.eval()(features[:1], mask[:1])
+        torch.testing.assert_close(found.cas, expected.cas[:, shown])
+        torch.testing.assert_close(found.video_scores, expected.video_scores)
+        torch.testing.assert_close(trained.cas, plain(features, mask).cas)
+        grid = SnippetGrid.regular(16, 16, 25)
+        wanted = plain.localize(
+            replace(expected, **self.first(expected)), SnippetGrid(1, 1, 12 / snippets, 0.5 * snippets / 12)
+        )
+        got = uniform.localize(alone, grid)
+        assert len(got) == len(wanted) > 0
+        for one, other in zip(got, wanted, strict=True):
+            assert one.label == other.label
+            assert one.score == pytest.approx(other.score, abs=1e-6)
+            assert one.segment.start == pytest.approx(other.segment.start * 0.64, abs=1e-6)
+            assert one.segment.end == pytest.approx(other.segment.end * 0.64, abs=1e-6)
+
+    def first(self, found: ECMActivations) -> dict[str, Tensor]:
+        """The parts of the first video that are localized."""
+        return {key: getattr(found, key)[:1] for key in ("mask", "cas", "post_cas", "pre", "post", "video_scores")}
+
+    def test_padding_does_not_change_a_uniform_length(self) -> None:
+        model = network(test_snippets=9).eval()
+        batch = random_batch([13, 5], 4, 8, dtype=torch.float32)
+        with torch.inference_mode():
+            found, alone = model(batch.features, batch.mask), model(batch.features[1:, :5], batch.mask[1:, :5])
+        torch.testing.assert_close(found.cas[1, :5], alone.cas[0])
+        torch.testing.assert_close(found.video_scores[1], alone.video_scores[0])
+
+
+class TestDecay:
+    """The step size of ActivityNet 1.3: a tenth after 26 of 36 epochs."""
+
+    def test_each_step(self) -> None:
+        model = network(iterations=36, decay_after=ECM.presets["official_activitynet13"]["decay_after"])
+        optimizer, rates = model.optimizer(), []
+        for step in range(36):
+            rates.append(optimizer.param_groups[0]["lr"])
+            model.after_step(optimizer, (step + 1) / 36)
+        assert rates == [2e-4] * 26 + [pytest.approx(2e-5)] * 10
+
+    def test_without_a_decay_nothing_changes(self) -> None:
+        model = network()
+        optimizer = model.optimizer()
+        model.after_step(optimizer, 1.0)
+        assert optimizer.param_groups[0]["lr"] == 2e-4
+
+    def test_a_stopped_training_resumes_with_the_same_step_size(
+        self, corpus: tuple[FeatureFolder, Annotations], tmp_path: Path
+    ) -> None:
+        settings = {"iterations": 8, "decay_after": 0.5, "hidden": 8, "max_snippets": 9, "learning_rate": 0.01}
+        whole = train("ecm", [corpus], tmp_path / "whole", settings=settings, rehearsal=False)
+        for stop in (3, 6):
+            asked, run = iter([False] * stop + [True]), tmp_path / str(stop)
+            with pytest.raises(Stopped):
+                train("ecm", [corpus], run, settings=settings, rehearsal=False, should_stop=lambda: next(asked))  # noqa: B023
+            resumed = train("ecm", [corpus], run, settings=settings, rehearsal=False, resume=True)
+            assert (resumed.path / "model.safetensors").read_bytes() == (whole.path / "model.safetensors").read_bytes()
+        constant = train("ecm", [corpus], tmp_path / "c", settings={**settings, "decay_after": None}, rehearsal=False)
+        assert (constant.path / "model.safetensors").read_bytes() != (whole.path / "model.safetensors").read_bytes()
+
+    def test_a_training_that_starts_from_a_run_starts_with_the_small_step(
+        self, corpus: tuple[FeatureFolder, Annotations], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings = {"iterations": 10, "decay_after": 0.5, "hidden": 8, "max_snippets": 9}
+        first = train("ecm", [corpus], tmp_path / "first", settings=settings, rehearsal=False)
+        rates, step = [], Adam.step
+        monkeypatch.setattr(Adam, "step", lambda self: (rates.append(self.param_groups[0]["lr"]), step(self)))
+        train(None, [corpus], tmp_path / "second", start=first)
+        assert rates == [pytest.approx(first.config.learning_rate / 10)]

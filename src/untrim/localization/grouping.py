@@ -28,20 +28,24 @@ def connected_components(above: npt.NDArray[np.bool_], min_length: int = 1) -> R
     return Runs(row[kept], first[kept], stop[kept])
 
 
-def sweep(values: npt.NDArray[np.float64], thresholds: npt.ArrayLike, min_length: int = 1) -> Runs:
+def sweep(
+    values: npt.NDArray[np.float64], thresholds: npt.ArrayLike, min_length: int = 1, *, inclusive: bool = False
+) -> Runs:
     """Runs of (R, T) `values` above any of several thresholds: candidates of temporal actionness grouping.
 
     Args:
         values: (R, T).
         thresholds: (K,), in any order; a run is maximal above one of them.
         min_length: Shortest run in snippets.
+        inclusive: Whether a value that equals a threshold is above it.
 
     Returns:
         In row order. A run that several thresholds find is listed once.
     """
     levels = np.asarray(thresholds, dtype=np.float64)
     rows, length = values.shape
-    above = values[:, None] > levels[:, None]  # (R, K, T)
+    compare = np.greater_equal if inclusive else np.greater
+    above = compare(values[:, None], levels[:, None])  # (R, K, T)
     runs = connected_components(above.reshape(rows * len(levels), length), min_length)
     shape = (rows, length + 1, length + 1)
     keys = np.ravel_multi_index((runs.row // max(len(levels), 1), runs.first, runs.stop), shape)
@@ -79,9 +83,11 @@ def _maximal(values: Sequence[float]) -> list[tuple[int, int]]:
     return [(first, stop) for first, stop, *_ in kept]
 
 
-def likely_classes(probabilities: npt.NDArray[np.float64], threshold: float) -> npt.NDArray[np.bool_]:
-    """Which of (C,) `probabilities` are at least `threshold`; if none is, the highest counts."""
-    likely: npt.NDArray[np.bool_] = probabilities >= min(threshold, probabilities.max())
+def likely_classes(
+    probabilities: npt.NDArray[np.float64], threshold: float, *, fallback: bool = True
+) -> npt.NDArray[np.bool_]:
+    """Which of (C,) `probabilities` are at least `threshold`; if none is, the highest counts, unless not `fallback`."""
+    likely: npt.NDArray[np.bool_] = probabilities >= (min(threshold, probabilities.max()) if fallback else threshold)
     return likely
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 
 from untrim.localization.grouping import Runs
 
 Scores = npt.NDArray[np.float64]
+OuterRounding = Literal["uneven", "up", "official"]
 
 
 def run_max(values: Scores, runs: Runs) -> Scores:
@@ -23,20 +26,25 @@ def run_mean(values: Scores, runs: Runs) -> Scores:
     return _run_sum(values, runs) / (runs.stop - runs.first)
 
 
-def outer_inner_contrast(values: Scores, runs: Runs, outer: float) -> Scores:
+def outer_inner_contrast(values: Scores, runs: Runs, outer: float, rounding: OuterRounding = "uneven") -> Scores:
     """Mean of (R, T) `values` within each run less their mean just outside of it (AutoLoc; BaS-Net; ECM).
 
-    Outside means, on each side, ``outer`` times as many snippets as the run has, as far as the video reaches. The
-    number is rounded up before the run and down after it. If nothing is outside, nothing is subtracted.
+    Outside means, on each side, ``outer`` times as many snippets as the run has, as far as the video reaches. If
+    nothing is outside, nothing is subtracted.
 
     Args:
         values: (R, T), the whole sequences: values below a threshold count too.
         runs: Runs in the rows of `values`.
         outer: Width of each side as a share of the run's length, lambda; at least 0.
+        rounding: How the width becomes a number of snippets. ``uneven``: up before the run and down after it, as in
+            BaS-Net's code; ``up``: up on both sides, so that the shortest run has both; ``official``: as uneven, with
+            one snippet less after it, as in ECM's code.
     """
     margin = outer * (runs.stop - runs.first)
     first = np.maximum(np.floor(runs.first - margin), 0).astype(np.intp)
-    stop = np.minimum(np.floor(runs.stop - 1 + margin) + 1, values.shape[1]).astype(np.intp)
+    after = np.ceil(runs.stop + margin) if rounding == "up" else np.floor(runs.stop - 1 + margin)
+    after = np.maximum(after, runs.stop) if rounding == "official" else after + (rounding == "uneven")
+    stop = np.minimum(after, values.shape[1]).astype(np.intp)
     wide = Runs(runs.row, first, stop)
     around = (stop - first) - (runs.stop - runs.first)
     outside = (_run_sum(values, wide) - _run_sum(values, runs)) / np.maximum(around, 1)

@@ -202,6 +202,8 @@ class Method(nn.Module, Generic[C, A]):
     def after_step(self, optimizer: Optimizer, progress: float) -> None:
         """Called after each step of the optimizer, for a schedule, a moving average or a stage; nothing by default.
 
+        A training that starts from a finished run calls it once before its first step, too.
+
         Args:
             optimizer: What `optimizer` returned. Its state and the values of its groups (`lr`) are saved.
             progress: Share of the training that is done, this step included, in (0, 1].

@@ -39,96 +39,41 @@ The authors' code (preset `official`) weighs absence features twice: for each pr
 sum_t w^b_ct w^a_jt f_t. A present class takes the logit of its own c, an absent class the mean over c. A sum over T
 snippets is T / 3 times as large as a snippet, but both streams should see the same kind of feature: `aggregation:
 normalized` is the weighted mean. The paper has T snippets of each video throughout. Here that holds in training (`crop:
-resample`); detections come from the snippets as they are. Table 5's sequences are brought to [0, 1] before they are
-fused, since the streams differ in scale. The paper gives neither the thresholds nor the score of an instance nor the
-NMS: they are from the authors' code. k T is rounded down. A sequence that is constant is one instance.
+resample`); detections come from the snippets as they are, or from T (`test_snippets`). Table 5's sequences are brought
+to [0, 1] before they are fused, since the streams differ in scale. The paper gives neither the thresholds nor the score
+of an instance nor the NMS: they are from the authors' code. What else that code does is in `untrim.methods.ecm_config`.
+k T is rounded down. A sequence that is constant is one instance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from untrim.data.dataset import Batch
-from untrim.data.sampling import Crop
 from untrim.data.summary import DataSummary
 from untrim.localization.grouping import Runs, likely_classes, sweep
 from untrim.localization.nms import nms
+from untrim.localization.scaling import positive_range, stretch, unit_range
 from untrim.localization.scoring import outer_inner_contrast
-from untrim.methods.base import Activations, Method, MethodConfig
+from untrim.methods.base import Activations, Method
+from untrim.methods.ecm_config import PRESETS, ECMConfig
 from untrim.nn.attention import AttentionModule
 from untrim.nn.convolution import TemporalConv
 from untrim.nn.losses import normalized_cross_entropy
 from untrim.nn.pooling import topk_mean
+from untrim.support.array_types import Float64
 from untrim.timeline import Detection, SnippetGrid
 
 FOLDS = 3
 # Width of the layer between features and attention, as in STPN.
 _ATTENTION_HIDDEN = 256
-
-
-class ECMConfig(MethodConfig):
-    """Values of ECM; defaults are the paper's for THUMOS14 (Sec. 4.1)."""
-
-    learning_rate: float = Field(default=2e-4, gt=0, le=1)
-    """Adam's step size."""
-    weight_decay: float = Field(default=5e-4, ge=0)
-    """Adam's L2 penalty."""
-    iterations: int = Field(default=1875, ge=0)
-    """Training steps: 150 epochs of 200 videos; 0 leaves the network untrained, a baseline."""
-    batch_size: int = Field(default=16, ge=1)
-    """Videos per training step."""
-    max_snippets: int | None = Field(default=750, ge=1)
-    """T: snippets of a video in training; null: all."""
-    crop: Crop = "resample"
-    """How: `resample` brings every video to T snippets; otherwise longer videos are cropped to `random` snippets in
-    order, a `contiguous` stretch, or `uniform`ly spread snippets."""
-    hidden: int = Field(default=2048, ge=1)
-    """Width of the classifier's two hidden layers."""
-    dropout: float = Field(default=0.5, ge=0, lt=1)
-    """Share of the second hidden layer dropped in training."""
-    k_share: float = Field(default=0.125, gt=0, le=1)
-    """Largest scores averaged in the pre-classification stream, as a share of the video's snippets."""
-    streams: Literal["both", "pre", "post"] = "both"
-    """Streams that are trained (Table 4)."""
-    share_classifier: bool = True
-    """Whether both streams have the same classifier (Table 4)."""
-    weights: Literal["transition", "attention"] = "transition"
-    """Aggregation weights: `transition` from the CAS, for each class; `attention` on the features, class-agnostic."""
-    aggregation: Literal["sum", "normalized"] = "sum"
-    """Eq. 1-2: weighted sum of the features, or weighted mean."""
-    absence: Literal["paper", "official"] = "paper"
-    """Absence features: weighted by `W^b` (paper) or by `W^b W^a` (the authors' code)."""
-    alpha: float = Field(default=0.05, ge=0)
-    """Weight of the classification-to-classification consistency."""
-    beta: float = Field(default=5.0, ge=0)
-    """Weight of the aggregation-to-classification consistency."""
-    detections: Literal["pre", "post", "merged", "fused"] = "pre"
-    """Stream that is localized, or both: their detections `merged`, or their sequences `fused` (Table 5)."""
-    fusion: float = Field(default=0.8, ge=0, le=1)
-    """Weight of the pre-classification stream for `detections: fused`, lambda in Table 5."""
-    class_threshold: float = Field(default=0.25, ge=0, le=1)
-    """Classes with at least this score are localized, tau; if there is none, the best one."""
-    lowest_threshold: float = Field(default=0.01, ge=0, lt=1)
-    """First threshold on the CAS in [0, 1]."""
-    highest_threshold: float = Field(default=0.2, gt=0, le=1)
-    """End of the thresholds, not one of them."""
-    threshold_step: float = Field(default=0.025, gt=0, le=1)
-    """Step from one threshold to the next."""
-    outer: float = Field(default=0.4, ge=0)
-    """Width of the surroundings in the outer-inner contrast, as a share of an instance's length."""
-    gamma: float = Field(default=0.15, ge=0)
-    """Weight of the class score in an instance's score."""
-    nms_threshold: float = Field(default=0.6, gt=0, le=1)
-    """tIoU from which two detections of a class count as one; the better one is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +86,7 @@ class ECMActivations(Activations):
         post: s^o, (B, C); None where the post-classification stream is not trained.
         post_cas: CAS of the post-classification stream, (B, T, C).
         transition: Logits of W^a, (B, T, K); None where the post-classification stream is not trained.
+        spread: The same of videos of `test_snippets`, which are localized; None where videos are as they are.
     """
 
     features: Tensor
@@ -148,6 +94,7 @@ class ECMActivations(Activations):
     post: Tensor | None
     post_cas: Tensor
     transition: Tensor | None
+    spread: ECMActivations | None = None
 
 
 class Classifier(nn.Module):
@@ -167,40 +114,11 @@ class Classifier(nn.Module):
         return embedded
 
 
-# Iterations are the paper's 40 epochs of 4,819 and 10,024 videos, and the 36 of the authors' code.
-_ACTIVITYNET = {
-    "max_snippets": 100,
-    "lowest_threshold": 0.0,
-    "highest_threshold": 0.175,
-    "outer": 0.5,
-    "gamma": 0.45,
-    "nms_threshold": 0.7,
-}
-_OFFICIAL_ACTIVITYNET = {**_ACTIVITYNET, "absence": "official", "beta": 1.0, "batch_size": 128}
-
-
 class ECM(Method[ECMConfig, ECMActivations]):
     """Equivalent classification of snippets and of aggregated features."""
 
     Config = ECMConfig
-    presets = {
-        "paper": {},
-        "paper_activitynet12": {"iterations": 12048, **_ACTIVITYNET},
-        "paper_activitynet13": {"iterations": 25060, **_ACTIVITYNET},
-        "official": {"absence": "official"},
-        "official_activitynet12": {
-            **_OFFICIAL_ACTIVITYNET,
-            "iterations": 1355,
-            "k_share": 0.25,
-            "class_threshold": 0.12,
-        },
-        "official_activitynet13": {
-            **_OFFICIAL_ACTIVITYNET,
-            "iterations": 2819,
-            "k_share": 0.6,
-            "class_threshold": 0.05,
-        },
-    }
+    presets = PRESETS
 
     def __init__(self, config: ECMConfig, dim: int, labels: Sequence[str]) -> None:
         super().__init__(config, dim, labels)
@@ -248,6 +166,25 @@ class ECM(Method[ECMConfig, ECMActivations]):
     def forward(self, features: Tensor, mask: Tensor) -> ECMActivations:
         """Activations of (B, T, D) features with their (B, T) mask."""
         f = self.input(features).masked_fill(~mask.unsqueeze(-1), 0.0)
+        if self.training or self.config.test_snippets is None:
+            return self._streams(f, mask)
+        snippets, counts = self.config.test_snippets, mask.sum(dim=1)  # (B,)
+        taken = _spread(counts, counts.new_full(counts.shape, snippets), snippets)  # (B, T')
+        spread = self._streams(_take(f, taken), torch.ones_like(taken, dtype=torch.bool))
+        shown = _spread(torch.full_like(counts, snippets), counts, mask.shape[1]).clamp(max=snippets - 1)  # (B, T)
+        return replace(
+            spread,
+            mask=mask,
+            features=f,
+            cas=_take(spread.cas, shown),
+            post_cas=_take(spread.post_cas, shown),
+            embedded=None if spread.embedded is None else _take(spread.embedded, shown),
+            transition=None if spread.transition is None else _take(spread.transition, shown),
+            spread=spread,
+        )
+
+    def _streams(self, f: Tensor, mask: Tensor) -> ECMActivations:
+        """What both streams say of scaled features."""
         embedded = self.classifier.embed(f, mask)  # (B, T, H)
         cas = self.classifier.output(embedded)  # (B, T, C)
         pre = self.pooled(cas, mask)
@@ -334,37 +271,61 @@ class ECM(Method[ECMConfig, ECMActivations]):
                 terms["a2c"] = ramp * config.beta * a2c_loss(found.post, self.absence(found, labels), labels)
         return terms
 
+    def after_step(self, optimizer: Optimizer, progress: float) -> None:
+        """The step size falls to a tenth, where the config says when."""
+        config = self.config
+        if config.decay_after is not None and progress >= config.decay_after:
+            for group in optimizer.param_groups:
+                group["lr"] = config.learning_rate / 10
+
     def localize(self, activations: ECMActivations, grid: SnippetGrid) -> list[Detection]:
         """Runs above each of many thresholds, for each class that is likely in the video (Sec. 3.5)."""
-        parts = [self._candidates(*part) for part in self._sequences(activations)]
+        found, snippets = activations.spread or activations, activations.mask.shape[1]
+        steps = snippets * grid.stride_frames if self.config.upsample else found.mask.shape[1]
+        parts = [self._candidates(values, p, steps) for values, p in self._sequences(found)]
         runs = Runs(*(np.concatenate(column) for column in zip(*(runs for runs, _ in parts), strict=True)))
         scores = np.concatenate([scores for _, scores in parts])
         kept = nms(np.stack([runs.first, runs.stop], axis=1), scores, self.config.nms_threshold, runs.row)
+        grid = grid.resampled(snippets, steps)
         return self.detections(Runs(*(column[kept] for column in runs)), scores[kept], grid)
 
-    def _sequences(self, found: ECMActivations) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
-        """Sequences to localize in [0, 1], (C, T), with class scores, (C,); two such pairs for merged streams."""
+    def _sequences(self, found: ECMActivations) -> list[tuple[Float64, Float64]]:
+        """Sequences to localize, scaled, (C, T), with class scores, (C,); two such pairs for merged streams."""
+        scaled = unit_range if self.config.cas_range == "full" else positive_range
         cas, scores = [found.cas], [found.video_scores]
         if self.source in ("merged", "fused"):
             assert found.post is not None
             cas, scores = [found.cas, found.post_cas], [found.pre.softmax(dim=1), found.post.softmax(dim=1)]
-        values = [unit_range(s[0].double().cpu().numpy().T) for s in cas]
+        values = [scaled(s[0].double().cpu().numpy().T) for s in cas]
         p = [score[0].double().cpu().numpy() for score in scores]
         if self.source == "fused":
             share = self.config.fusion
-            return [(unit_range(share * values[0] + (1 - share) * values[1]), share * p[0] + (1 - share) * p[1])]
+            return [(scaled(share * values[0] + (1 - share) * values[1]), share * p[0] + (1 - share) * p[1])]
         return list(zip(values, p, strict=True))
 
-    def _candidates(
-        self, values: npt.NDArray[np.float64], p: npt.NDArray[np.float64]
-    ) -> tuple[Runs, npt.NDArray[np.float64]]:
+    def _candidates(self, values: Float64, p: Float64, steps: int) -> tuple[Runs, Float64]:
+        """Runs, and their scores, of (C, T) `values` that become (C, `steps`) and of (C,) class scores."""
         config = self.config
-        likely = np.flatnonzero(likely_classes(p, config.class_threshold))
+        likely = np.flatnonzero(likely_classes(p, config.class_threshold, fallback=config.class_fallback))
+        values = values[likely] if steps == values.shape[1] else stretch(values[likely], steps)
         thresholds = np.arange(config.lowest_threshold, config.highest_threshold, config.threshold_step)
-        runs = sweep(values[likely], thresholds)
-        contrast = outer_inner_contrast(values[likely], runs, config.outer)
+        if config.threshold_inclusive:
+            thresholds = np.maximum(thresholds, np.nextafter(0.0, 1.0))  # 0 itself is never an action
+        runs = sweep(values, thresholds, inclusive=config.threshold_inclusive)
+        contrast = outer_inner_contrast(values, runs, config.outer, config.outer_rounding)
         runs = runs._replace(row=likely[runs.row])
         return runs, contrast + config.gamma * p[runs.row]
+
+
+def _spread(count: Tensor, among: Tensor, length: int) -> Tensor:
+    """Which of `count` snippets is at each of `among` even places, each (B,); whole numbers, (B, `length`)."""
+    places = torch.arange(length, dtype=torch.float64, device=count.device) + 0.5
+    return (places * count.unsqueeze(-1) / among.unsqueeze(-1)).long()
+
+
+def _take(values: Tensor, snippets: Tensor) -> Tensor:
+    """(B, N, K) values of (B, N) `snippets` of (B, T, K) `values`."""
+    return values.gather(1, snippets.unsqueeze(-1).expand(-1, -1, values.shape[2]))
 
 
 def a2c_loss(action: Tensor, absence: Tensor, labels: Tensor) -> Tensor:
@@ -388,9 +349,3 @@ def a2c_loss(action: Tensor, absence: Tensor, labels: Tensor) -> Tensor:
     k = labels.sum(dim=1)
     terms = (labels * (log_p + log_not_q)).sum(dim=1) / (2 * k.clamp(min=1))
     return -terms.sum() / (k > 0).sum().clamp(min=1)  # Eq. 4
-
-
-def unit_range(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(C, T) `values`, each row scaled to reach from 0 to 1; a constant row becomes 1."""
-    low, high = values.min(axis=1, keepdims=True), values.max(axis=1, keepdims=True)
-    return np.where(high > low, values - low, 1.0) / np.where(high > low, high - low, 1.0)

@@ -163,6 +163,8 @@ class Trainer:
         elif self.run.start is not None:
             lay_start(self.model, self.run.start)
             self.step = first_step(self.run.config.iterations)
+            if self.step:  # A schedule is where it would be after so many steps.
+                self.model.after_step(self.optimizer, self.step / self.run.config.iterations)
 
 
 def ahead(make: Callable[[int], Batch], steps: range) -> Iterator[Batch]:
