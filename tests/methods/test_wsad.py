@@ -8,6 +8,7 @@ from torch import Tensor
 from untrim.data.dataset import Batch
 from untrim.methods.base import Activations
 from untrim.methods.wsad import WSAD, WSADConfig
+from untrim.nn.pooling import class_features
 from untrim.timeline import SnippetGrid
 
 GRID = SnippetGrid.regular(16, 16, 25)
@@ -82,8 +83,10 @@ OPTIONS = [
     {"metric": "contrastive"},
     {"metric": "none"},
     {"distance": "cosine"},
+    {"distance": "cosine_unsquared"},
     {"distance": "euclidean"},
     {"distance": "learned", "rank": 2},
+    {"distance": "learned", "rank": None},
     {"remainder_in_last": True},
 ]
 
@@ -167,7 +170,48 @@ def test_videos_in_no_group_take_no_part_in_the_metric() -> None:
     assert model.metric_loss(found, batch.labels, torch.arange(4)) == 0
 
 
+@pytest.mark.parametrize("metric", ["triplet", "contrastive"])
+@pytest.mark.parametrize("distance", ["cosine", "cosine_unsquared", "euclidean", "learned"])
+def test_distances_by_hand(distance: str, metric: str) -> None:
+    model = network(distance=distance, metric=metric, rank=None, dropout=0.0).double()
+    if distance == "learned":
+        assert model.metric_factor.shape == (4, 8, 8)
+    batch = random_batch([40, 50, 60], 4, 8, group=3, dtype=torch.float64)
+    found = model(batch.features, batch.mask)
+    z, z_not = class_features(found.embedded, model.clip(found.cas), batch.mask)
+
+    def between(u: Tensor, v: Tensor, c: int) -> Tensor:
+        if distance in ("cosine", "cosine_unsquared"):
+            value = 1 - (u * v).sum() / (u.norm() * v.norm())
+            return value**2 if distance == "cosine" else value
+        matrix = torch.eye(8, dtype=torch.float64) if distance == "euclidean" else model.metric_factor[c]
+        return (matrix @ (u - v)).square().sum()
+
+    losses = []
+    for c in batch.labels.all(dim=0).nonzero().flatten().tolist():
+        pairs = [(i, j) for i in range(3) for j in range(3) if i != j]
+        near = sum(between(z[i, c], z[j, c], c) for i, j in pairs) / 6
+        far = sum(between(z[i, c], z_not[j, c], c) for i, j in pairs) / 6
+        losses.append((near - far + 3).clamp(min=0) if metric == "triplet" else near + (3 - far).clamp(min=0))
+    assert losses
+    expected = torch.stack(losses).mean()
+    torch.testing.assert_close(model.metric_loss(found, batch.labels, batch.groups), expected)
+
+
+def test_the_unsquared_cosine_distance_is_half_the_euclidean_one() -> None:
+    batch = random_batch([40, 50, 60], 4, 8, group=3, dtype=torch.float64)
+    losses = []
+    for distance, alpha in (("cosine_unsquared", 1.5), ("euclidean", 3.0)):
+        model = network(distance=distance, alpha=alpha, dropout=0.0).double()
+        losses.append(model.metric_loss(model(batch.features, batch.mask), batch.labels, batch.groups))
+    torch.testing.assert_close(2 * losses[0], losses[1])
+
+
 class TestLocalize:
+    def test_a_score_of_a_half_counts(self) -> None:
+        """Only what is less is discarded (Sec. 3.5)."""
+        assert [found[:2] for found in self.detections([-1.0, 0.0, 2.0, -1e-6])] == [pytest.approx((0.64, 1.92))]
+
     def detections(self, s: list[float], **values: object) -> list[tuple[float, float, float]]:
         model = network(classes=1, block_size=None, k=1, **values)
         cas = torch.tensor(s).view(1, -1, 1)

@@ -147,5 +147,11 @@ class TestLocalize:
         found = self.detections([[-1.0, 2.0, 4.0, 0.0, 3.0]], k_share=0.4, min_snippets=2)
         assert [d[1:3] for d in found] == [pytest.approx((0.64, 1.92))]
 
+    def test_k_is_rounded_down_whatever_training_does(self) -> None:
+        row = [0.0, 1.0, 2.0, 8.0, 4.0, 0.0, 1.0, 0.0, 0.0]  # 9 / 8: one is taken, 8; two would have the mean 6
+        for rounding in ("down", "up"):
+            ((_, start, end, score),) = self.detections([row], k_rounding=rounding, gamma=0.5)
+            assert (start, end, score) == (pytest.approx(3 * 0.64), pytest.approx(4 * 0.64), pytest.approx(8 + 0.5 * 8))
+
     def test_unlikely_classes_are_left_out(self) -> None:
         assert [d[0] for d in self.detections([[-3.0, -1.0, -2.0], [0.0, 1.0, 0.0]])] == ["class 1"]

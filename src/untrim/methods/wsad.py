@@ -29,7 +29,9 @@ Deviations and typos: Eq. 1 writes W x, but W acts on the embedded u (Fig. 1; Eq
 sign. The pairs' normaliser n_k (n_k - 1) is N (N - 1), N videos in the group. The authors' code (preset `official`)
 halves both the BBCE and the total. It crops a contiguous stretch, the last block takes the remainder, and the threshold
 of each class is the middle of its range. `classification="softmax"` is W-TALC's loss on the log-odds of P(c|V); for a
-single block these are the mean of the k largest scores. The cosine distance of Fig. 3 is 1 - cos.
+single block these are the mean of the k largest scores. The paper does not say whether Fig. 3's cosine distance, 1 -
+cos, is squared as D_c is. Not squared (`cosine_unsquared`), it is half the squared Euclidean distance of the unit
+vectors z, and the paper finds these two "quite similar".
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ from untrim.timeline import Detection, SnippetGrid
 
 Classification = Literal["bbce", "bce", "softmax"]
 MetricLoss = Literal["triplet", "contrastive", "none"]
-Distance = Literal["classifier", "cosine", "euclidean", "learned"]
+Distance = Literal["classifier", "cosine", "cosine_unsquared", "euclidean", "learned"]
 
 
 class WSADConfig(MethodConfig):
@@ -89,13 +91,14 @@ class WSADConfig(MethodConfig):
     metric_weight: float = Field(default=1.0, ge=0)
     """Weight of the metric loss, lambda in Eq. 12."""
     distance: Distance = "classifier"
-    """Distance between aggregated features (Fig. 3)."""
-    rank: int = Field(default=1, ge=1)
-    """Rank of each class's matrix M^c for `distance: learned`."""
+    """Distance between aggregated features (Fig. 3), squared but for `cosine_unsquared`."""
+    rank: int | None = Field(default=1, ge=1)
+    """Rank of each class's matrix M^c for `distance: learned`; null: full, the width of the embedded features. Then M
+    has a value for each class and pair of them."""
     alpha: float = Field(default=3.0, ge=0)
     """Margin of the metric loss."""
     threshold: Literal["probability", "midrange"] = "probability"
-    """Snippets of an instance: `probability`: sigmoid(s) > 0.5; `midrange`: s above the middle of its range."""
+    """Snippets of an instance: `probability`: sigmoid(s) >= 0.5; `midrange`: s above the middle of its range."""
     min_snippets: int = Field(default=1, ge=1)
     """Shortest instance in snippets."""
     score: Literal["probability", "logit"] = "probability"
@@ -135,7 +138,7 @@ class WSAD(Method[WSADConfig, Activations]):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
         if config.distance == "learned":
-            self.metric_factor = nn.Parameter(torch.empty(len(self.labels), config.rank, hidden))
+            self.metric_factor = nn.Parameter(torch.empty(len(self.labels), config.rank or hidden, hidden))
             nn.init.xavier_uniform_(self.metric_factor)
 
     @classmethod
@@ -225,20 +228,21 @@ class WSAD(Method[WSADConfig, Activations]):
         )
 
     def squared_distances(self, a: Tensor, b: Tensor, classes: Tensor) -> Tensor:
-        """D_c^2 between all pairs of (B, C', H) aggregated features of each of `classes`, (B, B, C')."""
+        """D_c^2 between all pairs of (B, C', H) aggregated features of each of `classes`, (B, B, C'); or D_c itself."""
         if self.config.distance == "classifier":
             return projected_distances(a, b, self.classifier.weight[classes].unsqueeze(1))  # Eq. 10
         if self.config.distance == "learned":
             return projected_distances(a, b, self.metric_factor[classes])
-        if self.config.distance == "cosine":
-            return (1 - torch.einsum("ich,jch->ijc", a, b)) ** 2
+        if self.config.distance in ("cosine", "cosine_unsquared"):
+            distances = 1 - torch.einsum("ich,jch->ijc", a, b)
+            return distances if self.config.distance == "cosine_unsquared" else distances**2
         return (a.unsqueeze(1) - b.unsqueeze(0)).square().sum(dim=-1)
 
     def localize(self, activations: Activations, grid: SnippetGrid) -> list[Detection]:
         """Runs of snippets above the threshold, for each class (Sec. 3.5)."""
         config = self.config
         s = activations.cas[0].double().cpu().numpy().T  # (C, T)
-        above = s > 0 if config.threshold == "probability" else above_midrange(s)
+        above = s >= 0 if config.threshold == "probability" else above_midrange(s)  # Sec. 3.5 discards what is less
         runs = connected_components(above, config.min_snippets)
         if config.score == "probability":
             inner = self.clip(activations.cas[0]).double().sigmoid().cpu().numpy().T

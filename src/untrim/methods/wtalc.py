@@ -23,12 +23,12 @@ Equations:
 Localization takes the classes with s > 0 and the snippets above the middle of the class's range in the video. An
 instance's score is max A + 0.7 s.
 
-Deviations and typos: T / 8 is rounded down; in training, the authors' code (preset `official`) rounds it up. As in that
-code, Eq. 5 is averaged over all pairs of videos and the classes that they share. The paper averages over classes, then
-over pairs. Pairs come from the batch's groups. A video is never paired with itself; in that code it may be. The paper
-does not give the number of iterations; the authors' published log ends at 23,000. The factor 0.7 and the middle of the
-range are from the code; the paper says only that there is a threshold. The code's second hidden layer is never used: it
-is not here.
+Deviations and typos: T / 8 is rounded down. The authors' code (preset `official`) rounds it up for the loss and for the
+classes of a video, and down to localize. As in that code, Eq. 5 is averaged over all pairs of videos and the classes
+that they share. The paper averages over classes, then over pairs. Pairs come from the batch's groups. A video is never
+paired with itself; in that code it may be. The paper does not give the number of iterations; the authors' published log
+ends at 23,000. The factor 0.7 and the middle of the range are from the code; the paper says only that there is a
+threshold. The code's second hidden layer is never used: it is not here.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ from untrim.nn.losses import coactivity_loss, normalized_cross_entropy
 from untrim.nn.pooling import topk_mean
 from untrim.timeline import Detection, SnippetGrid
 
+Rounding = Literal["down", "up"]
+
 
 class WTALCConfig(MethodConfig):
     """Values of W-TALC; defaults are the paper's."""
@@ -68,8 +70,9 @@ class WTALCConfig(MethodConfig):
     """Share of embedded features dropped in training."""
     k_share: float = Field(default=0.125, gt=0, le=1)
     """Largest scores averaged, as a share of the video's snippets, Eq. 1."""
-    k_rounding: Literal["down", "up"] = "down"
-    """How `k_share` of the snippets becomes a whole number, at least 1."""
+    k_rounding: Rounding = "down"
+    """How `k_share` of the snippets becomes a whole number, at least 1. The class scores that localization goes by are
+    rounded down in any case."""
     lambda_mil: float = Field(default=0.5, ge=0, le=1)
     """Weight of L_MIL, lambda in Eq. 6; L_CAS has 1 - lambda."""
     margin: float = Field(default=0.5, ge=0)
@@ -128,10 +131,13 @@ class WTALC(Method[WTALCConfig, Activations]):
         cas = self.classifier(u)  # (B, T, C)
         return Activations(mask, cas, video_scores=self.pooled(cas, mask).softmax(dim=1), embedded=u)  # Eq. 2
 
-    def pooled(self, cas: Tensor, mask: Tensor, ramp: float = 1.0) -> Tensor:
-        """Mean of the k largest scores of each class, s of (B, C); as `ramp` falls to 0, k grows to all snippets."""
+    def pooled(self, cas: Tensor, mask: Tensor, ramp: float = 1.0, rounding: Rounding | None = None) -> Tensor:
+        """Mean of the k largest scores of each class, s of (B, C); as `ramp` falls to 0, k grows to all snippets.
+
+        k is rounded as the config says, unless `rounding` says how.
+        """
         share = (1 - ramp * (1 - self.config.k_share)) * mask.sum(dim=1)
-        k = share.ceil() if self.config.k_rounding == "up" else share.floor()
+        k = share.ceil() if (rounding or self.config.k_rounding) == "up" else share.floor()
         return topk_mean(cas, mask, k.long())  # Eq. 1
 
     def losses(self, activations: Activations, batch: Batch) -> dict[str, Tensor]:
@@ -146,7 +152,7 @@ class WTALC(Method[WTALCConfig, Activations]):
 
     def localize(self, activations: Activations, grid: SnippetGrid) -> list[Detection]:
         """Runs of snippets above the middle of the range, of each class that is likely in the video."""
-        pooled = self.pooled(activations.cas, activations.mask)[0].double().cpu().numpy()  # (C,)
+        pooled = self.pooled(activations.cas, activations.mask, rounding="down")[0].double().cpu().numpy()  # (C,)
         cas = activations.cas[0].double().cpu().numpy().T  # (C, T)
         likely = pooled > self.config.class_threshold
         runs = connected_components(above_midrange(cas) & likely[:, None], self.config.min_snippets)
