@@ -52,6 +52,9 @@ SHELL = {
     "kill",
     "ray",
     "watch",
+    "jq",
+    "sort",
+    "head",
 }
 FENCE = re.compile(r"^([ ]*)(`{3,})([^\n`]*)\n(.*?)^\1\2[ ]*$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")

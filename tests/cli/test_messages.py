@@ -74,6 +74,8 @@ ADVICE = {
     "training/ready_runs.py": {"-o": ["weights pull"]},
     "training/starting.py": {"--select": ["train"]},
     "cli/app.py": {"-a": ["train", "tune", "reproduce"], "-f": ["train", "tune", "reproduce"]},
+    "cli/judge.py": {"-o": ["report"], "--videos": ["report"]},
+    "cli/watch.py": {"--ledger": ["watch"]},
     "cli/learn.py": {"--engine": ["extract"], "--device": ["extract"], "-f": ["localize"]},
 }
 """File -> option that its advice names -> verbs in which that advice is given, or which it names."""

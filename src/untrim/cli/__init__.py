@@ -42,7 +42,9 @@ def main() -> None:
         code = error.exit_code
     except typer.Abort as error:
         code = _complain("the input ends too early", 2) if isinstance(error.__cause__, EOFError) else Stopped.exit_code
-    except BrokenPipeError:
+    except SystemExit as error:  # So typer ends where nobody reads what is printed.
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except (OSError, MemoryError, UnicodeError, RuntimeError) as error:

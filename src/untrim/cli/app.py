@@ -199,11 +199,17 @@ def _late(folder: Path, labelled: Annotations) -> tuple[str, ...]:
     return late_pictures(info, late_labels(info, labelled))
 
 
-def complain_of(failed: Mapping[str, str], features: Path) -> None:
-    """Say which videos could not be extracted, if any, and end with exit code 1."""
+def complain_of(failed: Mapping[str, str], features: Path | None) -> None:
+    """Say which videos could not be extracted, if any, and end with exit code 1.
+
+    Args:
+        failed: The reasons.
+        features: The folder of their features, which lists them; None if it is not kept.
+    """
     from untrim.features.extract import FAILURES_NAME
 
     for reason in failed.values():
         complain(f"failed: {reason}")
     if failed:
-        raise WorkFailed(f"{numbered(len(failed), 'video', 'videos')} failed, listed in {features / FAILURES_NAME}")
+        listed = "" if features is None else f", listed in {features / FAILURES_NAME}"
+        raise WorkFailed(f"{numbered(len(failed), 'video', 'videos')} failed{listed}")

@@ -8,14 +8,16 @@ from typing import Annotated
 import typer
 
 from untrim.cli.app import app, renaming
-from untrim.cli.printing import say
+from untrim.cli.printing import STANDARD_OUTPUT, one_file, say
 from untrim.cli.terminal import terminal_progress
 
 
 @app.command()
 def convert(
     source: Annotated[Path, typer.Argument(help="Annotations or detections; a file or a folder of files.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="File to write; a folder for one file per video.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File, or a folder for one file per video; - for standard output.")
+    ],
     from_: Annotated[str | None, typer.Option("--from", help="Format of the input, where it cannot be known.")] = None,
     to: Annotated[str | None, typer.Option(help="Format of the output, where its ending does not say it.")] = None,
     videos: Annotated[
@@ -40,10 +42,10 @@ def convert(
     """Turn labels or detections of any tool into any other's; the last line says what is lost."""
     from untrim.exchange.converting import convert
 
-    with terminal_progress() as progress:
+    with one_file(output, _ending(to)) as target, terminal_progress() as progress:
         done = convert(
             source,
-            output,
+            target,
             source_format=from_,
             target_format=to,
             videos=videos,
@@ -57,4 +59,12 @@ def convert(
             fps_file=fps_file,
             progress=progress,
         )
-    say("\n".join([*done.notes, done.written, str(done.losses)]))
+        written = f"written as {done.format}" if output == STANDARD_OUTPUT else done.written
+        say("\n".join([*done.notes, written, str(done.losses)]))
+
+
+def _ending(format: str | None) -> str:
+    """That of a file of a format, by name; the package's own form where none is named."""
+    from untrim.exchange.formats import format_of_name
+
+    return ".json" if format is None else next(iter(format_of_name(format).endings), "")

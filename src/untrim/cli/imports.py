@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from untrim.cli.app import app, read_labels, renaming
-from untrim.cli.printing import complain, say
+from untrim.cli.printing import complain, one_file, say
 from untrim.cli.terminal import terminal_progress
 from untrim.errors import UntrimError, WorkFailed
 
@@ -22,7 +22,9 @@ app.add_typer(imports, name="import")
 @imports.command()
 def labels(
     source: Annotated[Path, typer.Argument(help="File or folder of the layout.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Annotations to write, .json or .csv.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Annotations to write, .json or .csv; - for standard output.")
+    ],
     layout: Annotated[str, typer.Option(help="thumos14, activitynet, lists or videos.")],
     subset: Annotated[
         list[str],
@@ -37,20 +39,21 @@ def labels(
     from untrim.exchange.dataset_labels import import_labels
     from untrim.support.files import check_output
 
-    check_output(output, ENDINGS)
-    with terminal_progress() as progress:
-        found = import_labels(
-            layout,
-            source,
-            subsets=renaming("--subset", subset, "validation=training"),
-            subset_file=subset_file,
-            fps_file=fps_file,
-            labels=table,
-            progress=progress,
-        )
-    write_annotations(found.annotations, output)
-    complain("`untrim import labels` is now `untrim convert`; the old name goes with the next version")
-    say("\n".join([*found.notes, f"annotations: {output}"]))
+    with one_file(output, ".json") as target:
+        check_output(target, ENDINGS)
+        with terminal_progress() as progress:
+            found = import_labels(
+                layout,
+                source,
+                subsets=renaming("--subset", subset, "validation=training"),
+                subset_file=subset_file,
+                fps_file=fps_file,
+                labels=table,
+                progress=progress,
+            )
+        write_annotations(found.annotations, target)
+        complain("`untrim import labels` is now `untrim convert`; the old name goes with the next version")
+        say("\n".join([*found.notes, f"annotations: {output}"]))
 
 
 @imports.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,8 @@ import typer
 
 from untrim.cli.app import AnnotationFile, MinScore, ProtocolName, Subset, app, read_found, read_labels
 from untrim.cli.next_steps import next_steps
-from untrim.cli.printing import say
+from untrim.cli.printing import STANDARD_OUTPUT, one_file, say
+from untrim.errors import UntrimError
 
 IgnoreUnknown = Annotated[
     bool, typer.Option("--ignore-unknown", help="Leave out videos and classes without ground truth.")
@@ -29,7 +31,9 @@ def evaluate(
         str, typer.Option(help="More measures: recall,frames,segmental,classification,confidence.")
     ] = "",
     ignore_unknown: IgnoreUnknown = False,
-    json_: Annotated[Path | None, typer.Option("--json", help="Write the result to this file too.")] = None,
+    json_: Annotated[
+        Path | None, typer.Option("--json", help="Write the result to this file too; - for standard output.")
+    ] = None,
 ) -> None:
     """Compare detections with ground truth: mean average precision, and how certain it is."""
     from untrim.evaluation.detection import evaluate_detections, iou_thresholds, table
@@ -37,30 +41,31 @@ def evaluate(
     from untrim.evaluation.uncertainty import bootstrap, compare_paired
     from untrim.support.files import check_output, linked_file, write_json
 
-    if json_ is not None:
-        check_output(json_)
-    named = measures.split(",") if measures else []
-    check_measures(named)
-    other = None if against is None else read_found(against)
-    truth, found, thresholds = read_labels(annotations), read_found(detections), iou_thresholds(iou)
-    strict = not ignore_unknown
-    result = evaluate_detections(found, truth, thresholds, protocol, subset=subset, strict=strict)
-    say(table({detections.stem: result}))
-    content = result.to_json()
-    if intervals:
-        spread = bootstrap(found, truth, thresholds, protocol, subset=subset, strict=strict)
-        say(spread)
-        content["intervals"] = spread.to_json()
-    if named:
-        measured = measure_detections(found, truth, named, protocol, subset=subset)
-        say(measures_table(measured))
-        content["measures"] = measured
-    if other is not None:
-        compared = compare_paired(found, other, truth, thresholds, protocol, subset=subset, strict=strict)
-        say(compared)
-        content["against"] = compared.to_json()
-    if json_ is not None:
-        write_json(linked_file(json_), content)
+    with _figures(json_) as target:
+        if target is not None:
+            check_output(target)
+        named = measures.split(",") if measures else []
+        check_measures(named)
+        other = None if against is None else read_found(against)
+        truth, found, thresholds = read_labels(annotations), read_found(detections), iou_thresholds(iou)
+        strict = not ignore_unknown
+        result = evaluate_detections(found, truth, thresholds, protocol, subset=subset, strict=strict)
+        say(table({detections.stem: result}))
+        content = result.to_json()
+        if intervals:
+            spread = bootstrap(found, truth, thresholds, protocol, subset=subset, strict=strict)
+            say(spread)
+            content["intervals"] = spread.to_json()
+        if named:
+            measured = measure_detections(found, truth, named, protocol, subset=subset)
+            say(measures_table(measured))
+            content["measures"] = measured
+        if other is not None:
+            compared = compare_paired(found, other, truth, thresholds, protocol, subset=subset, strict=strict)
+            say(compared)
+            content["against"] = compared.to_json()
+        if target is not None:
+            write_json(linked_file(target), content)
 
 
 @app.command()
@@ -71,8 +76,12 @@ def diagnose(
     iou: Annotated[float, typer.Option(help="tIoU from which a detection counts as right.")] = 0.5,
     protocol: ProtocolName = "activitynet",
     ignore_unknown: IgnoreUnknown = False,
-    output: Annotated[Path, typer.Option("--output", "-o", help="HTML page to write.")] = Path("diagnosis.html"),
-    json_: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML page to write; - for standard output.")] = Path(
+        "diagnosis.html"
+    ),
+    json_: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures to this file too; - for standard output.")
+    ] = None,
 ) -> None:
     """Say what is wrong with detections, and what mAP would be without each kind of error."""
     from untrim.evaluation.diagnosis import diagnose
@@ -80,16 +89,17 @@ def diagnose(
     from untrim.reports.diagnosis_page import write_diagnosis_page
     from untrim.support.files import check_output, linked_file, write_json
 
-    for file in (output, *([] if json_ is None else [json_])):
-        check_output(file)
-    truth, found = read_labels(annotations), read_found(detections)
-    diagnosis = diagnose(found, truth, iou, protocol, subset=subset, strict=not ignore_unknown)
-    sentences = findings(diagnosis)
-    say("\n".join(sentences))
-    write_diagnosis_page(diagnosis, output, detections.stem)
-    say(f"page: {output}")
-    if json_ is not None:
-        write_json(linked_file(json_), {**diagnosis.to_json(), "findings": sentences})
+    with one_file(output, ".html") as page, _figures(json_) as figures:
+        for file in (page, *([] if figures is None else [figures])):
+            check_output(file)
+        truth, found = read_labels(annotations), read_found(detections)
+        diagnosis = diagnose(found, truth, iou, protocol, subset=subset, strict=not ignore_unknown)
+        sentences = findings(diagnosis)
+        say("\n".join(sentences))
+        write_diagnosis_page(diagnosis, page, detections.stem)
+        say(f"page: {output}")
+        if figures is not None:
+            write_json(linked_file(figures), {**diagnosis.to_json(), "findings": sentences})
 
 
 @app.command()
@@ -105,7 +115,9 @@ def report(
     videos: Annotated[
         Path | None, typer.Option(help="Folder of the video files: pictures of them, and play them.")
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")] = Path("report.html"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write; - for standard output.")] = Path(
+        "report.html"
+    ),
     subset: Subset = "validation",
     max_videos: Annotated[int | None, typer.Option(min=0, help="Draw so many videos; default: all.")] = None,
     min_score: MinScore = None,
@@ -113,16 +125,25 @@ def report(
     """Write one HTML page: timelines and a list of what was found, results, training."""
     from untrim.reports.html import write_report
 
-    write_report(
-        run,
-        detections=detections,
-        annotations=annotations,
-        evaluation=evaluation,
-        videos=videos,
-        output=output,
-        subset=subset,
-        max_videos=max_videos,
-        min_score=min_score,
-    )
-    say(f"report: {output}")
-    say(next_steps(detections, [] if videos is None else [videos]))
+    if output == STANDARD_OUTPUT and videos is not None:
+        what = "the page plays videos where they are, seen from its own place: standard output has none"
+        raise UntrimError(what, fix="name a file with -o, or leave --videos out")
+    with one_file(output, ".html") as page:
+        write_report(
+            run,
+            detections=detections,
+            annotations=annotations,
+            evaluation=evaluation,
+            videos=videos,
+            output=page,
+            subset=subset,
+            max_videos=max_videos,
+            min_score=min_score,
+        )
+        say(f"report: {output}")
+        say(next_steps(detections, [] if videos is None else [videos]))
+
+
+def _figures(json_: Path | None) -> AbstractContextManager[Path | None]:
+    """The file for --json, if it is given."""
+    return nullcontext() if json_ is None else one_file(json_, ".json")

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -26,7 +27,7 @@ from untrim.cli.app import (
     read_training_labels,
 )
 from untrim.cli.next_steps import next_steps
-from untrim.cli.printing import columns, complain, say
+from untrim.cli.printing import STANDARD_OUTPUT, columns, complain, one_file, say
 from untrim.cli.terminal import stop_requests, terminal_progress
 from untrim.errors import UntrimError, numbered
 from untrim.training.choices import DEFAULT_METHOD, Precision, Select
@@ -190,7 +191,9 @@ def train(
 @app.command()
 def localize(
     run: Annotated[Path, typer.Argument(help="Run folder, or a ready run: kinetics400, hf:NAME_OR_PATH.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Detections to write, .json or .csv.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Detections to write, .json or .csv; - for standard output.")
+    ],
     videos: Annotated[
         list[Path] | None, typer.Argument(help="Video files, or folders of them, to extract features of.")
     ] = None,
@@ -210,6 +213,9 @@ def localize(
     report: Annotated[
         Path | None, typer.Option(help="HTML page to write too, with pictures of the videos that are named.")
     ] = None,
+    keep: Annotated[
+        bool, typer.Option(help="Keep the features of VIDEOS, in NAME-features/ or the folder of -f.")
+    ] = True,
     settings: Annotated[
         list[str], typer.Option("--set", metavar="KEY=VALUE", help="With VIDEOS: a value for the backbone; repeatable.")
     ] = [],  # noqa: B006
@@ -225,51 +231,79 @@ def localize(
     from untrim.support.files import check_output
     from untrim.support.settings import parse_settings
 
-    check_output(output, ENDINGS)
-    if report is not None:
-        check_output(report, (".html",))
-    least_score({}, min_score)  # refused before the work, not after it
+    _refuse_what_does_not_combine(videos, features, annotations, settings, workers, keep)
     named = named_classes(only)
-    activations = output.with_name(f"{output.stem}-activations") if save_activations else None
     notes: list[str] = []
     failed: Mapping[str, str] = {}
+    with one_file(output, ".json") as target, TemporaryDirectory() as passing:
+        check_output(target, ENDINGS)
+        if report is not None:
+            check_output(report, (".html",))
+        least_score({}, min_score)  # refused before the work, not after it
+        activations = target.with_name(f"{target.stem}-activations") if save_activations else None
+        kept = features or (target.with_name(f"{target.stem}-features") if keep else Path(passing))
+        with terminal_progress() as progress, stop_requests() as should_stop:
+            if videos:
+                found, failed = localize_videos(
+                    run, videos, kept, settings=parse_settings(settings), only=named, activations=activations,
+                    device=device, workers=workers, progress=progress, should_stop=should_stop, tell=notes.append,
+                )  # fmt: skip
+            else:
+                names = None if annotations is None else read_labels(annotations).subset(subset)
+                found = localize(
+                    run, kept, names, only=named, activations=activations, device=device, progress=progress,
+                    should_stop=should_stop, tell=notes.append,
+                )  # fmt: skip
+        write_detections(found, target)
+        for note in notes:
+            complain(note)
+        _show_best(counting_as_found(found, min_score))
+        detections = numbered(sum(map(len, found.values())), "detection", "detections")
+        say(f"{detections} in {numbered(len(found), 'video', 'videos')}: {output}")
+        say(describe_found(found, min_score))
+        if report is not None and found:
+            write_report(run, detections=target, videos=videos, output=report, min_score=min_score)
+            say(f"report: {report}")
+    stays = features is not None or (keep and output != STANDARD_OUTPUT)
+    if videos and stays:
+        say(f"features: {kept}, {_megabytes(kept):.1f} MB{'' if features else '; --no-keep leaves none'}")
+    if any(found.values()) and output != STANDARD_OUTPUT:
+        say(next_steps(output, videos or ()))
+    complain_of(failed, kept if stays else None)
+
+
+def _refuse_what_does_not_combine(
+    videos: list[Path] | None,
+    features: Path | None,
+    annotations: Path | None,
+    settings: list[str],
+    workers: int | None,
+    keep: bool,
+) -> None:
+    """Refuse options of `localize` that say nothing together.
+
+    Raises:
+        UntrimError: Two of them do not go together, or there are no videos.
+    """
     if videos:
         if annotations is not None:
             raise UntrimError("-a chooses among the videos of a feature folder", fix="name only the video files")
-        kept = features or output.with_name(f"{output.stem}-features")
-        values = parse_settings(settings)
-        with terminal_progress() as progress, stop_requests() as should_stop:
-            found, failed = localize_videos(
-                run, videos, kept, settings=values, only=named, activations=activations, device=device,
-                workers=workers, progress=progress, should_stop=should_stop, tell=notes.append,
-            )  # fmt: skip
-    elif features is not None:
-        if settings:
-            raise UntrimError("--set is for extracting features of video files", fix="name video files, or drop it")
-        if workers is not None:
-            raise UntrimError("--workers extract features of video files", fix="name video files, or drop it")
-        kept = features
-        names = None if annotations is None else read_labels(annotations).subset(subset)
-        with terminal_progress() as progress, stop_requests() as should_stop:
-            found = localize(
-                run, features, names, only=named, activations=activations, device=device, progress=progress,
-                should_stop=should_stop, tell=notes.append,
-            )  # fmt: skip
-    else:
+        if features is not None and not keep:
+            raise UntrimError("-f names a folder to keep features in, and --no-keep keeps none", fix="drop one of them")
+        return
+    if features is None:
         raise UntrimError("no videos are named", fix="name video files, or a feature folder with -f")
-    write_detections(found, output)
-    for note in notes:
-        complain(note)
-    _show_best(counting_as_found(found, min_score))
-    detections = numbered(sum(map(len, found.values())), "detection", "detections")
-    say(f"{detections} in {numbered(len(found), 'video', 'videos')}: {output}")
-    say(describe_found(found, min_score))
-    if report is not None and found:
-        write_report(run, detections=output, videos=videos, output=report, min_score=min_score)
-        say(f"report: {report}")
-    if any(found.values()):
-        say(next_steps(output, videos or ()))
-    complain_of(failed, kept)
+    if settings:
+        raise UntrimError("--set is for extracting features of video files", fix="name video files, or drop it")
+    if workers is not None:
+        raise UntrimError("--workers extract features of video files", fix="name video files, or drop it")
+    if not keep:
+        raise UntrimError("--no-keep is for features of video files", fix="name video files, or drop it")
+
+
+def _megabytes(folder: Path) -> float:
+    """Size of all files in a folder, in MB (10^6 bytes)."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
 
 
 def _show_best(found: Mapping[str, Sequence[Detection]]) -> None:

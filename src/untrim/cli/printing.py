@@ -3,20 +3,76 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from untrim.errors import printable
+from untrim.errors import UntrimError, printable
+
+STANDARD_OUTPUT = Path("-")
+"""How a person names standard output where a file is to be written."""
+
+_TAKEN = ContextVar("taken", default=False)  # Whether standard output holds a file: then it holds nothing else.
 
 
 def say(text: object) -> None:
-    """Print to standard output."""
-    print(printable(str(text)))
+    """Print to standard output; to standard error while standard output is for a file."""
+    print(printable(str(text)), file=sys.stderr if _TAKEN.get() else sys.stdout)
 
 
 def complain(text: object) -> None:
     """Print to standard error."""
     print(printable(str(text)), file=sys.stderr)
+
+
+@contextmanager
+def one_file(path: Path, ending: str) -> Iterator[Path]:
+    """The file that a verb writes: `path`, or for ``-`` one that goes to standard output once it is whole.
+
+    What is written beside that one is removed.
+
+    Args:
+        path: As it was given.
+        ending: That of a file for standard output, such as ``.json``: it says the format.
+
+    Raises:
+        UntrimError: Two files are to go to standard output.
+    """
+    if path != STANDARD_OUTPUT:
+        yield path
+        return
+    with standard_output_taken(), TemporaryDirectory() as folder:
+        place = Path(folder, f"stdout{ending}")
+        try:
+            yield place
+        except UntrimError as error:
+            if str(folder) in str(error.where):
+                error.where = "standard output"
+            raise
+        if place.is_file():
+            with place.open("rb") as content:
+                shutil.copyfileobj(content, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+
+
+@contextmanager
+def standard_output_taken() -> Iterator[None]:
+    """Have `say` print to standard error.
+
+    Raises:
+        UntrimError: Standard output is taken already.
+    """
+    if _TAKEN.get():
+        raise UntrimError("two files for standard output", fix="name a file for one of them")
+    before = _TAKEN.set(True)
+    try:
+        yield
+    finally:
+        _TAKEN.reset(before)
 
 
 def columns(heading: Sequence[str], rows: Sequence[Sequence[str]], numbers: int) -> str:

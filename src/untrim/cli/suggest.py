@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from untrim.cli.app import Device, Only, Settings, Workers, app, complain_of, named_classes
-from untrim.cli.printing import columns, complain, say
+from untrim.cli.printing import STANDARD_OUTPUT, columns, complain, one_file, say
 from untrim.cli.terminal import stop_requests, terminal_progress
 from untrim.errors import numbered
 
@@ -18,7 +18,7 @@ _SHOWN = 20
 @app.command()
 def suggest(
     videos: Annotated[list[Path], typer.Argument(help="Video files, or folders of them.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Labels to write, .csv.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Labels to write, .csv; - for standard output.")],
     run: Annotated[Path, typer.Option(help="Run folder, or a ready run: kinetics400, hf:NAME_OR_PATH.")] = Path(
         "kinetics400"
     ),
@@ -35,22 +35,24 @@ def suggest(
     from untrim.support.files import check_output
     from untrim.support.settings import parse_settings
 
-    check_output(output, (".csv",))
-    kept = features or output.with_name(f"{output.stem}-features")
-    notes: list[str] = []
-    with terminal_progress() as progress, stop_requests() as should_stop:
-        suggested, failed = suggest(
-            run, videos, kept, most=most, least=least, only=named_classes(only), settings=parse_settings(settings),
-            device=device, workers=workers, progress=progress, should_stop=should_stop, tell=notes.append,
-        )  # fmt: skip
-    write_suggestions(suggested, output)
-    for note in notes:
-        complain(note)
-    rows = [(name, row.label, f"{row.score:.3f}") for name, own in suggested.items() for row in own]
-    if rows:
-        say(columns(("video", "label", "score"), rows[:_SHOWN], numbers=1))
-    if len(rows) > _SHOWN:
-        say(f"{len(rows) - _SHOWN:,} more in the file")
-    say(f"{numbered(len(rows), 'label', 'labels')} for {numbered(len(suggested), 'video', 'videos')}: {output}")
-    say(f"remove the rows that are wrong, then: untrim train -m consensus -f {kept} -a {output} -o run")
-    complain_of(failed, kept)
+    with one_file(output, ".csv") as target:
+        check_output(target, (".csv",))
+        kept = features or target.with_name(f"{target.stem}-features")
+        notes: list[str] = []
+        with terminal_progress() as progress, stop_requests() as should_stop:
+            suggested, failed = suggest(
+                run, videos, kept, most=most, least=least, only=named_classes(only), settings=parse_settings(settings),
+                device=device, workers=workers, progress=progress, should_stop=should_stop, tell=notes.append,
+            )  # fmt: skip
+        write_suggestions(suggested, target)
+        for note in notes:
+            complain(note)
+        rows = [(name, row.label, f"{row.score:.3f}") for name, own in suggested.items() for row in own]
+        if rows:
+            say(columns(("video", "label", "score"), rows[:_SHOWN], numbers=1))
+        if len(rows) > _SHOWN:
+            say(f"{len(rows) - _SHOWN:,} more in the file")
+        say(f"{numbered(len(rows), 'label', 'labels')} for {numbered(len(suggested), 'video', 'videos')}: {output}")
+        if output != STANDARD_OUTPUT:
+            say(f"remove the rows that are wrong, then: untrim train -m consensus -f {kept} -a {output} -o run")
+    complain_of(failed, kept if features or output != STANDARD_OUTPUT else None)

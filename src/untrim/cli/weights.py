@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from untrim.cli.app import Settings, app
-from untrim.cli.printing import say
+from untrim.cli.printing import STANDARD_OUTPUT, one_file, say
 from untrim.errors import UntrimError
 
 weights = typer.Typer(
@@ -70,7 +70,7 @@ def path(name: Name) -> None:
 @weights.command()
 def quantize(
     videos: Annotated[list[Path], typer.Argument(help="Videos to calibrate on, or folders of them: your own.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="File to write, .safetensors.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write, .safetensors; - for standard output.")],
     stream: Annotated[Literal["rgb", "flow"], typer.Option(help="Stream to quantize.")] = "rgb",
     snippets: Annotated[int, typer.Option(min=3, help="Snippets to take.")] = 48,
     settings: Settings = [],  # noqa: B006
@@ -79,5 +79,7 @@ def quantize(
     from untrim.features.backbones.i3d_int8 import quantize_i3d
     from untrim.support.settings import parse_settings
 
-    say(quantize_i3d(videos, output, stream, parse_settings(settings), snippets))
-    say(f"use it: untrim extract … --backbone i3d --set {stream}_weights={output}")
+    with one_file(output, ".safetensors") as target:
+        say(quantize_i3d(videos, target, stream, parse_settings(settings), snippets))
+    if output != STANDARD_OUTPUT:
+        say(f"use it: untrim extract … --backbone i3d --set {stream}_weights={output}")
