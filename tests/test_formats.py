@@ -139,17 +139,20 @@ def write_a_project(folder: Path, videos: Path, run: Path, detections: Path) -> 
         project.content.classes = classes
         project.save()
 
-    ledger = Ledger(project.reviews, ClassList(), keep, lambda name: Review(video=name, duration=2.0))
+    ledger = Ledger(project.reviews, ClassList(), keep, lambda name, _: Review(video=name, duration=2.0))
     found = {"run": "run", "start": 0.5, "end": 1.0, "score": 2.0}
     segment = {"id": "s1", "label": "jump", "start": 0.5, "end": 1.25, "state": "adjusted", "from": found}
     shown = [ShownDetection(label="jump", **found)]
     ledger.save("clip", {"segments": [segment], "points": [{"label": "run", "time": 1.5}]}, 0, shown)
     classes = ClassList(classes=(KnownClass(label="leap"),), renamed={"run": {"jump": "leap"}})
-    ledger.change({"clip": {"labels": ["leap"], "segments": []}}, classes)
+    operation = ledger.change({"clip": {"labels": ["leap"], "segments": []}}, "leap", classes)
+    for _ in ("undone", "done again"):
+        assert operation is not None
+        operation, _ = ledger.undo(operation.name)
     lines = [json.loads(line) for line in (project.reviews / "history.jsonl").read_text().splitlines()]
     everything = {key: value for line in lines for key, value in line.items()}
     (project.reviews / "all-lines.json").write_text(json.dumps(everything))
-    ledger.save("clip", {"segments": [segment], "exhaustive": ["jump"]}, 2)
+    ledger.save("clip", {"segments": [segment], "exhaustive": ["jump"]}, 4)
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def test_the_studio_ends_when_it_is_asked_to(folder: Path) -> None:
 
 
 def ledger(folder: Path, kept: list[ClassList] | None = None) -> Ledger:
-    return Ledger(folder, ClassList(), ([] if kept is None else kept).append, lambda name: Review(video=name))
+    return Ledger(folder, ClassList(), ([] if kept is None else kept).append, lambda name, _: Review(video=name))
 
 
 def test_a_review_is_completed_from_the_history(tmp_path: Path) -> None:
@@ -90,7 +90,9 @@ def test_an_operation_on_many_videos_is_done_whole_or_not_at_all(tmp_path: Path)
     for name in "abc":
         before.save(name, {"labels": ["old"]}, 0)
     start = (tmp_path / "history.jsonl").read_bytes()
-    before.change({name: {"labels": ["new"]} for name in "abc"}, ClassList(renamed={"annotations": {"old": "new"}}))
+    before.change(
+        {name: {"labels": ["new"]} for name in "abc"}, "new", ClassList(renamed={"annotations": {"old": "new"}})
+    )
     lines = (tmp_path / "history.jsonl").read_bytes()[len(start) :].splitlines(keepends=True)
     assert len(lines) == 4
     reviews = {name: (tmp_path / f"{name}.json").read_bytes() for name in "abc"}

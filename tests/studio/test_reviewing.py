@@ -95,18 +95,72 @@ def test_many_are_tagged_and_it_is_taken_back_and_done_again(page: Page) -> None
         "garage": ["run"], "hall": ["run"], "yard": ["jump", "run"],
     }  # fmt: skip
     assert [kept["label"] for kept in answer["kept"]] == ["jump"]
-    undone = page.ask("POST", f"/api/operations/{answer['operation']}/undo", {}).json
+    undone = page.ask("POST", f"/api/operations/{answer['operation']['id']}/undo", {}).json
     assert [row["labels"] for row in undone["videos"]] == [[], [], ["jump"]]
-    redone = page.ask("POST", f"/api/operations/{undone['operation']}/undo", {}).json
+    redone = page.ask("POST", f"/api/operations/{undone['operation']['id']}/undo", {}).json
     assert [row["labels"] for row in redone["videos"]] == [["run"], ["run"], ["jump", "run"]]
     assert page.ask("POST", "/api/operations/o99/undo", {}).status == 404
+
+
+def operations(page: Page) -> dict[str, list[str]]:
+    """What can be undone and done again, in words."""
+    there = page.get("/api/project").json["operations"]
+    return {key: [one["words"] for one in there[key]] for key in ("undo", "redo")}
+
+
+def test_a_change_of_many_is_taken_back_after_a_restart(folder: Path, tmp_path: Path) -> None:
+    """Also of videos of which the annotations knew, and which were never saved before."""
+    path = tmp_path / "labels.json"
+    write_annotations(Annotations([Video("garage", "training", 0.8, ("jmp",))]), path)
+
+    def labels(page: Page) -> dict[str, list[str]]:
+        return {row["name"]: row["labels"] for row in page.get("/api/videos").json["videos"]}
+
+    def travel(page: Page, key: str) -> None:
+        operation = page.get("/api/project").json["operations"][key][-1]["id"]
+        assert page.ask("POST", f"/api/operations/{operation}/undo", {}).status == 200
+
+    with opened(open_project(folder, annotations=path)) as page:
+        ids = page.ids()
+        before = labels(page)
+        page.ask("POST", "/api/videos/tags", {"ids": [ids["garage"], ids["yard"]], "add": ["run"]})
+        tagged = labels(page)
+        page.ask("POST", "/api/classes/rename", {"from": ["jmp"], "to": "jump"})
+        renamed = labels(page)
+        assert renamed == {"garage": ["jump", "run"], "hall": [], "yard": ["run"]}
+        page.ask("POST", "/api/classes/rename", {"from": ["run"], "to": "jump"})
+        travel(page, "undo")
+        assert page.ask("POST", "/api/videos/tags", {"ids": [ids["yard"]], "add": ["run"]}).json["operation"] is None
+    with opened(open_project(folder)) as page:
+        assert operations(page) == {"undo": ["run, 2 videos", "jmp renamed to jump"], "redo": ["run merged into jump"]}
+        assert labels(page) == renamed
+        page.save(ids["yard"], page.get(f"/api/videos/{ids['yard']}/review").json["revision"], labels=["run", "fall"])
+        travel(page, "undo")
+        assert labels(page) == {**tagged, "yard": ["fall", "run"]}
+        assert page.get(f"/api/videos/{ids['garage']}").json["review"]["labels"] == ["jmp", "run"]
+        travel(page, "undo")
+    with opened(open_project(folder)) as page:
+        assert labels(page) == {**before, "yard": ["fall"]}
+        assert operations(page)["undo"] == []
+        for _ in range(3):
+            travel(page, "redo")
+        assert labels(page) == {"garage": ["jump"], "hall": [], "yard": ["fall", "jump"]}
+        page.ask("POST", "/api/videos/tags", {"ids": [ids["hall"]], "add": ["swim"]})
+        assert operations(page)["redo"] == []
+
+
+def test_a_change_of_which_nothing_is_left_is_taken_back_once(page: Page) -> None:
+    ids = page.ids()
+    tagged = page.ask("POST", "/api/videos/tags", {"ids": [ids["garage"]], "add": ["run"]}).json["operation"]
+    page.save(ids["garage"], 1, labels=[])
+    assert page.ask("POST", f"/api/operations/{tagged['id']}/undo", {}).json["operation"] is None
 
 
 def test_undoing_leaves_what_was_changed_since(page: Page) -> None:
     ids = page.ids()
     tagged = page.ask("POST", "/api/videos/tags", {"ids": [ids["garage"]], "add": ["run"]}).json
     page.save(ids["garage"], 1, labels=["run", "fall"], segments=[JUMP])
-    undone = page.ask("POST", f"/api/operations/{tagged['operation']}/undo", {}).json
+    undone = page.ask("POST", f"/api/operations/{tagged['operation']['id']}/undo", {}).json
     assert undone["videos"][0]["labels"] == ["fall", "jump"]
 
 
@@ -131,7 +185,7 @@ def test_a_class_gets_another_name_everywhere(page: Page) -> None:
     garage = page.get(f"/api/videos/{ids['garage']}/review").json
     assert (garage["labels"], garage["exhaustive"], garage["points"][0]["label"]) == (["jump"], ["jump"], "jump")
     assert page.get(f"/api/videos/{ids['yard']}/review").json["segments"][0]["label"] == "jump"
-    page.ask("POST", f"/api/operations/{answer['operation']}/undo", {})
+    page.ask("POST", f"/api/operations/{answer['operation']['id']}/undo", {})
     for key in ids.values():
         now = page.get(f"/api/videos/{key}/review").json
         same = ("labels", "exhaustive", "segments", "points")

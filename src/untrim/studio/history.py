@@ -41,7 +41,15 @@ def applied(review: Review, change: Mapping[str, Any], revision: int, where: obj
     Raises:
         UntrimError: The change is of no use.
     """
-    values = review.to_json()
+    return review_of({**with_change(review.to_json(), change, where), "revision": revision}, where)
+
+
+def with_change(values: Mapping[str, Any], change: Mapping[str, Any], where: object) -> dict[str, Any]:
+    """The object of a review after a change.
+
+    Raises:
+        UntrimError: The change is of no use.
+    """
     segments = {segment["id"]: segment for segment in values["segments"]}
     try:
         segments |= {segment["id"]: segment for segment in change.get("segments", [])}
@@ -49,8 +57,7 @@ def applied(review: Review, change: Mapping[str, Any], revision: int, where: obj
             segments.pop(key, None)
     except (AttributeError, KeyError, TypeError) as error:
         raise UntrimError("holds a change that cannot be read", where=where) from error
-    told = {key: change[key] for key in _WHOLE if key in change}
-    return review_of({**values, **told, "segments": list(segments.values()), "revision": revision}, where)
+    return {**values, **{key: change[key] for key in _WHOLE if key in change}, "segments": list(segments.values())}
 
 
 class History:
@@ -101,5 +108,6 @@ class History:
 
 def _is_entry(entry: Mapping[str, Any]) -> bool:
     whole = "operation" not in entry or (isinstance(entry["operation"], str) and type(entry.get("of")) is int)
+    whole = whole and all(isinstance(entry.get(key, ""), str) for key in ("words", "undoes"))
     of_video = isinstance(entry.get("video"), str) and type(entry.get("revision")) is int
     return whole and (isinstance(entry.get("classes"), dict) or (of_video and isinstance(entry.get("change"), dict)))

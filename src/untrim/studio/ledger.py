@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from getpass import getuser
@@ -19,11 +18,13 @@ from typing import Any
 from untrim.annotations.reviews import HISTORY, Review, ShownDetection, reviews_in, write_review
 from untrim.errors import UntrimError
 from untrim.studio.history import History, applied, what_changed
+from untrim.studio.operations import Operation, change_of, operations_in, undo_and_redo
 from untrim.studio.project import ClassList
 from untrim.support.files import remove_leftovers
 from untrim.support.validation import validate
 
 _WRITERS = 16  # threads
+_MOST_OFFERED = 50  # operations that can be undone after the page was loaded anew
 _SLACK = 1.0  # seconds by which a container may be wrong about how long a video is
 
 
@@ -39,14 +40,6 @@ class Conflict(Exception):
         self.there = there
 
 
-@dataclass(frozen=True)
-class Operation:
-    """A change of many videos that can be undone: each review before and after it, and the classes."""
-
-    reviews: Mapping[str, tuple[Review, Review]]
-    classes: tuple[ClassList, ClassList] | None
-
-
 class Ledger:
     """The reviews of a project. The folder must be held by this process; the caller sees to one thread at a time.
 
@@ -54,7 +47,7 @@ class Ledger:
         folder: The folder of reviews.
         classes: The classes as the project's file has them.
         save_classes: Writes them there.
-        unsaved: The review of a video that was never saved.
+        unsaved: The review of a video that was never saved, when the classes are as given.
 
     Raises:
         UntrimError: A review or the history cannot be read.
@@ -65,12 +58,12 @@ class Ledger:
         folder: Path,
         classes: ClassList,
         save_classes: Callable[[ClassList], None],
-        unsaved: Callable[[str], Review],
+        unsaved: Callable[[str, ClassList], Review],
     ) -> None:
         self.folder, self.classes = folder, classes
         self._save_classes, self._unsaved = save_classes, unsaved
         self._history = History(folder / HISTORY)
-        self._operations: dict[str, Operation] = {}
+        self._operations: list[Operation] = []
         self._saved: dict[str, Review] = reviews_in(folder) if folder.is_dir() else {}
         if folder.is_dir():
             remove_leftovers(folder)
@@ -78,7 +71,12 @@ class Ledger:
 
     def review(self, video: str) -> Review:
         """The review of a video; one that was never saved has revision 0."""
-        return self._saved.get(video) or self._unsaved(video)
+        return self._saved.get(video) or self._unsaved(video, self.classes)
+
+    def undo_and_redo(self) -> tuple[list[Operation], list[Operation]]:
+        """The last operations that can be undone, and those that can be done again, each the last one last."""
+        done, undone = undo_and_redo(self._operations)
+        return done[-_MOST_OFFERED:], undone[-_MOST_OFFERED:]
 
     def save(
         self,
@@ -112,15 +110,18 @@ class Ledger:
             self._write({video: (before, after)}, None, None)
         return self.review(video)
 
-    def change(self, contents: Mapping[str, Mapping[str, Any]], classes: ClassList | None = None) -> str:
+    def change(
+        self, contents: Mapping[str, Mapping[str, Any]], words: str, classes: ClassList | None = None
+    ) -> Operation | None:
         """Change many reviews at once, and the classes where given.
 
         Args:
             contents: For each video what `save` takes.
+            words: What this does, in words.
             classes: The new classes.
 
         Returns:
-            Name of the operation, which `undo` takes.
+            The operation, whose name `undo` takes; None if nothing changed.
 
         Raises:
             UntrimError: As for `save`.
@@ -131,34 +132,33 @@ class Ledger:
             after = self._stamped(before, values)
             if what_changed(before, after):
                 pairs[video] = (before, after)
-        return self._operate(pairs, classes)
+        return self._operate(pairs, classes, words)
 
-    def undo(self, name: str) -> tuple[str, tuple[str, ...]]:
-        """Take an operation back; what was changed since in the same videos stays.
+    def undo(self, name: str) -> tuple[Operation | None, tuple[str, ...]]:
+        """Take an operation back, of whatever run of the server; what was changed since in the same videos stays.
 
         Returns:
-            Name of the operation that this is, which can be undone too; and the videos that it changed.
+            The operation that this is, which can be undone too, None if nothing was left of it; and the videos that
+            it changed.
 
         Raises:
-            UntrimError: No such operation since the server was started.
+            UntrimError: No such operation, or the history cannot be read.
         """
-        if name not in self._operations:
-            raise UntrimError(f"no operation '{name}' that can be undone")
-        operation = self._operations[name]
+        change = change_of(self._history.read(), name, self._history.path)
+        words = next((one.words for one in self._operations if one.name == name), "an earlier change")
         pairs = {}
-        for video, (old, new) in operation.reviews.items():
+        for video, (old, new) in change.reviews.items():
             now = self.review(video)
-            after = self._stamped(now, without(now, old, new))
+            after = self._stamped(now, without(now, old or self._unsaved(video, change.before), new))
             if what_changed(now, after):
                 pairs[video] = (now, after)
         classes = None
-        if operation.classes is not None:
-            old_classes, new_classes = operation.classes
-            same = self.classes.classes == new_classes.classes
-            known = {entry.label for entry in old_classes.classes}
+        if change.after is not None:
+            before, same = change.before, self.classes.classes == change.after.classes
+            known = {entry.label for entry in before.classes}
             more = () if same else tuple(entry for entry in self.classes.classes if entry.label not in known)
-            classes = ClassList(classes=old_classes.classes + more, renamed=old_classes.renamed)
-        return self._operate(pairs, classes), tuple(pairs)
+            classes = ClassList(classes=before.classes + more, renamed=before.renamed)
+        return self._operate(pairs, classes, words, name), tuple(pairs)
 
     def set_classes(self, classes: ClassList, revision: int) -> None:
         """Keep other classes.
@@ -170,13 +170,19 @@ class Ledger:
             raise Conflict(self.classes)
         self._write({}, classes, None)
 
-    def _operate(self, pairs: Mapping[str, tuple[Review, Review]], classes: ClassList | None) -> str:
-        name = f"o{len(self._operations) + 1}"
-        before = self.classes
-        self._write(pairs, classes, f"{name}-{now_in_utc()}")
-        after = {video: (old, self.review(video)) for video, (old, _) in pairs.items()}
-        self._operations[name] = Operation(after, None if classes is None else (before, self.classes))
-        return name
+    def _operate(
+        self,
+        pairs: Mapping[str, tuple[Review, Review]],
+        classes: ClassList | None,
+        words: str,
+        undoes: str | None = None,
+    ) -> Operation | None:
+        if not pairs and classes is None:
+            return None
+        operation = Operation(f"o{len(self._operations) + 1}-{now_in_utc()}", words, undoes)
+        self._write(pairs, classes, operation)
+        self._operations.append(operation)
+        return operation
 
     def _stamped(self, before: Review, values: Mapping[str, Any]) -> Review:
         """The next revision, with name and time at what is new or changed."""
@@ -189,11 +195,12 @@ class Ledger:
         return after.model_copy(update={"segments": tuple(marked), "points": tuple(pointed)})
 
     def _write(
-        self, pairs: Mapping[str, tuple[Review, Review]], classes: ClassList | None, operation: str | None
+        self, pairs: Mapping[str, tuple[Review, Review]], classes: ClassList | None, operation: Operation | None
     ) -> None:
         about: dict[str, Any] = {"at": now_in_utc(), "by": user()}
         if operation is not None:
-            about |= {"operation": operation, "of": len(pairs) + (classes is not None)}
+            about |= {"operation": operation.name, "of": len(pairs) + (classes is not None), "words": operation.words}
+            about |= {} if operation.undoes is None else {"undoes": operation.undoes}
         entries = []
         if classes is not None:
             classes = classes.model_copy(update={"revision": self.classes.revision + 1})
@@ -213,7 +220,9 @@ class Ledger:
     def _complete(self) -> None:
         """Bring reviews and classes up to the history, which a killed process wrote first."""
         behind: set[str] = set()
-        for entry in self._history.read():
+        entries = self._history.read()
+        self._operations = operations_in(entries)
+        for entry in entries:
             if (known := entry.get("classes")) is not None:
                 classes = validate(ClassList, known, self._history.path)
                 if classes.revision > self.classes.revision:

@@ -20,7 +20,7 @@ from untrim.studio.learning import known_videos
 from untrim.studio.pictures import SPRITES, make_proxy, make_sprite
 from untrim.studio.project import ANNOTATIONS, ProjectVideo
 from untrim.studio.state import Studio
-from untrim.studio.views import classes_view, project_view, video_view
+from untrim.studio.views import classes_view, operation_view, project_view, video_view
 from untrim.studio.work import WorkInProject, job_of
 from untrim.studio.workshop import Order
 from untrim.support.progress import Progress, ShouldStop
@@ -137,12 +137,14 @@ class Routes:
         videos = [self.studio.video(key) for key in texts(values, "ids")]
         add, remove = texts(values, "add", []), texts(values, "remove", [])
         operation, kept = self.studio.tag(videos, add, remove, values.get("none") is True)
-        return as_json({"operation": operation, "videos": self._rows(videos), "kept": kept})
+        return as_json({"operation": operation_view(operation), "videos": self._rows(videos), "kept": kept})
 
     def undo(self, request: Request, values: dict[str, Any]) -> Response:
         """Take back a change of many videos."""
         operation, videos = self.studio.undo(request.path_params["operation"])
-        return as_json({"operation": operation, "videos": self._rows(videos), "classes": classes_view(self.studio)})
+        return as_json(
+            {"operation": operation_view(operation), "videos": self._rows(videos), "classes": classes_view(self.studio)}
+        )
 
     def classes(self, request: Request) -> Response:
         """All classes."""
@@ -163,7 +165,9 @@ class Routes:
         if not isinstance(new, str):
             raise Refused(422, "'to' should be a name")
         operation, videos = self.studio.rename(texts(values, "from"), new)
-        return as_json({"operation": operation, "videos": self._rows(videos), "classes": classes_view(self.studio)})
+        return as_json(
+            {"operation": operation_view(operation), "videos": self._rows(videos), "classes": classes_view(self.studio)}
+        )
 
     def alike(self, request: Request) -> Response:
         """The known class that a text is nearly."""

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from untrim.annotations import Annotations, Video, read_annotations
 from untrim.annotations.reviews import Review, ShownDetection
-from untrim.errors import UntrimError
+from untrim.errors import UntrimError, numbered
 from untrim.features.store import FeatureFolder
 from untrim.studio.choosing import Reason, is_decided, next_to_look_at, reason_to_look
 from untrim.studio.classes import complete_list, renamed_content, renamed_list
@@ -18,6 +18,7 @@ from untrim.studio.events import Events
 from untrim.studio.found import FoundByRun, decisions_about, readable, runs_of
 from untrim.studio.ledger import Ledger
 from untrim.studio.levels import Level, level_of, shown
+from untrim.studio.operations import Operation
 from untrim.studio.pictures import Cache
 from untrim.studio.project import ANNOTATIONS, ClassList, Project, ProjectVideo
 from untrim.studio.rows import row_of
@@ -228,11 +229,11 @@ class Studio:
 
     def tag(
         self, videos: Sequence[ProjectVideo], add: Sequence[str], remove: Sequence[str], none: bool
-    ) -> tuple[str, list[dict[str, str]]]:
+    ) -> tuple[Operation | None, list[dict[str, str]]]:
         """Tag many videos at once.
 
         Returns:
-            Name of the operation, and the tags that were to be removed and stay, since something is marked with them.
+            The operation, None if nothing changed; and the tags that stay, since something is marked with them.
         """
         with self._lock:
             contents: dict[str, dict[str, Any]] = {}
@@ -253,29 +254,33 @@ class Studio:
                 elif exhaustive is True and labels - marked:  # Of a new tag, nothing is marked yet.
                     exhaustive = sorted(labels & marked)
                 contents[video.name] = {"labels": sorted(labels), "exhaustive": exhaustive}
-            operation = self.ledger.change(contents)
+            done = "nothing happens here" if none else ", ".join([*add, *(f"{label} taken away" for label in remove)])
+            operation = self.ledger.change(contents, f"{done}, {numbered(len(videos), 'video', 'videos')}")
             self.changed(videos)
             return operation, kept
 
-    def rename(self, old: Sequence[str], new: str) -> tuple[str, list[ProjectVideo]]:
+    def rename(self, old: Sequence[str], new: str) -> tuple[Operation | None, list[ProjectVideo]]:
         """Call classes otherwise, everywhere; several, or a name that is there, become one.
 
         Returns:
-            Name of the operation, and the videos whose reviews it changed.
+            The operation, and the videos whose reviews it changed.
         """
         with self._lock:
-            classes = renamed_list(self.classes(), old, new, [ANNOTATIONS, *self.runs])
+            known = self.classes()
+            classes = renamed_list(known, old, new, [ANNOTATIONS, *self.runs])
+            merged = len(old) > 1 or new in {entry.label for entry in known.classes}
             names = dict.fromkeys(old, new)
             contents = {}
             for video in self.project.videos.values():
                 content = renamed_content(self.ledger.review(video.name), names)
                 if content is not None:
                     contents[video.name] = content
-            operation = self.ledger.change(contents, classes)
+            words = f"{', '.join(old)} {'merged into' if merged else 'renamed to'} {new}"
+            operation = self.ledger.change(contents, words, classes)
             self.refresh()
             return operation, [self._by_name[name] for name in contents]
 
-    def undo(self, operation: str) -> tuple[str, list[ProjectVideo]]:
+    def undo(self, operation: str) -> tuple[Operation | None, list[ProjectVideo]]:
         """Take an operation back; see `Ledger.undo`.
 
         Raises:
@@ -283,11 +288,11 @@ class Studio:
         """
         with self._lock:
             try:
-                name, videos = self.ledger.undo(operation)
+                done, videos = self.ledger.undo(operation)
             except UntrimError as error:
                 raise Unknown(error.what) from None
             self.refresh()
-            return name, [self._by_name[video] for video in videos if video in self._by_name]
+            return done, [self._by_name[video] for video in videos if video in self._by_name]
 
     def set_classes(self, classes: Sequence[Mapping[str, Any]], revision: int) -> None:
         """Keep order, colours, cues and keys of classes; those in use that are not listed stay, at the end."""
@@ -364,8 +369,8 @@ class Studio:
         """What the annotations say of a video."""
         return self.truth.get(video.name) if self.truth is not None else None
 
-    def _unsaved(self, name: str) -> Review:
-        names, known = self.renamed(ANNOTATIONS), self.truth.get(name) if self.truth is not None else None
+    def _unsaved(self, name: str, classes: ClassList) -> Review:
+        names, known = classes.renamed.get(ANNOTATIONS, {}), self.truth.get(name) if self.truth is not None else None
         video = self._by_name.get(name)
         shape = None if video is None else self.shapes.known(video)
         duration = None if shape is None else shape.duration

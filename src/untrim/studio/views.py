@@ -9,6 +9,7 @@ from untrim.errors import UntrimError
 from untrim.studio.found import FoundByRun, decisions_about
 from untrim.studio.ledger import user
 from untrim.studio.levels import shown
+from untrim.studio.operations import Operation
 from untrim.studio.pictures import SPRITES, TILE, plays
 from untrim.studio.project import ANNOTATIONS, ProjectVideo
 from untrim.studio.state import Studio
@@ -29,6 +30,8 @@ def project_view(studio: Studio) -> dict[str, Any]:
         }
         for run in studio.runs.values()
     ]
+    with studio.held():
+        undo, redo = studio.ledger.undo_and_redo()
     return {
         "name": studio.project.folder.name,
         "version": version("untrim"),
@@ -36,7 +39,13 @@ def project_view(studio: Studio) -> dict[str, Any]:
         "notes": studio.project.notes,
         "runs": runs,
         "run": runs[-1]["id"] if runs else None,
+        "operations": {"undo": [operation_view(one) for one in undo], "redo": [operation_view(one) for one in redo]},
     }
+
+
+def operation_view(operation: Operation | None) -> dict[str, Any] | None:
+    """An operation that can be undone; None for none."""
+    return None if operation is None else {"id": operation.name, "words": operation.words}
 
 
 def video_view(studio: Studio, video: ProjectVideo, run: FoundByRun | None) -> dict[str, Any]:

@@ -65,6 +65,7 @@ def test_tag_correct_undo_redo_reload(page: Any, project: Path) -> None:
     page.reload()
     wait_for(page, "state.video && state.review")
     assert shape(page) == changed
+    assert state(page, "state.undo.undo") == "jump, 3 videos"  # Changes of many are undone on another day too.
     saved = on_disk(project, "constant")
     assert [[s["label"], s["start"], s["end"], s["state"]] for s in saved["segments"]] == changed["segments"]
 

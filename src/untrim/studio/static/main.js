@@ -7,6 +7,7 @@ import { complain, listen, loadProject } from "./core/session.js";
 import { store } from "./core/store.js";
 import { count } from "./core/text.js";
 import { saver } from "./edit/saving.js";
+import { rememberEarlier } from "./edit/undo.js";
 import { learnLayout, listenToKeys } from "./keys.js";
 import { classesPage } from "./pages/classes.js";
 import { exportPage } from "./pages/export.js";
@@ -128,6 +129,7 @@ async function start() {
   document.body.append(header(), offerBar(), place, noticeBox(), labelChoices());
   await learnLayout();
   await loadProject();
+  rememberEarlier(/** @type {import("./core/types.js").Project} */ (store.state.project).operations);
   const recovered = await saver.recover();
   if (recovered) notice(`Edits of ${count(recovered, "video")} that had not been saved were brought to the server.`);
   addEventListener("hashchange", route);

@@ -31,7 +31,9 @@
  *   points: number, found: number, in_run: boolean}} ClassInfo
  * @typedef {{revision: number, classes: ClassInfo[]}} Classes
  * @typedef {{id: string, name: string, made: string, trained_on?: string, curves: boolean}} Run
- * @typedef {{name: string, version: string, user: string, runs: Run[], run: string | null}} Project
+ * @typedef {{id: string, words: string}} Operation
+ * @typedef {{name: string, version: string, user: string, runs: Run[], run: string | null,
+ *   operations: {undo: Operation[], redo: Operation[]}}} Project
  * @typedef {{tagged: number, points: number, corrected: number, none: number, untagged: number,
  *   features: {done: number, total: number}, can_train: boolean, why_not: string | null, changed: string | null,
  *   accuracy: {right: number, of: number, low: number, high: number, videos: number, words: string} | null,

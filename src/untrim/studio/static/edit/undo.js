@@ -6,6 +6,7 @@ import { apply, difference } from "./changes.js";
 import { saver } from "./saving.js";
 
 /** @typedef {import("../core/types.js").Review} Review */
+/** @typedef {import("../core/types.js").Operation} Operation */
 /**
  * @typedef {{kind: "review", video: string, changes: import("./changes.js").Change[], text: string, before: string,
  *   after: string}} ReviewStep `before`, `after`: what was selected.
@@ -45,10 +46,20 @@ export function edit(text, review, { selected = store.state.selected, now = fals
   saver.edit(video.id, review, now);
 }
 
-/** An operation of the server on many videos or classes was done. @param {string} operation @param {string} text */
-export function rememberOperation(operation, text) {
-  remember({ kind: "operation", operation, text });
+/** An operation of the server on many videos or classes was done. @param {Operation | null} operation */
+export function rememberOperation(operation) {
+  if (operation) remember(asStep(operation));
 }
+
+/** Operations of earlier, which can be undone too. @param {{undo: Operation[], redo: Operation[]}} operations */
+export function rememberEarlier({ undo, redo }) {
+  done.unshift(...undo.map(asStep));
+  undone.unshift(...redo.map(asStep));
+  tell();
+}
+
+/** @param {Operation} operation @returns {OperationStep} */
+const asStep = ({ id, words }) => ({ kind: "operation", operation: id, text: words });
 
 /**
  * @param {boolean} back Undo; else redo.
@@ -63,8 +74,13 @@ export async function travel(back, visit) {
   if (step.kind === "operation") {
     saver.flush();
     const answer = await api.post(`/api/operations/${step.operation}/undo`, {});
-    step.operation = answer.operation;
     if (answer.classes) store.set({ classes: answer.classes });
+    if (!answer.operation) {
+      from.pop();
+      tell();
+      return `Nothing is left of: ${step.text}`;
+    }
+    step.operation = answer.operation.id;
   } else {
     if (store.state.video?.id !== step.video) await visit(step.video);
     const { review } = store.state;

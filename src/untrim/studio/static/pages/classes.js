@@ -178,10 +178,7 @@ async function rename(info, label) {
   saver.flush();
   try {
     const answer = await api.post("/api/classes/rename", { from: [info.label], to: label });
-    rememberOperation(
-      answer.operation,
-      other ? `${info.label} merged into ${label}` : `${info.label} renamed to ${label}`,
-    );
+    rememberOperation(answer.operation);
     store.set({ classes: answer.classes });
     await loadVideos();
     notice(`${other ? "Merged" : "Renamed"}: ${count(answer.videos.length, "video")} changed.`);

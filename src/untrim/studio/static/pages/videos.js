@@ -167,8 +167,7 @@ export function videosPage() {
       const answer = await api.post("/api/videos/tags", { ids, add: [], remove: [], none: false, ...change });
       const changed = new Map(answer.videos.map((/** @type {Row} */ video) => [video.id, video]));
       store.set({ videos: store.state.videos.map((video) => changed.get(video.id) ?? video) });
-      if (answer.operation && changed.size)
-        rememberOperation(answer.operation, `${words}, ${count(changed.size, "video")}`);
+      rememberOperation(answer.operation);
       const rest = answer.kept?.length ? ` ${count(answer.kept.length, "tag")} stayed: ${answer.kept[0].why}` : "";
       notice(`${words}: ${count(changed.size, "video")}.${rest}`, rest ? "bad" : "good");
     } catch (error) {
