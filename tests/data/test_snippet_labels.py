@@ -118,13 +118,13 @@ def test_batches_say_what_is_known(tmp_path: Path) -> None:
 
 def test_the_weight_follows_from_how_many_videos_tell_times(tmp_path: Path) -> None:
     tagged = [Video(f"v{index}", labels=("run",)) for index in range(3)]
-    one = Video("v3", exhaustive=True)
+    nothing, point = Video("v3", exhaustive=True), Video("v2", points=(Point("run", 3.0),))
     weights = []
-    for index, videos in enumerate((tagged, [*tagged, one])):
+    for index, videos in enumerate((tagged, [*tagged, nothing], [*tagged[:2], point, nothing])):
         facts = summarize(TrainingVideos([corpus(tmp_path / str(index), *videos)]))
         assert facts.labels_per_video == 1, "of the videos in which something happens"
-        weights.append(facts.known_weight)
-    assert weights[0] == 0 < weights[1]
+        weights.append([facts.known_weight(learns_from_nothing) for learns_from_nothing in (False, True)])
+    assert weights == [[0, 0], [0.25, 0], [0.5, 0.25]]
 
 
 def test_videos_without_labels_or_features_at_a_point_are_refused(tmp_path: Path) -> None:

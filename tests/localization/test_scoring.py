@@ -32,9 +32,17 @@ def test_max_and_mean(given_: tuple[np.ndarray, Runs]) -> None:
     np.testing.assert_allclose(run_mean(values, runs), [part.mean() for part in inside], atol=1e-12)
 
 
-@given(values_and_runs(), st.sampled_from([0.0, 0.25, 0.4, 0.5, 1.0, 3.0]), st.sampled_from(get_args(OuterRounding)))
-def test_outer_inner_contrast(given_: tuple[np.ndarray, Runs], outer: float, rounding: OuterRounding) -> None:
+@given(
+    values_and_runs(),
+    st.sampled_from([0.0, 0.25, 0.4, 0.5, 1.0, 3.0]),
+    st.sampled_from(get_args(OuterRounding)),
+    st.sampled_from([None, 0.3]),
+)
+def test_outer_inner_contrast(
+    given_: tuple[np.ndarray, Runs], outer: float, rounding: OuterRounding, level: float | None
+) -> None:
     values, runs = given_
+    between = None if level is None else values <= level
     expected = []
     for row, first, stop in zip(*runs, strict=True):
         margin = outer * (stop - first)
@@ -43,9 +51,10 @@ def test_outer_inner_contrast(given_: tuple[np.ndarray, Runs], outer: float, rou
             "up": math.ceil(stop + margin),
             "official": int(stop - 1 + margin),
         }[rounding]
-        outside = [*values[row, max(0, math.floor(first - margin)) : first], *values[row, stop:end]]
+        around = [*values[row, max(0, math.floor(first - margin)) : first], *values[row, stop:end]]
+        outside = [value for value in around if level is None or value <= level]
         expected.append(values[row, first:stop].mean() - (np.mean(outside) if outside else 0.0))
-    np.testing.assert_allclose(outer_inner_contrast(values, runs, outer, rounding), expected, atol=1e-12)
+    np.testing.assert_allclose(outer_inner_contrast(values, runs, outer, rounding, between), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize(("rounding", "expected"), [("uneven", 4 - 1), ("up", 4 - 1.5), ("official", 4 - 1)])

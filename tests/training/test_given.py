@@ -62,7 +62,7 @@ def test_the_start_and_the_end_say_it(every_kind: Corpus, tmp_path: Path, capsys
 
 def test_a_recipe_for_names_alone_says_so(every_kind: Corpus, tmp_path: Path) -> None:
     run = train("wtalc", [every_kind], tmp_path / "run", recipe="paper", settings=FEW)
-    assert describe_outcome(run)[1] == f"learned from names of actions alone, of {GIVEN}: add_known is 0"
+    assert describe_outcome(run)[1] == f"learned from video-level labels alone, of {GIVEN}: add_known is 0"
     assert "video-level labels only" in (run.path / "README.md").read_text()
     names = every_kind[0], every_kind[1].without_segments("training")
     alone = train("wtalc", [names], tmp_path / "names", recipe="paper", settings=FEW)

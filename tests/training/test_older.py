@@ -9,15 +9,18 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+from safetensors.torch import save_file
 
 from untrim.annotations import Annotations, read_annotations, read_detections
 from untrim.errors import UntrimError
 from untrim.features.store import FeatureFolder
 from untrim.methods import load_method
 from untrim.pipeline import localize
+from untrim.support.tensors import read_safetensors
 from untrim.support.validation import validate
-from untrim.training.checkpoint import Run
+from untrim.training.checkpoint import MODEL, Run
 from untrim.training.configuration import read_recipe
 from untrim.training.loop import train
 from untrim.training.metrics import METRICS, read_metrics
@@ -89,3 +92,16 @@ def test_recipes_with_options_that_stpn_had_of_wsbm_are_read_where_they_change_n
     with pytest.raises(UntrimError, match="unknown key 'guide_weight'"):
         validate(stpn.Config, read_recipe(stpn, file), file)
     assert read_recipe(load_method("wsbm"), file)["sigma"] == 3.0
+
+
+def test_weights_of_consensus_without_variances_are_read(
+    corpus: tuple[FeatureFolder, Annotations], tmp_path: Path
+) -> None:
+    run = train("consensus", [corpus], tmp_path / "run", settings={"iterations": 8})
+    weights = read_safetensors(run.path / MODEL)
+    del weights["variances"]
+    save_file(weights, run.path / MODEL)
+    model = run.load_model(torch.device("cpu"))
+    found = model(torch.randn(1, 5, len(model.input.gain)), torch.ones(1, 5, dtype=torch.bool))
+    assert model.outline(found) is found.cas
+    assert model.level_unit == 1

@@ -27,6 +27,7 @@ class DataSummary:
         stream_deviations: The same, after the mean of each column is subtracted.
         digests: What changes with the features of each video, in order.
         times_known: Share of the videos of which something is known in single snippets.
+        nothing_happens: Share of the videos in which no action happens: all their snippets are known.
     """
 
     videos: int
@@ -39,6 +40,7 @@ class DataSummary:
     stream_deviations: npt.NDArray[np.float32]
     digests: tuple[str, ...] = ()
     times_known: float = 0.0
+    nothing_happens: float = 0.0
 
     @property
     def classification_share(self) -> float:
@@ -54,14 +56,17 @@ class DataSummary:
         """0.1 / n for n labels per video: the least probability of a class to localize, where all classes share 1."""
         return round(0.1 / self.labels_per_video, 4)
 
-    @property
-    def known_weight(self) -> float:
+    def known_weight(self, learns_from_nothing: bool) -> float:
         """Weight of the loss on what is known of single snippets (`add_known`): the share of videos that tell any.
 
         The methods' own losses are means over all videos, this one is a mean over what is known. With this weight, a
         video that tells times weighs as much by these as by its labels, however few or many there are.
+
+        Args:
+            learns_from_nothing: Whether the method's own loss learns that nothing happens in a video. Such videos then
+                do not count: alone they would say where no action is, and nothing would balance it.
         """
-        return round(self.times_known, 4)
+        return round(self.times_known - (self.nothing_happens if learns_from_nothing else 0.0), 4)
 
     def unit_scale(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """What to subtract from each column, (D,), and the root mean square of its stream after that, (D,).
@@ -118,6 +123,7 @@ def summarize(videos: TrainingVideos) -> DataSummary:
         stream_deviations=_of_streams(variances, info),
         digests=tuple(digests),
         times_known=float(np.mean([tells_times(videos.known(index)) for index in range(len(videos))])),
+        nothing_happens=float(np.mean(~videos.labels.any(axis=1))),
     )
 
 

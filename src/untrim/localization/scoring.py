@@ -26,7 +26,13 @@ def run_mean(values: Scores, runs: Runs) -> Scores:
     return _run_sum(values, runs) / (runs.stop - runs.first)
 
 
-def outer_inner_contrast(values: Scores, runs: Runs, outer: float, rounding: OuterRounding = "uneven") -> Scores:
+def outer_inner_contrast(
+    values: Scores,
+    runs: Runs,
+    outer: float,
+    rounding: OuterRounding = "uneven",
+    between: npt.NDArray[np.bool_] | None = None,
+) -> Scores:
     """Mean of (R, T) `values` within each run less their mean just outside of it (AutoLoc; BaS-Net; ECM).
 
     Outside means, on each side, ``outer`` times as many snippets as the run has, as far as the video reaches. If
@@ -39,6 +45,7 @@ def outer_inner_contrast(values: Scores, runs: Runs, outer: float, rounding: Out
         rounding: How the width becomes a number of snippets. ``uneven``: up before the run and down after it, as in
             BaS-Net's code; ``up``: up on both sides, so that the shortest run has both; ``official``: as uneven, with
             one snippet less after it, as in ECM's code.
+        between: (R, T), which snippets count as outside, for runs that may lie close together; None: all.
     """
     margin = outer * (runs.stop - runs.first)
     first = np.maximum(np.floor(runs.first - margin), 0).astype(np.intp)
@@ -46,9 +53,9 @@ def outer_inner_contrast(values: Scores, runs: Runs, outer: float, rounding: Out
     after = np.maximum(after, runs.stop) if rounding == "official" else after + (rounding == "uneven")
     stop = np.minimum(after, values.shape[1]).astype(np.intp)
     wide = Runs(runs.row, first, stop)
-    around = (stop - first) - (runs.stop - runs.first)
-    outside = (_run_sum(values, wide) - _run_sum(values, runs)) / np.maximum(around, 1)
-    return run_mean(values, runs) - np.where(around > 0, outside, 0.0)
+    counted = np.ones_like(values) if between is None else between.astype(np.float64)
+    around, outside = (_run_sum(part, wide) - _run_sum(part, runs) for part in (counted, counted * values))
+    return run_mean(values, runs) - np.where(around > 0, outside / np.maximum(around, 1), 0.0)
 
 
 def _run_sum(values: Scores, runs: Runs) -> Scores:

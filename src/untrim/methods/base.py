@@ -142,6 +142,8 @@ class Method(nn.Module, Generic[C, A]):
     """Values of each preset where they differ from the config's defaults."""
     supervision: ClassVar[Supervision] = "labels"
     """What it is trained on: video-level `labels` alone, or `segments`; `none`: it comes trained, as a ready run."""
+    learns_from_nothing: ClassVar[bool] = True
+    """Whether its own loss learns from a video in which no action happens."""
     any_stride: ClassVar[bool] = False
     """Whether it takes each snippet alone, so that features of another stride than the run's fit, too."""
 

@@ -26,8 +26,8 @@ Equations:
 
 The teachers alone are trained up to the share `teaching` of the steps, then the classifier alone. Snippets that are
 neither k+ nor k- count for nothing. Localization is that of `untrim.methods.snippet_classifier`; the levels and the
-contrast are those of o: the second teacher still knows best where an action ends. The variances of Eq. 7 are running
-means over the classifier's stage.
+contrast are those of o: the second teacher still knows best where an action ends. The levels count in halves of sd(s).
+The variances of Eq. 7 are running means over the classifier's stage.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class ConsensusConfig(SnippetClassifierConfig):
     """Adam's L2 penalty on the second teacher, which otherwise narrows actions to a few snippets."""
     lambda_clas: float = Field(default=0.5, ge=0, le=1)
     """Weight of the second teacher's classification loss, lambda in LPAT's Eq. 8."""
-    threshold_share: float = Field(default=0.35, ge=0, le=1)
+    threshold_share: float = Field(default=0.5, ge=0, le=1)
     """Share of the second teacher's margins in the sequence that says where an instance starts and ends, Eq. 7."""
 
 
@@ -223,7 +223,17 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
     def outline(self, activations: ConsensusActivations) -> Tensor:
         """The classifier's sequence, with a share of the second teacher's margins (Eq. 7)."""
         share = self.config.threshold_share
-        if not self.variances.all():  # untrained
+        if not self._measured:
             return activations.cas
         scale = (self.variances[0] / self.variances[1]).sqrt()
         return (1 - share) * activations.cas + share * scale * activations.margins
+
+    @property
+    def level_unit(self) -> float:
+        """Half a standard deviation of s: how far logits lie apart depends on the corpus."""
+        return float(self.variances[0].sqrt()) / 2 if self._measured else 1.0
+
+    @property
+    def _measured(self) -> bool:
+        """Whether the classifier's stage has been; an untrained network, and one of an older version, has not."""
+        return bool(self.variances.all())

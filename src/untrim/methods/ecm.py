@@ -119,6 +119,7 @@ class ECM(Method[ECMConfig, ECMActivations]):
 
     Config = ECMConfig
     presets = PRESETS
+    learns_from_nothing = False
 
     def __init__(self, config: ECMConfig, dim: int, labels: Sequence[str]) -> None:
         super().__init__(config, dim, labels)

@@ -11,7 +11,11 @@ Equations:
     (1) s = the convolution of x over `context` snippets.
     (2) Candidates: runs of snippets above each of several levels of s, whose highest s is above 0.
     (3) A run's score: its outer-inner contrast (AutoLoc), plus `peak` times its highest s, plus gamma times the mean
-        of the eighth of the class's scores that is largest. Of runs of a class that overlap, the best one stays.
+        of the eighth of the class's scores that is largest.
+    (4) A run loses `second_choice` if it overlaps a better one of its class: it is a part of that one, or several in
+        one. Then non-maximum suppression.
+
+In Eq. 3 only snippets below the run's own level are outside: the next instance, which may follow at once, is not.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from pydantic import Field, field_validator
 from torch import Tensor
 from typing_extensions import TypeVar
 
-from untrim.localization.grouping import Runs, sweep
+from untrim.localization.grouping import Runs, connected_components
 from untrim.localization.nms import nms
 from untrim.localization.scoring import outer_inner_contrast, run_max
 from untrim.methods.base import Activations, Method, MethodConfig
@@ -31,6 +35,7 @@ from untrim.nn.pooling import topk_mean
 from untrim.timeline import Detection, SnippetGrid
 
 _LEVELS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+_ANY_OVERLAP = 1e-9  # a tIoU
 
 
 class SnippetClassifierConfig(MethodConfig):
@@ -46,12 +51,14 @@ class SnippetClassifierConfig(MethodConfig):
     """Share of the classifier's input dropped in training."""
     min_snippets: int = Field(default=1, ge=1)
     """Shortest instance in snippets."""
-    outer: float = Field(default=0.5, ge=0)
+    outer: float = Field(default=1.0, ge=0)
     """Width of the surroundings in the outer-inner contrast, as a share of an instance's length."""
     peak: float = Field(default=0.5, ge=0)
     """Weight of the highest score of an instance in its score."""
     gamma: float = Field(default=0.7, ge=0)
     """Weight of the video's score in an instance's score."""
+    second_choice: float = Field(default=4.0, ge=0)
+    """What an instance that overlaps a better one of its class loses of its score."""
     nms_threshold: float = Field(default=0.4, gt=0, le=1)
     """tIoU from which on two detections of a class are one."""
 
@@ -78,17 +85,32 @@ class SnippetClassifier(Method[C, A]):
         """The sequence whose levels say where an instance starts and ends, (B, T, C): s itself."""
         return activations.cas
 
+    @property
+    def level_unit(self) -> float:
+        """What the levels of the outline count in: logits."""
+        return 1.0
+
     def localize(self, activations: A, grid: SnippetGrid) -> list[Detection]:
-        """Runs above each of several levels, each class on its own (Eq. 2-3)."""
+        """Runs above each of several levels, each class on its own (Eq. 2-4)."""
         config = self.config
         pooled = self.pooled(activations.cas, activations.mask)[0].double().cpu().numpy()  # (C,)
         s, outline = (part[0].double().cpu().numpy().T for part in (activations.cas, self.outline(activations)))
-        runs = sweep(outline, _LEVELS, config.min_snippets)
-        runs = _chosen(runs, run_max(s, runs) > 0)
-        contrast = outer_inner_contrast(outline, runs, config.outer)
-        scores = contrast + config.peak * run_max(s, runs) + config.gamma * pooled[runs.row]
-        kept = nms(np.stack([runs.first, runs.stop], axis=1), scores, config.nms_threshold, runs.row)
-        return self.detections(_chosen(runs, kept), scores[kept], grid)
+        above = [outline > level * self.level_unit for level in _LEVELS]
+        found = [connected_components(here, config.min_snippets) for here in above]
+        contrasts = [
+            outer_inner_contrast(outline, runs, config.outer, between=~here)
+            for here, runs in zip(above, found, strict=True)
+        ]
+        runs, contrast = Runs(*map(np.concatenate, zip(*found, strict=True))), np.concatenate(contrasts)
+        peaks = run_max(s, runs)
+        scores = contrast + config.peak * peaks + config.gamma * pooled[runs.row]
+        runs, scores = _chosen(runs, peaks > 0), scores[peaks > 0]
+        spans = np.stack([runs.first, runs.stop], axis=1)
+        lowered = scores - config.second_choice
+        best = nms(spans, scores, _ANY_OVERLAP, runs.row)
+        lowered[best] = scores[best]
+        kept = nms(spans, lowered, config.nms_threshold, runs.row)
+        return self.detections(_chosen(runs, kept), lowered[kept], grid)
 
 
 def _chosen(runs: Runs, which: np.ndarray) -> Runs:

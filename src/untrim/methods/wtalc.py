@@ -89,6 +89,7 @@ class WTALC(Method[WTALCConfig, Activations]):
     """Multiple-instance learning plus co-activity similarity."""
 
     Config = WTALCConfig
+    learns_from_nothing = False
     presets = {
         "paper": {},
         "official": {

@@ -24,7 +24,7 @@ from untrim.support.tensors import lay_over, read_safetensors, write_safetensors
 from untrim.support.validation import validate
 from untrim.training.choices import Precision, Select
 from untrim.training.class_names import LABELS, read_class_names
-from untrim.training.older import sections, without_dropped
+from untrim.training.older import sections, with_added, without_dropped
 
 MODEL, CONFIG, FEATURES, STATE, SELECTION = (
     "model.safetensors",
@@ -173,7 +173,7 @@ class Run:
 
     def _load_weights(self, path: Path, device: torch.device) -> Method:
         model = self.build()
-        lay_over(model, read_safetensors(path), path, "the run's config")
+        lay_over(model, with_added(model, read_safetensors(path)), path, "the run's config")
         return model.to(device).eval()
 
     def before_selection(self) -> Run:

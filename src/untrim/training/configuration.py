@@ -44,7 +44,7 @@ def configure(
     if recipe is None:
         values = method.defaults(data)
         if method.supervision == "labels":
-            values = {"add_known": data.known_weight, **values}
+            values = {"add_known": data.known_weight(method.learns_from_nothing), **values}
     elif recipe in method.presets:
         values = dict(method.presets[recipe])
     else:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
+from torch import Tensor
+
 from untrim.methods import load_method
 from untrim.methods.base import Method
 
@@ -26,6 +29,8 @@ _DROPPED: Mapping[str, Mapping[str, object]] = {
     },
 }
 """Options that a method no longer has, with the value that is today's behaviour."""
+_ADDED: Mapping[str, Mapping[str, Tensor]] = {"consensus": {"variances": torch.zeros(2)}}
+"""Tensors that a method had not, as they are while nothing is measured."""
 
 
 def sections(values: Mapping[str, object], origin: Mapping[str, object]) -> dict[str, dict[str, object]]:
@@ -45,3 +50,9 @@ def without_dropped(method: type[Method], values: Mapping[str, object]) -> dict[
     """`values` without options that the method no longer has, where they had the value that is today's behaviour."""
     gone = next((options for name, options in _DROPPED.items() if load_method(name) is method), {})
     return {key: value for key, value in values.items() if key not in gone or gone[key] not in (_ANY, value)}
+
+
+def with_added(model: Method, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of a run, with what they lack if they are of an older version."""
+    added = next((own for name, own in _ADDED.items() if load_method(name) is type(model)), {})
+    return {**added, **tensors}

@@ -113,7 +113,7 @@ def _used(labels: LabelCounts, snippets: Mapping[str, float] | None) -> list[str
     if snippets is None:
         return []
     if snippets["weight"] == 0:
-        return [f"learned from names of actions alone, of {labels}: add_known is 0"]
+        return [f"learned from video-level labels alone, of {labels}: add_known is 0"]
     happens, does_not, pairs = (int(snippets[key]) for key in ("happens", "does_not", "pairs"))
     known = f"a class happens in {numbered(happens, 'snippet', 'snippets')}, and does not in {does_not:,}"
     return [f"learned from {labels}: {known}, of {pairs:,} to know; weight {snippets['weight']:g}"]
