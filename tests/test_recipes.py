@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ from untrim import recipes
 from untrim.data.summary import DataSummary
 from untrim.errors import UntrimError
 from untrim.methods import METHODS, load_method
+from untrim.reproduction.measuring import TableData
 from untrim.reproduction.published import Row, find_table, tables
+from untrim.reproduction.runner import jobs_of
 from untrim.support.validation import validate
 from untrim.training.configuration import configure, recipe_names
 
@@ -38,6 +41,11 @@ def test_a_recipe_is_a_config_of_its_method_and_cites_each_value(name: str, summ
     config = configure(method, summary, name, {})
     assert {key: getattr(config, key) for key in values} == values
     assert all(line.partition("#")[2].strip() for line in text.splitlines())
+
+
+def test_every_method_of_a_papers_table_has_a_recipe_for_its_dataset() -> None:
+    needed = {f"{row.method}-{table.dataset}" for table in tables().values() if table.dataset for row in table.rows}
+    assert needed <= {*recipe_names()}
 
 
 def test_every_paper_has_a_recipe_for_each_of_its_datasets() -> None:
@@ -82,13 +90,59 @@ def test_a_recipe_says_the_same_as_the_preset(recipe: str, preset: str, summary:
 
 
 @pytest.mark.parametrize("name", [name for name, table in tables().items() if table.dataset])
+def test_a_row_of_a_papers_table_has_its_methods_recipe_there_but_for_what_it_states(
+    name: str, summary: DataSummary, tmp_path: Path
+) -> None:
+    table, data = find_table(name), TableData((tmp_path,), (tmp_path,), second_corpus=(tmp_path, tmp_path))
+    for given in (None, "paper"):
+        jobs = jobs_of(table.rows, table, data, tmp_path, 1, given, {})
+        for row, job in zip(table.rows, jobs, strict=True):
+            assert row.method is not None
+            method = load_method(row.method)
+            config = configure(method, summary, job.recipe, json.loads(job.settings)).model_dump()
+            values = yaml.safe_load((RECIPES / f"{row.method}-{table.dataset}.yaml").read_text())
+            paper = method.Config(**values).model_dump()
+            assert {key for key in paper if config[key] != paper[key]} <= row.settings.keys()
+            assert {key: config[key] for key in row.settings} == row.settings
+
+
+def test_a_recipe_follows_the_dataset_of_the_table(tmp_path: Path, summary: DataSummary) -> None:
+    def config(name: str, row_name: str, recipe: str | None) -> dict[str, object]:
+        table = find_table(name)
+        row = next(row for row in table.rows if row.name == row_name)
+        job = jobs_of([row], table, TableData((tmp_path,), (tmp_path,)), tmp_path, 1, recipe, {})[0]
+        return configure(load_method(job.method or ""), summary, job.recipe, json.loads(job.settings)).model_dump()
+
+    for table, max_snippets, gamma in (("ecm:table3", 750, 0.15), ("ecm:table2", 100, 0.45)):
+        assert config(table, "ECM", "paper").items() >= {"max_snippets": max_snippets, "gamma": gamma}.items()
+    for table, max_snippets, weight in (("lpat:table1", 320, 0.2), ("lpat:table2", 750, 0.4)):
+        expected = {"max_snippets": max_snippets, "lambda_clas": weight, "temconv": True}
+        assert config(table, "LPAT + TemConv", None).items() >= expected.items()
+    defaults = configure(load_method("ecm"), summary, None, {}).model_dump()
+    assert config("ecm:table2", "ECM", "defaults") == defaults == config("project:methods", "ECM", None)
+    assert config("ecm:table2", "ECM", "official")["absence"] == "official"
+
+
+def test_in_wsbm_table_1_the_first_rows_are_stpns(summary: DataSummary) -> None:
+    first, second, *others = find_table("wsbm:table1").rows
+    assert [row.method for row in (first, second)] == ["stpn", "stpn"]
+    assert {row.method for row in others} == {"wsbm"}
+    weights = [configure(load_method("stpn"), summary, "stpn-thumos14", row.settings) for row in (first, second)]
+    assert [config.model_dump()["sparsity_weight"] for config in weights] == [0, 0.04]
+
+
+@pytest.mark.parametrize("name", [name for name, table in tables().items() if table.dataset])
 def test_rows_differ_under_the_recipe_of_the_dataset_too(name: str, summary: DataSummary) -> None:
     """A row that leaves to the defaults what makes it that row would be another one's twin under a recipe."""
-    paper, table = name.split(":")[0], find_table(name)
-    rows = [row for row in table.rows if row.method == paper]
-    for recipe in (None, f"{paper}-{table.dataset}"):
-        configs = [configure(load_method(paper), summary, recipe, row.settings).model_dump_json() for row in rows]
-        assert len({*configs}) == len(rows)
+    table = find_table(name)
+    for method in {row.method for row in table.rows if row.method is not None}:
+        rows = [row for row in table.rows if row.method == method]
+        for recipe in (None, f"{method}-{table.dataset}"):
+            configs = [
+                (row.second_corpus, configure(load_method(method), summary, recipe, row.settings).model_dump_json())
+                for row in rows
+            ]
+            assert len({*configs}) == len(rows)
 
 
 ROWS = [(name, row) for name, table in tables().items() for row in table.rows]
@@ -115,11 +169,23 @@ def test_tables_hold_what_the_papers_say() -> None:
     ]
     assert find_table("lpat:table3").rows[1].published == (46.7, 37.5, 27.9, 17.6, 10.0)
     assert find_table("ecm:class_agnostic").rows[0].published == (27.6,)
-    averages = find_table("lpat:table1")
-    for row in averages.rows:
-        if row.average and None not in row.published:
-            assert sum(figure or 0 for figure in row.published) / 5 == pytest.approx(row.average, abs=0.06)
-    assert all(len(figures) == len(table.iou) for table in tables().values() for figures in table.others.values())
+    assert find_table("lpat:table2").others["CMCS (static clips)"].average == 22.4
+    assert find_table("ecm:table2").others["BMN (full supervision)"].average == 33.9
+    assert len(find_table("ecm:table1").others) == 11
+
+
+# Where the paper's own average is not the mean of its figures.
+MISPRINTED = {"wsad:table3 contrastive", "lpat:table1 TAL-Net (full supervision)"}
+
+
+@pytest.mark.parametrize("name", tables())
+def test_an_average_is_the_mean_of_its_figures(name: str) -> None:
+    table = find_table(name)
+    for system, said in [*((row.name, row) for row in table.rows), *table.others.items()]:
+        assert len(said.published) in (0, len(table.iou))
+        figures = [figure for figure in said.published if figure is not None]
+        if said.average is not None and len(figures) == len(table.iou) and f"{name} {system}" not in MISPRINTED:
+            assert sum(figures) / len(figures) == pytest.approx(said.average, abs=0.1), system
 
 
 def test_a_table_that_is_not_there_names_the_nearest() -> None:

@@ -2,6 +2,7 @@ import csv
 import json
 import multiprocessing
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,15 @@ from untrim.annotations import Annotations, write_annotations
 from untrim.cli import main
 from untrim.errors import Stopped, UntrimError
 from untrim.features.store import FeatureFolder
-from untrim.reproduction.measuring import Job, TableData
-from untrim.reproduction.published import Row, Table
+from untrim.reproduction.measuring import Job, TableData, measure
+from untrim.reproduction.published import PublishedFigures, Row, Table
 from untrim.reproduction.runner import collect, estimate, jobs_of, run_jobs
+from untrim.reproduction.tables import reproduce
 from untrim.reproduction.writing import markdown
 
 ROWS = (Row(name="short", method="wsad", settings={"iterations": 2}, published=(50.0, 40.0)), Row(name="random"))
-TABLE = Table(title="Two rows", dataset="thumos14", iou=(0.3, 0.5), rows=ROWS, others={"Other": (60.0, None)})
+OTHER = PublishedFigures(published=(60.0, None), average=55.0)
+TABLE = Table(title="Two rows", iou=(0.3, 0.5), rows=ROWS, others={"Other": OTHER})
 
 
 @pytest.fixture
@@ -49,9 +52,10 @@ def test_results_are_kept_and_set_beside_published_ones_where_they_apply(
     other = jobs_of(ROWS, TABLE.model_copy(update={"iou": (0.1, 0.5)}), data, tmp_path / "out", 2, None, {})
     assert other[2].measured() is None
 
-    with_published, without = (markdown("t", TABLE, first, dataset) for dataset in ("thumos14", None))
+    with_published, without = (markdown("t", TABLE, first, ["A note."], published=shown) for shown in (True, False))
+    assert "over seeds.\nA note.\n\n|" in without
     assert "| short | 50.0 | 40.0 |  |" in with_published
-    assert "| Other | 60.0 |  |  |" in with_published
+    assert "| Other | 60.0 |  | 55.0 |" in with_published
     assert "Published" not in without
     for row in short, random:
         mean = 50 * (row.results[0].mean[1] + row.results[1].mean[1])
@@ -63,9 +67,10 @@ def test_results_are_kept_and_set_beside_published_ones_where_they_apply(
     assert all(value is not None and 0 < value <= 1 for value in accuracy)
     assert random.frame_accuracy is None
     rows = (ROWS[0].model_copy(update={"frame_accuracy": 42.7}), ROWS[1])
-    with_frames = markdown("t", TABLE.model_copy(update={"rows": rows}), first, "thumos14")
+    with_frames = markdown("t", TABLE.model_copy(update={"rows": rows}), first, [], published=True)
     assert f" | {50 * sum(value or 0 for value in accuracy):.1f} ± " in with_frames
     assert "| short | 50.0 | 40.0 |  | 42.7 |" in with_frames
+    assert "| Other | 60.0 |  | 55.0 |  |" in with_frames
 
 
 def test_an_estimate_keeps_nothing_and_counts_only_what_is_missing(jobs: list[Job], tmp_path: Path) -> None:
@@ -136,12 +141,94 @@ def test_the_command_writes_table_and_figure(
     assert "<svg" in (tmp_path / "out" / "ecm-table4.svg").read_text()
 
 
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(jobs: list[Job], *_: object) -> None:
+        missing = [job for job in jobs if job.measured() is None]
+        assert [reason for job in missing if (reason := measure(job)) is not None] == []
+
+    monkeypatch.setattr("untrim.reproduction.tables.run_jobs", run)
+
+
+def test_no_figures_of_the_paper_beside_values_that_are_not_the_papers(
+    data: TableData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_this_process(monkeypatch)
+
+    def shown(recipe: str | None, dataset: str | None) -> tuple[str, list[str], str | None]:
+        out, settings = tmp_path / str(recipe), {"iterations": 0}
+        call = {"rows": ["all"], "seeds": 1, "recipe": recipe, "settings": settings, "dataset": dataset}
+        measured = reproduce("wsbm:table1", data, out, **call)  # type: ignore[arg-type]
+        csv_rows = list(csv.DictReader((out / "wsbm-table1.csv").open()))
+        kept = json.loads((out / "wsbm-table1" / "all" / "0.json").read_text())["config"]["pooling"]
+        return measured.markdown, [row["published"] for row in csv_rows], kept
+
+    text, published, pooling = shown(None, "thumos14")
+    assert "Recipes: wsbm-thumos14.\n" in text
+    assert "| all | 60.4 | 56.0 |" in text
+    assert published[:2] == ["60.4", "56.0"]
+    assert pooling == "mean", "the paper's"
+
+    text, published, pooling = shown("defaults", "thumos14")
+    assert "\nThe rows have the project's values, not the paper's. So no published figures are shown.\n" in text
+    assert "Published" not in text
+    assert {*published} == {""}
+    assert pooling == "normalized", "the project's"
+
+    text, published, _ = shown(None, "activitynet12")
+    assert "published figures are for thumos14, not for activitynet12" in text
+    assert "Published:" not in text
+    assert {*published} == {""}
+    assert {*shown(None, None)[1]} == {""}
+
+
+def test_a_row_takes_the_second_training_set_and_is_passed_over_without_one(
+    data: TableData,
+    corpus: tuple[FeatureFolder, Annotations],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    in_this_process(monkeypatch)
+    folder, annotations = corpus
+    micro = Annotations([replace(video, name=f"micro {name}") for name, video in annotations.items()])
+    more = FeatureFolder(tmp_path / "micro", folder.info)
+    more.path.mkdir()
+    more.save_info()
+    for name in annotations:
+        more.save(f"micro {name}", folder.load(name))
+    write_annotations(micro, tmp_path / "micro.json")
+    call = ["untrim", "reproduce", "wsbm:table2", "-f", str(data.features[0]), "-a", str(data.annotations[0])]
+    call += ["-o", str(tmp_path / "out"), "--seeds", "1", "--set", "iterations=0"]
+
+    def run(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", [*call, *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 0
+        return capsys.readouterr().out
+
+    line = "Passed over: row 'WSBM + MV' needs a second training set (give it with --second-corpus)."
+    assert line in run().splitlines()
+    jobs = {name: tmp_path / "out" / "wsbm-table2" / name / "0.json" for name in ("WSBM", "WSBM---MV")}
+    assert [path.exists() for path in jobs.values()] == [True, False]
+    before = json.loads(jobs["WSBM"].read_text())["key"]
+    assert line not in run("--second-corpus", str(tmp_path / "micro"), str(tmp_path / "micro.json"))
+    assert json.loads(jobs["WSBM"].read_text())["key"] == before, "the other rows stay as they are"
+    trained_on = json.loads((jobs["WSBM---MV"].parent / "0" / "trained_on.json").read_text())["videos"]
+    training = {video.name for video in annotations.values() if video.subset == "training"}
+    assert {video["name"] for video in trained_on} == training | {f"micro {name}" for name in training}
+    with pytest.raises(UntrimError, match="second_corpus: 1 paths"):
+        TableData(data.features, data.annotations, second_corpus=("micro",))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["wsbm:tabel1"], "did you mean 'wsbm:table1'"),
         (["wsbm:table1", "--row", "al"], "did you mean 'all'"),
-        (["wsbm:table1", "--set", "sigmaa=1"], "did you mean 'sigma'"),
+        (["wsbm:table1", "--row", "all", "--set", "sigmaa=1"], "did you mean 'sigma'"),
+        (["wsbm:table1", "--recipe", "wsbm-thumos14"], "unknown recipe 'wsbm-thumos14' (did you mean 'stpn-thumos14'"),
+        (["wsbm:table2", "--row", "WSBM + MV"], "row 'WSBM + MV' needs a second training set"),
         (["project:methods", "--row", "supervised upper bound"], "labels without segments"),
     ],
 )

@@ -69,7 +69,7 @@ ADVICE = {
     "exchange/media.py": {"--map": ["convert"], "--videos": ["convert"], "--fps": ["convert"]},
     "rendering/selection.py": {"--min-score": ["clips", "overlay"]},
     "reproduction/published/__init__.py": {"--list": ["reproduce"]},
-    "reproduction/runner.py": {"--segments": ["reproduce"]},
+    "reproduction/runner.py": {"--segments": ["reproduce"], "--second-corpus": ["reproduce"]},
     "studio/server.py": {"--port": ["studio"], "--host": ["studio"]},
     "training/ready_runs.py": {"-o": ["weights pull"]},
     "training/starting.py": {"--select": ["train"]},

@@ -74,7 +74,7 @@ def test_without_a_duration_a_persons_time_is_not_known() -> None:
 def test_segments_must_be_given(tmp_path: Path) -> None:
     data = TableData((tmp_path,), (tmp_path,))
     for names in ([], ["points"]):
-        with pytest.raises(UntrimError, match=r"from the training segments \(give them with --segments\)"):
+        with pytest.raises(UntrimError, match=r"needs the training segments \(give them with --segments\)"):
             chosen_rows(find_table("project:effort"), names, data)
     data = TableData((tmp_path,), (tmp_path,), tmp_path)
     assert chosen_rows(find_table("project:effort"), [], data) == list(find_table("project:effort").rows)

@@ -33,12 +33,19 @@ def reproduce(
     rows: Annotated[list[str], typer.Option("--row", help="Run this row only; repeatable.")] = [],  # noqa: B006
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 0, 1, … of each row.")] = 3,
     recipe: Annotated[
-        str | None, typer.Option(help="Preset or recipe of rows that name none; none: the project's defaults.")
+        str | None,
+        typer.Option(help="Preset or recipe of the rows; defaults: the project's values; none: the paper's."),
     ] = None,
     settings: Settings = [],  # noqa: B006
     dataset: Annotated[Dataset | None, typer.Option(help="Name of the dataset, to show its published figures.")] = None,
     segments: Annotated[
         Path | None, typer.Option(help="Annotations with the training segments, for the supervised upper bound.")
+    ] = None,
+    second_corpus: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="FEATURES ANNOTATIONS", help="Second training set, for the rows that need one (micro-videos)."
+        ),
     ] = None,
     subset: Annotated[str, typer.Option(help="Subset to train on.")] = "training",
     evaluated: Annotated[str, typer.Option(help="Subset to evaluate.")] = "validation",
@@ -54,8 +61,9 @@ def reproduce(
     from untrim.reproduction.tables import estimate_seconds, reproduce
     from untrim.support.settings import parse_settings
 
-    read_training_labels(features, annotations, subset)
-    data = TableData(tuple(features), tuple(annotations), segments, subset, evaluated, protocol)
+    more = [] if second_corpus is None else [second_corpus]
+    read_training_labels([*features, *(pair[0] for pair in more)], [*annotations, *(pair[1] for pair in more)], subset)
+    data = TableData(tuple(features), tuple(annotations), segments, subset, evaluated, protocol, second_corpus)
     values = parse_settings(settings)
     if dry_run:
         with terminal_progress() as progress, stop_requests() as should_stop:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from untrim.annotations import Annotations, read_annotations
 from untrim.errors import UntrimError
 from untrim.reproduction.effort import Told, tell
+from untrim.reproduction.published import Row
 from untrim.support.files import write_json
 from untrim.support.paths import as_path, as_paths
 from untrim.support.schema import read_object
@@ -37,6 +38,7 @@ class TableData:
         training: Subset to train on.
         validation: Subset to localize and evaluate.
         protocol: Protocol of the evaluation.
+        second_corpus: Feature folder and annotations of a second training set, for the rows that need one.
 
     Raises:
         UntrimError: What should be a path is none, or there are more of one kind than of the other.
@@ -48,6 +50,7 @@ class TableData:
     training: str = "training"
     validation: str = "validation"
     protocol: str = "activitynet"
+    second_corpus: tuple[Path, Path] | None = None
 
     def __post_init__(self) -> None:
         features, annotations = as_paths(self.features, "features"), as_paths(self.annotations, "annotations")
@@ -57,6 +60,23 @@ class TableData:
         object.__setattr__(self, "features", tuple(features))
         object.__setattr__(self, "annotations", tuple(annotations))
         object.__setattr__(self, "segments", None if self.segments is None else as_path(self.segments, "segments"))
+        if self.second_corpus is not None:
+            pair = as_paths(self.second_corpus, "second_corpus")
+            if len(pair) != 2:
+                raise UntrimError(f"second_corpus: {len(pair)} paths", fix="give a feature folder and its annotations")
+            object.__setattr__(self, "second_corpus", (pair[0], pair[1]))
+
+    def of(self, row: Row) -> TableData:
+        """The data of one row: with the second training set among the others if the row trains on it."""
+        if self.second_corpus is None or not row.second_corpus:
+            return replace(self, second_corpus=None)
+        features, annotations = self.second_corpus
+        return replace(
+            self,
+            features=(*self.features, features),
+            annotations=(*self.annotations, annotations),
+            second_corpus=None,
+        )
 
     def check(self, iou: Sequence[float]) -> None:
         """Check that features, labels and protocol belong together, before anything is trained.
@@ -70,8 +90,10 @@ class TableData:
         from untrim.evaluation.detection import evaluate_detections
         from untrim.features.store import FeatureFolder
 
-        folders = [FeatureFolder.open(path) for path in self.features]
-        annotations = [read_annotations(path) for path in self.annotations]
+        more = () if self.second_corpus is None else (self.second_corpus,)
+        pairs = (*zip(self.features, self.annotations, strict=True), *more)
+        folders = [FeatureFolder.open(path) for path, _ in pairs]
+        annotations = [read_annotations(path) for _, path in pairs]
         evaluate_detections({}, annotations[0], iou, self.protocol, subset=self.validation)
         folders[0].require(list(annotations[0].subset(self.validation)))
         for folder, labelled in zip(folders, annotations, strict=True):
@@ -140,7 +162,9 @@ class Job:
     def key(self) -> str:
         """A hash of everything that the result depends on, except the code."""
         what = asdict(self) | {"folder": None, "schema": RESULT_SCHEMA}
-        if self.told is None:  # As in results from before there was such a thing.
+        # As in results from before there were such things; a second corpus is among the features and annotations.
+        del what["data"]["second_corpus"]
+        if self.told is None:
             del what["told"]
         files = [_stamp(path) for path in (*self.data.annotations, self.data.segments) if path is not None]
         stamps = [_stamp(path / "features.json") for path in self.data.features]

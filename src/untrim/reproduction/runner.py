@@ -94,27 +94,31 @@ def jobs_of(
         data: What to measure on.
         output: Folder of the results; each row has a folder of its own in it.
         seeds: Seeds 0, 1, ….
-        recipe: Preset or recipe of rows that name none; None for the project's defaults.
+        recipe: Preset or recipe of rows that name none, as in `Table.recipe_of`.
         settings: Values that override the recipe's. They never override the row's own values, which define the row.
 
     Raises:
-        UntrimError: The method of a row has no such option.
+        UntrimError: The method of a row has no such option or no such recipe.
     """
     from untrim.methods import load_method
+    from untrim.training.configuration import recipe_values
 
     for row in rows:
         if row.method is not None:
-            validate(load_method(row.method).Config, {**settings, **row.settings}, f"--set, row '{row.name}'")
+            method, name = load_method(row.method), table.recipe_of(row, recipe)
+            validate(method.Config, {**settings, **row.settings}, f"--set, row '{row.name}'")
+            if name is not None:
+                recipe_values(method, name)
     return [
         Job(
             row=row.name,
             method=row.method,
-            recipe=row.recipe or (recipe if row.method else None),
+            recipe=table.recipe_of(row, recipe),
             settings=json.dumps({**settings, **row.settings} if row.method else {}, sort_keys=True),
             seed=seed,
             iou=table.iou,
             folder=output / "".join(c if c.isalnum() or c in "._-" else "-" for c in row.name),
-            data=data,
+            data=data.of(row),
             told=row.told,
         )
         for row in rows
@@ -122,23 +126,36 @@ def jobs_of(
     ]
 
 
+def lacking(row: Row, data: TableData) -> UntrimError | None:
+    """What a row needs and the data do not have; None if it can be run."""
+    from untrim.methods import load_method
+
+    if row.second_corpus and data.second_corpus is None:
+        return UntrimError(f"row '{row.name}' needs a second training set", fix="give it with --second-corpus")
+    segments = row.told is not None or (row.method and load_method(row.method).supervision == "segments")
+    if segments and data.segments is None:
+        return UntrimError(f"row '{row.name}' needs the training segments", fix="give them with --segments")
+    return None
+
+
 def chosen_rows(table: Table, names: Sequence[str], data: TableData) -> list[Row]:
     """The rows of those names; without names, all rows that can be run on the data.
 
-    Raises:
-        UntrimError: No such row, or one that needs segments, and there are none.
-    """
-    from untrim.methods import load_method
+    A row of a method that learns from segments is run without `data.segments` if it is named: it takes those of the
+    annotations.
 
+    Raises:
+        UntrimError: No such row, or one that needs what the data do not have.
+    """
     known = {row.name: row for row in table.rows}
     for name in names:
         if name not in known:
             raise UntrimError(f"no row '{name}'", fix=nearest(name, known))
-    needs = {row.name for row in table.rows if row.method and load_method(row.method).supervision == "segments"}
-    needs |= {row.name for row in table.rows if row.told is not None}
-    chosen = [known[name] for name in names] or [row for row in table.rows if row.name not in needs or data.segments]
-    if not chosen or any(row.told is not None and data.segments is None for row in chosen):
-        raise UntrimError("what a person tells is taken from the training segments", fix="give them with --segments")
+    chosen = [known[name] for name in names] or [row for row in table.rows if lacking(row, data) is None]
+    for row in chosen or table.rows:
+        error = lacking(row, data)
+        if error is not None and (row.told is not None or row.second_corpus):
+            raise error
     return chosen
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from untrim.errors import UntrimError
 from untrim.reproduction.measuring import Job, TableData
-from untrim.reproduction.published import Row, Table, find_table
-from untrim.reproduction.runner import Measured, chosen_rows, collect, estimate, jobs_of, run_jobs
+from untrim.reproduction.published import DEFAULTS, Row, Table, find_table
+from untrim.reproduction.runner import Measured, chosen_rows, collect, estimate, jobs_of, lacking, run_jobs
 from untrim.reproduction.writing import markdown, write_table
 from untrim.support.kinds import check_kind
 from untrim.support.locks import locked
@@ -56,9 +56,11 @@ def reproduce(
         output: Folder to write.
         rows: Names of the rows to run; empty for all that can be run on the data.
         seeds: Seeds 0, 1, … of each row.
-        recipe: Preset or recipe of rows that name none; None for the project's defaults.
+        recipe: Preset or recipe of rows that name none: None for the values of the paper on the table's dataset, or
+            for the project's defaults in a table of this project; ``defaults`` for the latter in every table.
         settings: Values that override the recipe's, but never a row's own values.
         dataset: ``thumos14``, ``activitynet12`` or ``activitynet13``, to show the published figures of that dataset.
+            They are not shown beside the project's defaults.
         at_a_time: Rows and seeds at a time, each in a process of its own; None for one per core.
         progress: Told of each seed of a row; None for silence.
         should_stop: Asked about once a second, from threads of the work, whether to stop.
@@ -75,8 +77,12 @@ def reproduce(
     with locked(output):
         run_jobs(jobs, at_a_time, progress, should_stop)
         measured = collect(chosen, jobs)
-        files = write_table(table, found, measured, dataset, output)
-    return Reproduced(tuple(measured), markdown(table, found, measured, dataset), tuple(files))
+        published = found.dataset is not None and dataset == found.dataset and recipe != DEFAULTS
+        notes = list(_notes(found, jobs, dataset, recipe))
+        if not rows:
+            notes += [f"Passed over: {error}." for row in found.rows if (error := lacking(row, data)) is not None]
+        files = write_table(table, found, measured, notes, output, published=published)
+    return Reproduced(tuple(measured), markdown(table, found, measured, notes, published=published), tuple(files))
 
 
 def estimate_seconds(
@@ -97,6 +103,18 @@ def estimate_seconds(
     """
     _, _, jobs = _planned(table, data, as_path(output, "output"), rows, seeds, recipe, settings)
     return estimate(jobs, progress, should_stop)
+
+
+def _notes(table: Table, jobs: Sequence[Job], dataset: str | None, recipe: str | None) -> Iterator[str]:
+    """Lines that say whose values the rows of a paper's table have, and why no published figures are shown."""
+    if table.dataset is None:
+        return
+    if recipe == DEFAULTS:
+        yield "The rows have the project's values, not the paper's. So no published figures are shown."
+        return
+    yield f"Recipes: {', '.join(dict.fromkeys(job.recipe for job in jobs if job.recipe is not None))}."
+    if dataset not in (None, table.dataset):
+        yield f"The published figures are for {table.dataset}, not for {dataset}. So they are not shown."
 
 
 def _planned(

@@ -8,20 +8,25 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from untrim.reproduction.effort_figure import draw_effort
-from untrim.reproduction.published import Table
+from untrim.reproduction.published import Row, Table
 from untrim.reproduction.runner import Measured
 from untrim.support.files import atomic_path, write_text
 from untrim.support.tables import write_rows
 
 
-def markdown(name: str, table: Table, measured: Sequence[Measured], dataset: str | None) -> str:
+def markdown(name: str, table: Table, measured: Sequence[Measured], notes: Sequence[str], *, published: bool) -> str:
     """The table as Markdown: measured mean ± standard deviation over seeds.
 
-    If the dataset is that of the paper, the published figures follow below.
+    Args:
+        name: ``paper:table``.
+        table: The table.
+        measured: Its rows that were run.
+        notes: Lines that say what was run.
+        published: Whether the published figures follow below.
     """
     frames = any(row.frame_accuracy is not None for row in table.rows)
     figures = [*(f"{iou:g}" for iou in table.iou), "average", *(["frame accuracy"] if frames else [])]
-    lines = [f"{name}: {table.title}. mAP in % at each tIoU: mean ± standard deviation over seeds.", ""]
+    lines = [f"{name}: {table.title}. mAP in % at each tIoU: mean ± standard deviation over seeds.", *notes, ""]
     effort = any(row.minutes is not None for row in measured)
     lines += _head([*(["minutes"] if effort else []), *figures, "95% over videos", "seeds", "training s", "memory MB"])
     for row in measured:
@@ -32,37 +37,37 @@ def markdown(name: str, table: Table, measured: Sequence[Measured], dataset: str
         cost = [str(len(row.results)), _number(row.train_seconds), _number(row.peak_memory_mb)]
         spent = [_number(row.minutes, 1)] if effort else []
         lines.append(_line([row.row.name, *spent, *shown, f"{low:.1f} to {high:.1f}", *cost]))
-    if dataset == table.dataset and dataset is not None:
+    if published:
         lines += ["", "Published:", "", *_head(figures)]
         nothing = (None,) * len(table.iou)
-        said = {
-            row.name: (*(row.published or nothing), row.average, *([row.frame_accuracy] if frames else []))
-            for row in table.rows
-            if row.published or row.average
-        }
-        said |= {other: (*published, None) for other, published in table.others.items()}
-        lines += [_line([name, *(_number(figure, 1) for figure in published)]) for name, published in said.items()]
+        for system, said in [*((row.name, row) for row in table.rows), *table.others.items()]:
+            if said.published or said.average:
+                accuracy = [said.frame_accuracy if isinstance(said, Row) else None] if frames else []
+                values = (*(said.published or nothing), said.average, *accuracy)
+                lines.append(_line([system, *(_number(value, 1) for value in values)]))
     return "\n".join(lines) + "\n"
 
 
-def write_table(name: str, table: Table, measured: Sequence[Measured], dataset: str | None, output: Path) -> list[Path]:
+def write_table(
+    name: str, table: Table, measured: Sequence[Measured], notes: Sequence[str], output: Path, *, published: bool
+) -> list[Path]:
     """Write ``<table>.md``, ``.csv`` and ``.svg`` into `output`; returns their paths."""
     stem = name.replace(":", "-")
     paths = [output / f"{stem}{suffix}" for suffix in (".md", ".csv", ".svg")]
-    write_text(paths[0], markdown(name, table, measured, dataset))
-    write_rows(paths[1], ("row", "seed", "iou", "mAP", "published"), _rows(table, measured))
+    write_text(paths[0], markdown(name, table, measured, notes, published=published))
+    write_rows(paths[1], ("row", "seed", "iou", "mAP", "published"), _rows(table, measured, published=published))
     with atomic_path(paths[2]) as temporary:
         _figure(table, measured).savefig(temporary, format="svg", metadata={"Date": None})
     return paths
 
 
-def _rows(table: Table, measured: Sequence[Measured]) -> Iterator[Sequence[object]]:
+def _rows(table: Table, measured: Sequence[Measured], *, published: bool) -> Iterator[Sequence[object]]:
     for row in measured:
         for result in row.results:
             for index, iou in enumerate(table.iou):
-                published = row.row.published[index] if row.row.published else None
+                said = row.row.published[index] if published and row.row.published else None
                 value = 100 * result.mean[index]
-                yield row.row.name, result.seed, f"{iou:g}", f"{value:.2f}", published
+                yield row.row.name, result.seed, f"{iou:g}", f"{value:.2f}", said
 
 
 def _figure(table: Table, measured: Sequence[Measured]) -> Figure:

@@ -45,14 +45,24 @@ def configure(
         values = method.defaults(data)
         if method.supervision == "labels":
             values = {"add_known": data.known_weight(method.learns_from_nothing), **values}
-    elif recipe in method.presets:
-        values = dict(method.presets[recipe])
     else:
-        values = read_recipe(method, _recipe_file(method, recipe))
-        validate(method.Config, values, recipe)
+        values = recipe_values(method, recipe)
     config = validate(method.Config, {**values, **settings}, "--set")
     _check_amount(config, data)
     return config
+
+
+def recipe_values(method: type[Method], recipe: str) -> dict[str, object]:
+    """The values of a preset, a recipe or a YAML file that differ from the paper's.
+
+    Raises:
+        UntrimError: There is none of that name (names the nearest), or it is not one of this method.
+    """
+    if recipe in method.presets:
+        return dict(method.presets[recipe])
+    values = read_recipe(method, _recipe_file(method, recipe))
+    validate(method.Config, values, recipe)
+    return values
 
 
 def _check_amount(config: MethodConfig, data: DataSummary) -> None:

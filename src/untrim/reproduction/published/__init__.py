@@ -1,6 +1,6 @@
 """The papers' result tables and ablation figures as data, each row with the config that makes it.
 
-One YAML file a paper, named after its method, and ``project.yaml`` for tables of this project. Figures are mAP in %.
+One YAML file per paper, named after its method, and ``project.yaml`` for tables of this project. Figures are mAP in %.
 """
 
 from __future__ import annotations
@@ -18,11 +18,23 @@ from untrim.support.validation import validate
 
 Percent = Annotated[float, Field(ge=0, le=100)]
 
+DEFAULTS = "defaults"
+"""In the place of a recipe: the project's defaults."""
 
-class Row(BaseModel):
-    """One row of a table: what makes it, and what the paper says of it."""
+
+class PublishedFigures(BaseModel):
+    """What a paper says of one system."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    published: tuple[Percent | None, ...] = ()
+    """Published mAP along the table's `iou`; empty: none."""
+    average: Percent | None = None
+    """Published mean over the table's `iou`."""
+
+
+class Row(PublishedFigures):
+    """One row of a table: what makes it, and what the paper says of it."""
 
     name: str
     """As the table calls it."""
@@ -32,10 +44,8 @@ class Row(BaseModel):
     """Preset or recipe that this row stands for, whatever the others are run with."""
     settings: dict[str, bool | int | float | str | None] = {}
     """Values laid over those of the recipe."""
-    published: tuple[Percent | None, ...] = ()
-    """Published mAP along the table's `iou`; empty: none."""
-    average: Percent | None = None
-    """Published mean over the table's `iou`."""
+    second_corpus: bool = False
+    """Whether it trains on a second training set too."""
     frame_accuracy: Percent | None = None
     """Published frame accuracy."""
     told: Told | None = None
@@ -50,13 +60,29 @@ class Table(BaseModel):
     title: str
     """What is compared."""
     dataset: str | None = None
-    """Dataset of the published figures."""
+    """Dataset of a paper's table; null: a table of this project."""
     iou: tuple[float, ...]
     """tIoU thresholds."""
     rows: tuple[Row, ...]
     """What can be run."""
-    others: dict[str, tuple[Percent | None, ...]] = {}
-    """Published mAP of systems that are not here."""
+    others: dict[str, PublishedFigures] = {}
+    """What the paper says of systems that are not here."""
+
+    def recipe_of(self, row: Row, given: str | None) -> str | None:
+        """Preset or recipe that a row runs with; None for the project's defaults.
+
+        Without another one, a row of a paper's table runs with its method's recipe for the table's dataset.
+
+        Args:
+            row: Row of this table.
+            given: Preset or recipe for rows that name none. In a paper's table, None and ``paper`` are that of the
+                paper; ``defaults`` are the project's defaults.
+        """
+        if row.method is None or row.recipe is not None:
+            return row.recipe
+        if self.dataset is not None and given in (None, "paper"):
+            return f"{row.method}-{self.dataset}"
+        return None if given == DEFAULTS else given
 
 
 @cache
