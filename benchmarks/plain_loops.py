@@ -84,10 +84,11 @@ def connected_components(above: np.ndarray, min_length: int = 1) -> Runs:
     return Runs(*np.array(found, dtype=np.intp).reshape(-1, 3).T)
 
 
-def sweep(values: np.ndarray, thresholds: np.ndarray, min_length: int = 1) -> Runs:
+def sweep(values: np.ndarray, thresholds: np.ndarray, min_length: int = 1, *, inclusive: bool = False) -> Runs:
     found = set()
     for threshold in thresholds:
-        found |= set(zip(*connected_components(values > threshold, min_length), strict=True))
+        above = values >= threshold if inclusive else values > threshold
+        found |= set(zip(*connected_components(above, min_length), strict=True))
     return Runs(*np.array(sorted(found), dtype=np.intp).reshape(-1, 3).T)
 
 
@@ -102,7 +103,8 @@ def run_mean(values: np.ndarray, runs: Runs) -> np.ndarray:
     return np.array(means)
 
 
-def outer_inner_contrast(values: np.ndarray, runs: Runs, outer: float) -> np.ndarray:
+def outer_inner_contrast(values: np.ndarray, runs: Runs, outer: float, rounding: str = "uneven") -> np.ndarray:
+    assert rounding == "uneven", "these loops know no other"
     scores = []
     for row, first, stop in zip(*runs, strict=True):
         margin, length = outer * (stop - first), values.shape[1]
