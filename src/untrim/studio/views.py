@@ -22,7 +22,6 @@ def project_view(studio: Studio) -> dict[str, Any]:
     runs = [
         {
             "id": run.key,
-            "name": run.known.run or run.known.detections,
             "made": run.made,
             "classes": list(run.labels),
             "trained_on": run.known.trained_on,
@@ -84,8 +83,9 @@ def classes_view(studio: Studio) -> dict[str, Any]:
                 counts[segment.label]["segments"] += segment.holds
             for point in review.points:
                 counts[point.label]["points"] += 1
-            for found in studio.detections(video, run):
-                counts[found.label]["found"] += 1
+            own = studio.detections(video, run)
+            for found, see in zip(own, shown(own, studio.level(run), review.labels), strict=True):
+                counts[found.label]["found"] += see
         names = {} if run is None else studio.renamed(run.key)
         in_run = {names.get(label, label) for label in (() if run is None else run.labels)}
         return {

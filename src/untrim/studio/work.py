@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +109,6 @@ class WorkInProject:
                 "why_not": self._why_not(),
                 "changed": self._changed(),
                 "accuracy": rightness(cases).to_json(),
-                "suggest": find_spec("transformers") is not None,
             }
 
     def _why_not(self) -> str | None:

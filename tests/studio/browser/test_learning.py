@@ -17,7 +17,7 @@ from studio.browser.driving import (
     state,
     wait_for,
     wait_saved,
-)  # fmt: skip
+)
 from studio.browser.numbered import film
 from untrim.studio.project import PROJECT
 
@@ -63,8 +63,7 @@ def test_from_tags_to_corrections_though_the_server_is_killed(context: Any, unto
     page.get_by_role("link", name="Work").click()
     page.get_by_role("button", name="Learn now").click()
     job(page, "Training, running").get_by_role("button", name="Stop").click()
-    job(page, "Training, stopped")
-    page.get_by_role("button", name="Resume the stopped one").click()
+    job(page, "Training, stopped").get_by_role("button", name="Resume").click()
     job(page, "Training, running")
     server.kill()
     server = Server(untold, server.port)

@@ -12,13 +12,16 @@ from studio.browser.driving import (
     drag,
     on_disk,
     open_video,
+    opened,
     press,
+    served,
     shape,
     show_all_found,
     state,
     wait_for,
     wait_saved,
-)  # fmt: skip
+)
+from untrim.studio.suggested import SUGGESTED, write_suggested
 
 
 def test_tag_correct_undo_redo_reload(page: Any, project: Path) -> None:
@@ -81,6 +84,22 @@ def test_split_merge_delete_and_complete(page: Any) -> None:
     press(page, "Tab", "2", "Control+Enter")  # The selected one becomes a turn; all the rest is right.
     wait_for(page, "state.videos.find(video => video.name === 'ntsc').state === 'complete'")
     assert state(page, "state.route.id !== state.videos.find(video => video.name === 'ntsc').id"), "the next is opened"
+
+
+def test_a_suggested_tag_is_taken_by_a_press(context: Any, project: Path) -> None:
+    write_suggested(
+        project / SUGGESTED, {"constant": [("walking the dog", 0.9), ("yoga", 0.4)], "late": [("yoga", 0.8)]}
+    )
+    with served(project) as address, opened(context, address) as page:
+        page.get_by_role("row", name="constant").get_by_text("walking the dog").click()
+        wait_for(page, "state.videos.find(video => video.name === 'constant').labels.join() === 'walking the dog'")
+        page.get_by_text("walking the dog: 1 video").wait_for()
+        assert page.get_by_role("row", name="constant").get_by_text("yoga").count() == 0, "tagged by now"
+        open_video(page, "late")
+        page.get_by_role("button", name="yoga").click()
+        wait_for(page, "state.review.labels.join() === 'yoga'")
+        wait_saved(page)
+    assert on_disk(project, "late")["labels"] == ["yoga"]
 
 
 def test_times_can_be_typed(page: Any) -> None:

@@ -24,23 +24,22 @@
  * @typedef {"untagged" | "tagged" | "found" | "in review" | "complete"} Progress
  * @typedef {{id: string, name: string, duration: number | null, revision: number, labels: string[], none: boolean,
  *   exhaustive: string[] | true, state: Progress, need: number, reason: string | null, found: number, decided: number,
- *   points: number, picked: string | null, features: boolean, problem: string | null,
+ *   points: number, picked: string | null, features: boolean, problem: string | null, suggested: string[],
  *   width?: number | null, height?: number | null}} Row
  * @typedef {{id: string, reason: string, picked: string | null}} Next
  * @typedef {{label: string, color: string, cue: string, key: string | null, videos: number, segments: number,
  *   points: number, found: number, in_run: boolean}} ClassInfo
  * @typedef {{revision: number, classes: ClassInfo[]}} Classes
- * @typedef {{id: string, name: string, made: string, trained_on?: string, curves: boolean}} Run
+ * @typedef {{id: string, made: string, trained_on?: string, curves: boolean}} Run
  * @typedef {{id: string, words: string}} Operation
  * @typedef {{name: string, version: string, user: string, runs: Run[], run: string | null,
  *   operations: {undo: Operation[], redo: Operation[]}}} Project
  * @typedef {{tagged: number, points: number, corrected: number, none: number, untagged: number,
  *   features: {done: number, total: number}, can_train: boolean, why_not: string | null, changed: string | null,
- *   accuracy: {right: number, of: number, low: number, high: number, videos: number, words: string} | null,
- *   suggest: boolean}} Work
- * @typedef {{id: string, kind: "extract" | "train" | "localize", state: "waiting" | "running" | "stopped" | "failed" |
+ *   accuracy: {right: number, of: number, low: number, high: number, videos: number, words: string} | null}} Work
+ * @typedef {{id: string, kind: "extract" | "train" | "localize" | "suggest", state: "waiting" | "running" | "stopped" | "failed" |
  *   "done", what: string, done: number, total: number, note: string | null, seconds_left: number | null,
- *   started: string, ended: string | null, error: string | null, run: string | null, losses: [number, number][]}} Job
+ *   started: string, ended: string | null, error: string | null, notes: string[], run: string | null, losses: [number, number][]}} Job
  * @typedef {{name: string, title: string, ending: string, files: "one" | "many", cannot_hold: string[]}} Format
  * @typedef {{file: string, files: number, bytes: number, lost: string[], rounding: number | null}} ExportReport
  *

@@ -28,6 +28,20 @@ export function chip(label, remove = null) {
   );
 }
 
+/**
+ * A label that a ready program suggests; a press takes it as a tag.
+ * @param {string} label
+ * @param {() => void} take
+ */
+export function suggestion(label, take) {
+  return h(
+    "button",
+    { class: "chip suggested", title: `Suggested: press to tag ${label}`, tabindex: "-1", onclick: take },
+    icon("plus"),
+    h("bdi", { class: "name-text" }, label),
+  );
+}
+
 /** The choices of every field for a class. */
 export function labelChoices() {
   const list = h("datalist", { id: "known-classes" });
@@ -82,21 +96,24 @@ export function tagField(words, take) {
 }
 
 /** The field for a tag of the open video. */
-export function ownTagField() {
-  return tagField("Add a tag", (label) => {
-    if (store.state.review) edit(`tag ${label}`, edits.tag(store.state.review, label));
-    store.set({ label }); // What was just said is likely what is marked next.
-  });
+export const ownTagField = () => tagField("Add a tag", tagOwn);
+
+/** @param {string} label */
+function tagOwn(label) {
+  if (store.state.review) edit(`tag ${label}`, edits.tag(store.state.review, label));
+  store.set({ label }); // What was just said is likely what is marked next.
 }
 
 /**
  * The tags of the open video.
  * @param {Review | null} review
  * @param {HTMLInputElement} field It stays the same while something is typed in it.
+ * @param {string[]} suggested
  */
-export function tagRow(review, field) {
+export function tagRow(review, field, suggested) {
   if (!review) return h("div", { class: "tags" });
-  const none = review.labels.length === 0 && review.exhaustive === true;
+  const untagged = review.labels.length === 0;
+  const none = untagged && review.exhaustive === true;
   const now = () => /** @type {Review} */ (store.state.review);
   const chips = review.labels.map((label) =>
     chip(label, () => {
@@ -121,6 +138,7 @@ export function tagRow(review, field) {
     { class: "tags", role: "group", "aria-label": "Tags" },
     chips,
     field,
-    review.labels.length === 0 && nothing,
+    untagged && suggested.map((label) => suggestion(label, () => tagOwn(label))),
+    untagged && nothing,
   );
 }

@@ -3,7 +3,7 @@
 import { h } from "../core/dom.js";
 import { go } from "../core/session.js";
 import { count, length } from "../core/text.js";
-import { chip } from "./tagging.js";
+import { chip, suggestion } from "./tagging.js";
 import { strip } from "./strips.js";
 
 /** @typedef {import("../core/types.js").Row} Row */
@@ -13,8 +13,9 @@ import { strip } from "./strips.js";
  * @param {number} index
  * @param {boolean} marked
  * @param {(range: boolean) => void} toggle
+ * @param {(label: string) => void} take A tag that is suggested.
  */
-export function videoRow(video, index, marked, toggle) {
+export function videoRow(video, index, marked, toggle, take) {
   const box = h("input", { type: "checkbox", tabindex: "-1", "aria-label": `Select ${video.name}` });
   box.checked = marked;
   box.addEventListener("click", (event) => (event.stopPropagation(), toggle(event.shiftKey)));
@@ -57,6 +58,9 @@ export function videoRow(video, index, marked, toggle) {
         { class: "chips" },
         video.labels.slice(0, 3).map((label) => chip(label)),
         video.labels.length > 3 && h("span", { class: "soft" }, `+${video.labels.length - 3}`),
+        !video.labels.length &&
+          !video.none &&
+          video.suggested.slice(0, 3).map((label) => suggestion(label, () => take(label))),
         video.problem
           ? h("span", { class: "problem" }, video.problem)
           : video.reason && h("span", { class: "reason soft", title: video.reason }, video.reason),

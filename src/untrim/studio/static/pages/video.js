@@ -128,7 +128,7 @@ export function videoPage(id) {
           h("h1", { title: row.name }, h("bdi", {}, row.name)),
           h("span", { class: "soft" }, `${place + 1} of ${state.videos.length}`),
         ),
-        tagRow(state.review, field),
+        tagRow(state.review, field, row.suggested.slice(0, 3)),
         h(
           "button",
           {

@@ -49,7 +49,14 @@ export function videosPage() {
   /** @type {import("../core/window.js").Listing<Row>} */
   const list = windowed({
     key: ({ id }) => id,
-    make: (video, index) => videoRow(video, index, kept.marked.has(video.id), (range) => toggle(video.id, range)),
+    make: (video, index) =>
+      videoRow(
+        video,
+        index,
+        kept.marked.has(video.id),
+        (range) => toggle(video.id, range),
+        (label) => tagMany({ add: [label] }, label, [video.id]),
+      ),
     height: ROW,
     attributes: {
       class: "video-rows",
@@ -159,9 +166,12 @@ export function videosPage() {
     return box;
   }
 
-  /** @param {{add?: string[], remove?: string[], none?: boolean}} change @param {string} words */
-  async function tagMany(change, words) {
-    const ids = [...kept.marked];
+  /**
+   * @param {{add?: string[], remove?: string[], none?: boolean}} change
+   * @param {string} words
+   * @param {string[]} [ids] Videos; else those that are selected.
+   */
+  async function tagMany(change, words, ids = [...kept.marked]) {
     saver.flush();
     try {
       const answer = await api.post("/api/videos/tags", { ids, add: [], remove: [], none: false, ...change });

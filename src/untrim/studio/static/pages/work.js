@@ -2,20 +2,19 @@
 /** The work: features, training, localization, each a process of the server, with what it learns from and what came of it. */
 import * as api from "../core/api.js";
 import { fill, h, icon } from "../core/dom.js";
-import { complain, loadJobs, loadProject } from "../core/session.js";
+import { complain, loadJobs } from "../core/session.js";
 import { store } from "../core/store.js";
 import { count, length } from "../core/text.js";
+import { jobCard, start } from "./jobs.js";
 
 /** @typedef {import("../core/types.js").Job} Job */
 /** @typedef {import("../core/types.js").Work} Work */
-
-const TITLES = { extract: "Features", train: "Training", localize: "Finding segments" };
-const STATES = { waiting: "waiting", running: "running", stopped: "stopped", failed: "failed", done: "done" };
 
 /** @returns {{element: HTMLElement, stop: () => void}} */
 export function workPage() {
   const learn = h("section", { class: "card learn" });
   const features = h("section", { class: "card" });
+  const first = h("section", { class: "card" });
   const outcome = h("section", { class: "card" });
   const jobs = h("div", { class: "jobs" });
   const element = h(
@@ -27,7 +26,7 @@ export function workPage() {
       h("h1", {}, "Work"),
       h("p", { class: "soft" }, "Everything here goes on when this page is closed."),
     ),
-    h("div", { class: "work-cards" }, learn, features, outcome),
+    h("div", { class: "work-cards" }, learn, outcome, features, first),
     h("h2", { class: "jobs-title" }, "What has run"),
     jobs,
   );
@@ -38,8 +37,10 @@ export function workPage() {
       state.jobs.find((job) => job.kind === kind && (job.state === "running" || job.state === "waiting"));
     fill(learn, ...learnCard(work, running("train")));
     fill(features, ...featureCard(work, running("extract")));
+    fill(first, ...firstTagsCard(running("suggest")));
     fill(outcome, ...outcomeCard(work));
-    fill(jobs, state.jobs.length ? state.jobs.map(jobCard) : h("p", { class: "soft" }, "Nothing yet."));
+    const cards = state.jobs.map((job) => jobCard(job, state.jobs.find(({ kind }) => kind === job.kind) === job));
+    fill(jobs, cards.length ? cards : h("p", { class: "soft" }, "Nothing yet."));
   });
   loadJobs().catch(complain);
   return { element, stop };
@@ -47,7 +48,6 @@ export function workPage() {
 
 /** @param {Work} work @param {Job | undefined} running */
 function learnCard(work, running) {
-  const stopped = store.state.jobs.find((job) => job.kind === "train");
   const facts = [
     ["tagged", work.tagged],
     ["points", work.points],
@@ -76,9 +76,6 @@ function learnCard(work, running) {
         icon("spark"),
         running ? "Learning …" : "Learn now",
       ),
-      !running &&
-        stopped?.state === "stopped" &&
-        h("button", { onclick: () => start({ resume: stopped.id }) }, "Resume the stopped one"),
     ),
   ];
 }
@@ -113,6 +110,27 @@ function featureCard({ features }, running) {
   ];
 }
 
+/** @param {Job | undefined} running */
+function firstTagsCard(running) {
+  return [
+    h("h2", {}, "First tags"),
+    h(
+      "p",
+      { class: "soft" },
+      "A program that knows 400 everyday actions looks at your videos and suggests tags beside them. You take those that are right. The first time, it fetches 47 MB.",
+    ),
+    h(
+      "footer",
+      {},
+      h(
+        "button",
+        { disabled: running !== undefined, onclick: () => start({ kind: "suggest" }) },
+        running ? "Looking …" : "Suggest tags",
+      ),
+    ),
+  ];
+}
+
 /** @param {Work} work */
 function outcomeCard(work) {
   const { project } = store.state;
@@ -122,11 +140,11 @@ function outcomeCard(work) {
     { "aria-label": "Run whose findings are shown" },
     ...[...runs]
       .reverse()
-      .map(({ id, name, trained_on: on }) =>
+      .map(({ id, made, trained_on: on }) =>
         h(
           "option",
           { value: id, ...(id === project?.run ? { selected: true } : {}) },
-          `${name}${on ? ` · ${on}` : ""}`,
+          [`Run ${id}`, made && new Date(made).toLocaleString(), on].filter(Boolean).join(" · "),
         ),
       ),
   );
@@ -148,74 +166,8 @@ function outcomeCard(work) {
           { class: "accuracy" },
           h("b", {}, `${Math.round((100 * work.accuracy.right) / work.accuracy.of)} %`),
           h("span", {}, work.accuracy.words),
-          h(
-            "span",
-            { class: "soft" },
-            `likely between ${Math.round(100 * work.accuracy.low)} and ${Math.round(100 * work.accuracy.high)} %, from ${count(work.accuracy.videos, "video")} picked at random`,
-          ),
         )
       : runs.length > 0 &&
         h("p", { class: "soft" }, "How often it is right is known once videos picked at random are decided."),
   ];
-}
-
-/** @param {Job} job */
-function jobCard(job) {
-  const alive = job.state === "running" || job.state === "waiting";
-  const left = alive && job.seconds_left !== null ? `${length(job.seconds_left)} left` : "";
-  const started = new Date(job.started);
-  const facts = [`${job.done} of ${job.total}`, job.note, left].filter(Boolean).join(" · ");
-  return h(
-    "article",
-    { class: `card job ${job.state}`, "aria-label": `${TITLES[job.kind]}, ${STATES[job.state]}` },
-    h(
-      "header",
-      {},
-      h("h3", {}, TITLES[job.kind]),
-      h("span", { class: `badge ${job.state}` }, STATES[job.state]),
-      h("span", { class: "soft" }, started.toLocaleString()),
-      alive &&
-        h(
-          "button",
-          { class: "quiet", onclick: () => api.remove(`/api/jobs/${job.id}`).then(loadJobs, complain) },
-          icon("stop"),
-          "Stop",
-        ),
-    ),
-    alive && h("progress", { max: String(job.total || 1), value: String(job.done), "aria-label": TITLES[job.kind] }),
-    h("p", { class: "soft" }, facts),
-    job.error && h("p", { class: "problem" }, job.error),
-    job.losses.length > 1 && losses(job.losses),
-  );
-}
-
-/** The loss over the steps, as a line. @param {[number, number][]} values */
-function losses(values) {
-  const space = "http://www.w3.org/2000/svg";
-  const [width, height] = [600, 72];
-  const largest = Math.max(...values.map(([, loss]) => loss));
-  const least = Math.min(...values.map(([, loss]) => loss));
-  const [first, last] = [values[0][0], values[values.length - 1][0]];
-  const points = values.map(
-    ([step, loss]) =>
-      `${(((step - first) / Math.max(1, last - first)) * width).toFixed(1)},${(height - 3 - ((loss - least) / (largest - least || 1)) * (height - 6)).toFixed(1)}`,
-  );
-  const svg = document.createElementNS(space, "svg");
-  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  svg.setAttribute("preserveAspectRatio", "none");
-  svg.setAttribute("class", "loss-line");
-  svg.setAttribute("role", "img");
-  svg.setAttribute(
-    "aria-label",
-    `Loss from ${values[0][1].toPrecision(3)} to ${values[values.length - 1][1].toPrecision(3)}`,
-  );
-  const line = document.createElementNS(space, "polyline");
-  line.setAttribute("points", points.join(" "));
-  svg.append(line);
-  return svg;
-}
-
-/** @param {{kind: string} | {resume: string}} what */
-function start(what) {
-  api.post("/api/jobs", what).then(() => Promise.all([loadJobs(), loadProject()]), complain);
 }
