@@ -33,6 +33,7 @@ ORDER = (
     "activations",
     "exchange",
     "rendering",
+    "prediction",
     "pipeline",
     "watching",
     "reports",

@@ -218,7 +218,7 @@ def test_a_run_does_not_choose_which_files_are_read(
     def load(name: str, settings: object) -> None:
         raise AssertionError(f"{name} is loaded")
 
-    monkeypatch.setattr("untrim.pipeline.load_backbone", load)
+    monkeypatch.setattr("untrim.prediction.recipe.load_backbone", load)
     run = Run.open(trained / "run")
     hostile = replace(run, features=run.features.model_copy(update=changed))
     with pytest.raises(UntrimError) as caught:

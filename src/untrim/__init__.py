@@ -40,6 +40,9 @@ if TYPE_CHECKING:  # For type checkers and editors; at run time `_HOMES` says th
     from untrim.pipeline import localize as localize
     from untrim.pipeline import localize_videos as localize_videos
     from untrim.pipeline import suggest as suggest
+    from untrim.prediction.predictor import Prediction as Prediction
+    from untrim.prediction.predictor import Predictor as Predictor
+    from untrim.prediction.predictor import open_run as open_run
     from untrim.rendering.clips import make_clips as make_clips
     from untrim.rendering.overlay import make_overlays as make_overlays
     from untrim.reports.html import write_report as write_report
@@ -79,6 +82,7 @@ _HOMES = {
     "features.importers": "import_features",
     "features.store": "FeatureFolder FeatureInfo",
     "pipeline": "localize localize_videos suggest",
+    "prediction.predictor": "Prediction Predictor open_run",
     "rendering.clips": "make_clips",
     "rendering.overlay": "make_overlays",
     "reports.html": "write_report",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -112,10 +112,7 @@ class ActivationFolder:
         Raises:
             UntrimError: The place cannot be written.
         """
-        drawn = {key: getattr(found, key) for key in ("cas", "video_scores", *_OVERALL)} | {"logits": logits}
-        arrays = {key: value[0].float().cpu().numpy() for key, value in drawn.items() if value is not None}
-        centers = np.array([grid.center(index) for index in range(len(arrays["cas"]))])
-        write_archive(self.file(name), schema=np.array(_SCHEMA), centers=centers, **arrays)
+        write_archive(self.file(name), schema=np.array(_SCHEMA), **_arrays(found, grid, logits))
 
     def load(self, name: str, classes: int) -> Sequences:
         """The sequences of one video.
@@ -140,11 +137,32 @@ class ActivationFolder:
                 )
             if not np.isfinite(array).all():
                 raise UntrimError(f"'{key}' holds NaN or infinity", where=path, fix=_AGAIN)
-        doubles = {key: array.astype(np.float64) for key, array in arrays.items()}
-        overall = {key: doubles[key] for key in _OVERALL if key in doubles}
-        return Sequences(
-            doubles["cas"], doubles["video_scores"], overall, doubles.get("centers"), doubles.get("logits")
-        )
+        return _sequences(arrays)
+
+
+def sequences_of(found: Activations, grid: SnippetGrid, logits: Tensor | None = None) -> Sequences:
+    """What a network said of one video, as `ActivationFolder.save` would write it and `ActivationFolder.load` read it.
+
+    Args:
+        found: Activations of this one video, B = 1.
+        grid: Where its snippets are in time.
+        logits: What `Method.snippet_logits` makes of them, (1, T, C).
+    """
+    return _sequences(_arrays(found, grid, logits))
+
+
+def _arrays(found: Activations, grid: SnippetGrid, logits: Tensor | None) -> dict[str, npt.NDArray[np.floating]]:
+    drawn = {key: getattr(found, key) for key in ("cas", "video_scores", *_OVERALL)} | {"logits": logits}
+    arrays: dict[str, npt.NDArray[np.floating]] = {
+        key: value[0].float().cpu().numpy() for key, value in drawn.items() if value is not None
+    }
+    return {"centers": np.array([grid.center(index) for index in range(len(arrays["cas"]))]), **arrays}
+
+
+def _sequences(arrays: Mapping[str, npt.NDArray[Any]]) -> Sequences:
+    doubles = {key: array.astype(np.float64) for key, array in arrays.items()}
+    overall = {key: doubles[key] for key in _OVERALL if key in doubles}
+    return Sequences(doubles["cas"], doubles["video_scores"], overall, doubles.get("centers"), doubles.get("logits"))
 
 
 def _read(path: Path) -> dict[str, npt.NDArray[np.generic]]:

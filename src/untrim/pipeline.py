@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,22 +11,20 @@ import torch
 
 from untrim.activations import ActivationFolder
 from untrim.annotations import Annotations, Video
-from untrim.errors import UntrimError, listing, nearest, numbered
-from untrim.features.backbones import load_backbone, load_backbone_class
+from untrim.errors import UntrimError, listing, numbered
 from untrim.features.extract import extract
 from untrim.features.lasting import slack
 from untrim.features.source_files import durations_differ, late_labels, late_pictures
 from untrim.features.store import FeatureFolder, VideoInfo
-from untrim.methods.base import Activations, Method
-from untrim.support.device import choose_device
+from untrim.prediction.network import Network, wanted_classes
+from untrim.prediction.recipe import backbone_of
 from untrim.support.kinds import check_kind
 from untrim.support.names import standard
 from untrim.support.progress import Progress, ShouldStop, Tell, count_steps, stop_if, tell_each
 from untrim.support.tables import write_rows
 from untrim.timeline import Detection
-from untrim.training.checkpoint import FEATURES, Run
-from untrim.training.operating_point import read_operating_point
-from untrim.training.ready_runs import open_run, own_settings
+from untrim.training.checkpoint import Run
+from untrim.training.ready_runs import find_run, own_settings
 
 
 class Suggestion(NamedTuple):
@@ -72,33 +69,29 @@ def localize(
             another kind; or `activations` holds something else, is worked in by another process, or cannot be written.
         Stopped: `should_stop` said so; the activations of videos that are done are whole.
     """
-    run, features = open_run(run, progress), FeatureFolder.of(features)
-    wanted = _wanted(run, only)
+    run, features = find_run(run, progress), FeatureFolder.of(features)
+    wanted = wanted_classes(run, only)
     folder = None if activations is None else ActivationFolder(activations)
     if folder is not None:
         check_kind(folder.path, "activations")
     names = _names(run, features, videos)
-    where, point = choose_device(device), read_operating_point(run)
-    model = run.load_model(where)
-    if wanted is not None:
-        model.look_for(wanted)
+    network = Network(run, device, wanted)
     detections: dict[str, list[Detection]] = {}
     durations = _Durations(features, videos if isinstance(videos, Annotations) else {})
     advance = count_steps(progress, "localize", len(names))
     with torch.inference_mode(), nullcontext() if folder is None else folder.being_written():
         for name in names:
             stop_if(should_stop)
-            found = _said(run, model, features, name, where)
+            found = network.activations(features.load(name), name)
             grid = features.info.grid(name)
-            kept = [each for each in model.localize(found, grid) if wanted is None or each.label in wanted]
-            detections[name] = _tidy(kept, durations.of(name, found.mask.shape[1]))
+            detections[name] = network.detections(found, grid, 0.0, durations.of(name, found.mask.shape[1]))
             if folder is not None:
-                folder.save(name, found, grid, model.snippet_logits(found))
+                folder.save(name, found, grid, network.model.snippet_logits(found))
             advance("")
     tell_each(tell, durations.notes())
     if isinstance(videos, Annotations):
         tell_each(tell, late_pictures(features.info, late_labels(features.info, videos)))
-    return detections if point is None else point.confidence.on(detections)
+    return network.with_confidence(detections)
 
 
 def localize_videos(
@@ -140,8 +133,8 @@ def localize_videos(
         Stopped: As in `extract`; the features of videos that are done are kept.
     """
     settings = {**own_settings(run), **(settings or {})}
-    run = open_run(run, progress)
-    _wanted(run, only)
+    run = find_run(run, progress)
+    wanted_classes(run, only)
     names, failed = _extracted(run, videos, features, settings, workers, progress, should_stop, tell)
     if not names:
         return {}, failed
@@ -201,16 +194,16 @@ def suggest(
     if not (isinstance(most, int) and most >= 1 and 0 <= least <= 1):
         raise UntrimError(f"most {most}, least {least}", fix="give at least 1, and a score from 0 to 1")
     settings = {**own_settings(run), **(settings or {})}
-    run = open_run(run, progress)
-    wanted = _wanted(run, only)
+    run = find_run(run, progress)
+    wanted = wanted_classes(run, only)
     names, failed = _extracted(run, videos, features, settings, workers, progress, should_stop, tell)
-    folder, where = FeatureFolder.open(features), choose_device(device)
-    model, suggested = run.load_model(where), dict[str, list[Suggestion]]()
+    folder, network = FeatureFolder.open(features), Network(run, device, None)
+    suggested: dict[str, list[Suggestion]] = {}
     advance = count_steps(progress, "suggest", len(names))
     with torch.inference_mode():
         for name in names:
             stop_if(should_stop)
-            scores = _said(run, model, folder, name, where).video_scores[0].tolist()
+            scores = network.activations(folder.load(name), name).video_scores[0].tolist()
             rows = [Suggestion(*pair) for pair in zip(run.labels, scores, strict=True)]
             rows = sorted((row for row in rows if wanted is None or row.label in wanted), key=lambda row: -row.score)
             suggested[name] = rows[:1] + [row for row in rows[1:most] if row.score >= least]
@@ -228,25 +221,6 @@ def write_suggestions(suggested: Mapping[str, Sequence[Suggestion]], path: Path)
     write_rows(path, ("video", "label", "score"), rows)
 
 
-def _wanted(run: Run, only: str | Sequence[str] | None) -> frozenset[str] | None:
-    """The classes to look for; None for all.
-
-    Raises:
-        UntrimError: None is named, or the run does not know one; says which is nearest.
-    """
-    if only is None:
-        return None
-    labels = [standard(label) for label in ([only] if isinstance(only, str) else only)]
-    if "" in labels or not labels:
-        raise UntrimError("a class without a name is asked for", fix="name at least one class, or none at all")
-    for label in labels:
-        if label not in run.labels:
-            holding = [known for known in run.labels if label.casefold() in known.casefold()]
-            fix = f"there are {listing(holding)}" if holding else nearest(label, run.labels)
-            raise UntrimError(f"the run does not know '{label}'", where=run.path, fix=fix)
-    return frozenset(labels)
-
-
 def _names(run: Run, features: FeatureFolder, videos: Annotations | str | Sequence[str] | None) -> list[str]:
     """The videos to look at, whose features are there and fit the run."""
     run.check_features(features)
@@ -256,15 +230,6 @@ def _names(run: Run, features: FeatureFolder, videos: Annotations | str | Sequen
         raise UntrimError("has no features of any video", where=features.path, fix="run `untrim extract` first")
     features.require(names)
     return names
-
-
-def _said(run: Run, model: Method, features: FeatureFolder, name: str, device: torch.device) -> Activations:
-    """What the network says of one video."""
-    batch = torch.from_numpy(features.load(name)).unsqueeze(0).to(device)  # (1, T, D)
-    found: Activations = model(batch, torch.ones(batch.shape[:2], dtype=torch.bool, device=device))
-    if not (torch.isfinite(found.cas).all() and torch.isfinite(found.video_scores).all()):
-        raise UntrimError(f"says NaN or infinity of video '{name}'", where=run.path, fix="train it again")
-    return found
 
 
 def _extracted(
@@ -278,49 +243,13 @@ def _extracted(
     tell: Tell | None,
 ) -> tuple[list[str], Mapping[str, str]]:
     """Extract the features of video files by the run's recipe; the videos that are done, and why others are not."""
-    if not run.finished:
-        raise UntrimError("is not trained to the end", where=run.path, fix="run `untrim train` with --resume")
+    backbone_of(run, settings)  # What it refuses is refused before long work starts.
     recipe = {**run.features.recipe, **settings}
-    _check_recipe(run, settings, recipe)
     report = extract(
         videos, features, run.features.backbone, recipe, workers, progress=progress, should_stop=should_stop
     )
     tell_each(tell, report.notes)
     return sorted([*report.done, *report.skipped]), report.failed
-
-
-def _refuse_chosen_files(run: Run, settings: Mapping[str, object]) -> None:
-    """Refuse a run that says which files are read as weights: whoever made it could have any file read.
-
-    Weights are those of the cache, those of a name on the hub, or a path that the user gives.
-    """
-    checkpoint = run.features.backbone.partition(":")[2]
-    kept = load_backbone_class(run.features.backbone).Config.model_fields
-    if chosen := [key for key in run.features.recipe if key in kept and kept[key].exclude]:
-        fix = f"take it out; if you trust the run, give it yourself: --set {chosen[0]}=…"
-        raise UntrimError(f"'{chosen[0]}' is no part of a recipe", fix=fix)
-    local = checkpoint.startswith((".", "/", "~")) or "\\" in checkpoint or Path(checkpoint).exists()
-    if checkpoint and local and "checkpoint" not in settings:
-        fix = f"if you trust the run, name the model yourself: --set checkpoint={checkpoint}"
-        raise UntrimError(f"their model is a path that the run chooses, '{checkpoint}'", fix=fix)
-
-
-def _check_recipe(run: Run, settings: Mapping[str, object], recipe: Mapping[str, object]) -> None:
-    """Check that `recipe` makes features like those of the run, before long work starts."""
-    remedy = "extract the features as the run's were made, and name their folder with -f alone"
-    try:
-        _refuse_chosen_files(run, settings)
-        info = load_backbone(run.features.backbone, recipe).info(run.features.backbone)
-    except UntrimError as error:
-        raise UntrimError(
-            f"features like those of the run cannot be extracted: {error}", where=run.path / FEATURES, fix=remedy
-        ) from error
-    if difference := run.disagreement(info):
-        raise UntrimError(
-            f"other features would be extracted than the run was trained on: {difference}",
-            where=run.path / FEATURES,
-            fix=remedy,
-        )
 
 
 class _Durations:
@@ -362,9 +291,3 @@ class _Durations:
             videos = numbered(len(self._short), "video has", "videos have")
             notes.append(f"{videos} features beyond the stated duration, which is not used: {listing(self._short)}")
         return notes
-
-
-def _tidy(detections: Sequence[Detection], duration: float) -> list[Detection]:
-    """Best first, cut to the video; detections completely outside are dropped."""
-    clipped = [replace(found, segment=found.segment.clip(0.0, duration)) for found in detections]
-    return sorted((found for found in clipped if found.segment.duration > 0), key=lambda found: -found.score)

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 from importlib.metadata import EntryPoint
 
 import numpy as np
@@ -141,3 +141,21 @@ def test_the_warm_up_starts_from_all_snippets_alike_and_ends_at_the_methods_own_
     assert {key for key, term in start.items() if term != 0} == classification
     assert any(start[key] != end[key] for key in classification)
     assert losses(warm, 0.5) == losses(warm, 0.9) == end
+
+
+@pytest.mark.parametrize("name", METHODS.built_in)
+def test_what_is_said_of_one_video_of_a_batch_is_what_is_said_of_it_alone(name: str) -> None:
+    method = load_method(name)
+    small = {"hidden": 6} if "hidden" in method.Config.model_fields else {}
+    torch.manual_seed(0)
+    model = method(method.Config.model_validate(small), 12, ["a", "b", "c"]).eval()
+    videos = [torch.randn(count, 12) for count in (3, 70, 3)]
+    rows = torch.nn.utils.rnn.pad_sequence(videos, batch_first=True)
+    with torch.inference_mode():
+        together = model(rows, torch.tensor([[index < len(own) for index in range(70)] for own in videos]))
+        for index, own in enumerate(videos):
+            found, alone = together.of_video(index, len(own)), model(own[None], torch.ones(1, len(own), dtype=bool))
+            for field in fields(alone):
+                wanted = getattr(alone, field.name)
+                if wanted is not None:
+                    torch.testing.assert_close(getattr(found, field.name), wanted, atol=1e-5, rtol=1e-5)

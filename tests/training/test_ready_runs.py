@@ -18,7 +18,7 @@ from untrim.features.weights import kinetics400_names
 from untrim.pipeline import localize, localize_videos, suggest
 from untrim.support.tensors import read_safetensors, write_safetensors
 from untrim.training.checkpoint import Run
-from untrim.training.ready_runs import is_ready_run, open_run, pull_run, ready_path, search_classes
+from untrim.training.ready_runs import find_run, is_ready_run, pull_run, ready_path, search_classes
 
 TINY = {
     "image_size": 32, "patch_size": 16, "num_frames": 4, "tubelet_size": 2, "hidden_size": 24,
@@ -43,7 +43,7 @@ def _own_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def features(tmp_path: Path) -> FeatureFolder:
     """Features of two videos, of the kind of `kinetics400`; they show what its classifier calls skiing slalom."""
-    run = open_run("kinetics400")
+    run = find_run("kinetics400")
     weights = read_safetensors(run.path / "model.safetensors")["classifier.weight"]
     row = weights[run.labels.index("skiing slalom")].numpy()
     folder = FeatureFolder(tmp_path / "features", run.features)
@@ -62,7 +62,7 @@ def test_the_names_are_those_of_the_data(shared_data: Path) -> None:
 def test_a_ready_run_is_a_run_with_the_classifier_of_the_network(cache: Path) -> None:
     assert is_ready_run("kinetics400")
     run = pull_run("kinetics400")
-    assert run == Run.open(cache / "runs" / "kinetics400") == open_run("kinetics400") == open_run(run)
+    assert run == Run.open(cache / "runs" / "kinetics400") == find_run("kinetics400") == find_run(run)
     assert (run.method, run.finished, run.labels) == ("pretrained", True, kinetics400_names())
     info = run.features
     assert (info.backbone, info.snippet_frames, info.stride_frames) == ("i3d", 16, 8)
@@ -77,7 +77,7 @@ def test_a_run_that_was_not_written_to_its_end_is_written_again(cache: Path) -> 
     path = pull_run("kinetics400").path
     (path / "model.safetensors").unlink()
     (path / "labels.json").unlink()
-    assert open_run("kinetics400").finished
+    assert find_run("kinetics400").finished
 
 
 def test_it_finds_what_the_network_knows(features: FeatureFolder) -> None:
@@ -117,7 +117,7 @@ def test_only_what_is_asked_for(features: FeatureFolder, tmp_path: Path, capsys:
 
 def test_any_run_can_be_asked_for_some_of_its_classes(features: FeatureFolder) -> None:
     """Here one whose method does not hear of it."""
-    run = open_run("kinetics400")
+    run = find_run("kinetics400")
     everything = localize(run, features, "video0")["video0"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("untrim.methods.pretrained.Pretrained.look_for", lambda *_: None)
@@ -147,14 +147,14 @@ def test_the_table_shows_the_best_twenty(
 
 def test_names_lead_to_ready_runs_and_folders(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UntrimError, match="did you mean 'kinetics400'"):
-        open_run("kinetics-400")
+        find_run("kinetics-400")
     with pytest.raises(UntrimError, match="is not a run folder"):
-        open_run(tmp_path)
+        find_run(tmp_path)
     monkeypatch.chdir(tmp_path)
     new_folder(tmp_path / "kinetics400", rgb=2)
     assert not is_ready_run("kinetics400")
     with pytest.raises(UntrimError, match="is not a run folder"):
-        open_run("kinetics400")
+        find_run("kinetics400")
     assert ready_path("hf:../../x").parent == ready_path(f"hf:{'a' * 5000}").parent == cache / "runs"
 
 
@@ -198,7 +198,7 @@ def test_a_model_of_hugging_face_becomes_a_ready_run(
     """Its logits are those of the model itself, of one snippet."""
     transformers = pytest.importorskip("transformers")
     name, video = f"hf:{checkpoint}", write_video(tmp_path / "video.mp4", 64)
-    run = open_run(name)
+    run = find_run(name)
     assert run.labels == ("wave", "clap", "bow")
     assert run.features.recipe["pooled"] == "classifier"
     assert (name, "clap") in search_classes("clap")
@@ -247,8 +247,8 @@ def test_models_that_cannot_become_ready_runs(checkpoint: Path, cache: Path) -> 
 def test_fetching_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[object, ...]] = []
     (pull_run("kinetics400").path / "model.safetensors").unlink()
-    open_run("kinetics400", lambda *step: told.append(step))
-    open_run("kinetics400", lambda *step: told.append(step))
+    find_run("kinetics400", lambda *step: told.append(step))
+    find_run("kinetics400", lambda *step: told.append(step))
     assert told == [("fetch kinetics400", 0, 1, ""), ("fetch kinetics400", 1, 1, "")]
 
 

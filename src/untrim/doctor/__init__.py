@@ -45,7 +45,7 @@ def check_up(
     from untrim.doctor.labels import check_features_fit, check_labels
     from untrim.doctor.runs import check_run, check_videos
     from untrim.features.store import FeatureFolder
-    from untrim.training.ready_runs import open_run
+    from untrim.training.ready_runs import find_run
 
     found: list[Finding] = list(check_environment(as_path(features or run or ".", "features")))
 
@@ -58,7 +58,7 @@ def check_up(
 
     labels = opened("annotations", read_annotations, annotations)
     folder = opened("features", FeatureFolder.open, features)
-    trained = opened("run", open_run, run)
+    trained = opened("run", find_run, run)
     if labels is not None:
         found += check_labels(labels, subset)
     snippets = None

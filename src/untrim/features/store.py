@@ -307,11 +307,7 @@ class FeatureFolder:
         Raises:
             UntrimError: Not finite as float16, or the place cannot be written.
         """
-        with np.errstate(over="ignore"):
-            half = features.astype(np.float16)
-        if not np.isfinite(half).all():
-            raise UntrimError("features are not finite, or beyond what float16 holds", where=self.file(name))
-        write_array(self.file(name), half)
+        write_array(self.file(name), as_half(features, self.file(name)))
 
     def duration(self, name: str, snippets: int) -> float:
         """Seconds of a video: as recorded, else up to the end of its last snippet's cell."""
@@ -319,3 +315,16 @@ class FeatureFolder:
         if own is not None and own.duration is not None:
             return own.duration
         return self.info.grid(name).boundary(snippets)
+
+
+def as_half(features: npt.NDArray[np.floating], where: object) -> npt.NDArray[np.float16]:
+    """Features as they are stored, float16.
+
+    Raises:
+        UntrimError: Not finite as float16; `where` says of what.
+    """
+    with np.errstate(over="ignore"):
+        half = features.astype(np.float16)
+    if not np.isfinite(half).all():
+        raise UntrimError("features are not finite, or beyond what float16 holds", where=where)
+    return half

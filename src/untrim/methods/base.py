@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Generic, Literal, Self
 
 import numpy as np
@@ -92,6 +92,22 @@ class Activations:
     embedded: Tensor | None = None
     attention: Tensor | None = None
     background: Tensor | None = None
+
+    of_whole_video: ClassVar[frozenset[str]] = frozenset({"video_scores"})
+    """Those without a dimension of snippets."""
+    by_stream: ClassVar[frozenset[str]] = frozenset()
+    """Those whose first dimension is not the batch, but the streams of the features."""
+
+    def of_video(self, index: int, snippets: int) -> Self:
+        """What is said of one video of the batch, B = 1, without the padding after its `snippets`."""
+
+        def cut(name: str, value: Tensor) -> Tensor:
+            batch = int(name in self.by_stream)
+            own = value.narrow(batch, index, 1)
+            return own if name in self.of_whole_video else own.narrow(batch + 1, 0, snippets)
+
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: cut(name, value) for name, value in found.items() if value is not None})
 
 
 class InputScale(nn.Module):

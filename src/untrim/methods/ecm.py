@@ -96,6 +96,8 @@ class ECMActivations(Activations):
     transition: Tensor | None
     spread: ECMActivations | None = None
 
+    of_whole_video = Activations.of_whole_video | {"pre", "post"}
+
 
 class Classifier(nn.Module):
     """Phi: two temporal convolutions and a linear layer (Fig. 2)."""
@@ -233,10 +235,11 @@ class ECM(Method[ECMConfig, ECMActivations]):
     def aggregate(self, log_w: Tensor, f: Tensor, mask: Tensor) -> Tensor:
         """Weighted sum or mean of the features of each fold, (B, K, 3, D) (Fig. 3)."""
         never = torch.finfo(log_w.dtype).min
-        short = -f.shape[1] % FOLDS
+        count = (f.shape[1] + FOLDS - 1) // FOLDS  # N
+        short = FOLDS * count - f.shape[1]
         log_w = F.pad(log_w.masked_fill(~mask.unsqueeze(-1), never), (0, 0, 0, short), value=never)
-        log_w = log_w.reshape(len(f), -1, FOLDS, log_w.shape[2])  # (B, N, 3, K)
-        f = F.pad(f, (0, 0, 0, short)).reshape(len(f), -1, FOLDS, f.shape[2])  # (B, N, 3, D)
+        log_w = log_w.reshape(len(f), count, FOLDS, log_w.shape[2])  # (B, N, 3, K)
+        f = F.pad(f, (0, 0, 0, short)).reshape(len(f), count, FOLDS, f.shape[2])  # (B, N, 3, D)
         w = log_w.softmax(dim=1) if self.config.aggregation == "normalized" else log_w.exp()
         return torch.einsum("bnik,bnid->bkid", w, f)  # Eq. 1-2
 

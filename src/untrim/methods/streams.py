@@ -74,6 +74,8 @@ class StreamActivations(Activations):
     scores: Tensor
     clusters: Tensor
 
+    by_stream = frozenset({"attention_logits", "scores", "clusters"})
+
 
 class Stream(nn.Module):
     """The network of one stream: attention, classes, clusters. A bias is added to pooled class scores only."""

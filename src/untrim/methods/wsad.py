@@ -194,7 +194,7 @@ class WSAD(Method[WSADConfig, Activations]):
         more = (real.flatten(0, 1).sum(dim=1) - self.config.k).clamp(min=0)
         k = self.config.k + (spread * more).long()
         means = topk_mean(scores.flatten(0, 1), real.flatten(0, 1), k)  # Eq. 4
-        return means.reshape(*exists.shape, -1), exists
+        return means.view(*exists.shape, means.shape[-1]), exists
 
     def video_log_probabilities(self, s: Tensor, mask: Tensor, spread: float = 0.0) -> tuple[Tensor, Tensor]:
         """log P(c|V) and log(1 - P(c|V)), each (B, C)."""

@@ -29,7 +29,7 @@ def topk_mean(scores: Tensor, mask: Tensor, k: Tensor) -> Tensor:
         (B, C).
     """
     k = torch.minimum(k, mask.sum(dim=1)).clamp(min=1)  # (B,)
-    top = scores.masked_fill(~mask.unsqueeze(-1), -torch.inf).topk(int(k.max()), dim=1).values  # (B, K, C)
+    top = scores.masked_fill(~mask.unsqueeze(-1), -torch.inf).topk(_most(k, scores.shape[1]), dim=1).values  # (B, K, C)
     taken = torch.arange(top.shape[1], device=top.device) < k.unsqueeze(-1)  # (B, K)
     return top.masked_fill(~taken.unsqueeze(-1), 0.0).sum(dim=1) / k.unsqueeze(-1)
 
@@ -71,13 +71,18 @@ def split_blocks(scores: Tensor, mask: Tensor, size: int, remainder_in_last: boo
     """
     n = mask.sum(dim=1)  # (B,)
     blocks = (n // size).clamp(min=1)  # (B,)
-    index = torch.arange(int(blocks.max()), device=n.device)  # (N,)
+    index = torch.arange(_most(blocks, scores.shape[1] // size + 2), device=n.device)  # (N,)
     start = index * size
     stop = (start + size).minimum(n.unsqueeze(-1))  # (B, N)
     if remainder_in_last:
         stop = torch.where(index == blocks.unsqueeze(-1) - 1, n.unsqueeze(-1), stop)
     stop = torch.where(index < blocks.unsqueeze(-1), stop, start)
-    position = start.unsqueeze(-1) + torch.arange(int((stop - start).max()), device=n.device)  # (N, L)
+    longest = _most(stop - start, 2 * size if remainder_in_last else size)
+    position = start.unsqueeze(-1) + torch.arange(longest, device=n.device)  # (N, L)
     real = position < stop.unsqueeze(-1)  # (B, N, L)
-    flat = position.clamp(max=scores.shape[1] - 1).flatten()
-    return scores[:, flat].reshape(len(scores), *position.shape, scores.shape[2]), real
+    return scores[:, position.clamp(max=scores.shape[1] - 1)], real
+
+
+def _most(counts: Tensor, bound: int) -> int:
+    """The largest of some counts. While a network is exported no size may depend on data: then what bounds them."""
+    return bound if torch.compiler.is_exporting() else int(counts.max())

@@ -32,7 +32,7 @@ from untrim.support.schema import read_object
 from untrim.timeline import Detection
 from untrim.training.checkpoint import Run
 from untrim.training.metrics import METRICS, read_metrics
-from untrim.training.ready_runs import open_run
+from untrim.training.ready_runs import find_run
 from untrim.video.files import find_videos
 
 _SCRIPT = Path(__file__).with_name("report.js")
@@ -102,7 +102,7 @@ def write_report(
     known = None if annotations is None else as_path(annotations, "annotations")
     films, output = [] if videos is None else as_paths(videos, "videos"), as_path(output, "output")
     check_output(output)
-    trained, every = open_run(run), read_detections(detections)
+    trained, every = find_run(run), read_detections(detections)
     truth = Annotations([Video(name) for name in every]) if known is None else read_annotations(known).subset(subset)
     found = _in_subset(every, truth, detections)
     results = _results(trained.method.upper(), evaluation, comparisons or {}, subset)

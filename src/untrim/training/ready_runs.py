@@ -52,7 +52,7 @@ def own_settings(given: object) -> dict[str, object]:
     return {"checkpoint": _standard(given).removeprefix(_HF)} if is_ready_run(given) and _is_hf(given) else {}
 
 
-def open_run(given: Run | Path | str, progress: Progress | None = None) -> Run:
+def find_run(given: Run | Path | str, progress: Progress | None = None) -> Run:
     """A run, the run in a folder, or a ready run by its name, which is fetched if it is not here.
 
     Args:

@@ -28,6 +28,7 @@ from untrim.video.clock import Clock, clock_may_jump, first_media_seconds, lengt
 from untrim.video.images import orientation, rgb_converter
 from untrim.video.limits import USUAL_LIMITS, Limits
 from untrim.video.packets import packet_times
+from untrim.video.resampling import at_rate, nearest_in_time
 from untrim.video.spans import Shown, joined
 
 _REORDER = 0.5  # seconds by which a key frame may be shown later than it is decoded
@@ -202,7 +203,7 @@ class VideoFile:
         found = {moment: self._sought(moment, convert) for moment in set(moments)}
         missed = sorted(moment for moment, image in found.items() if image is None)
         if missed:
-            found |= {moment: convert(frame) for moment, frame in self._nearest(missed, self._timed())}
+            found |= {moment: convert(frame) for moment, frame in nearest_in_time(missed, self._timed())}
         return [image for moment in moments if (image := found[moment]) is not None]
 
     def _open(self) -> None:
@@ -323,23 +324,9 @@ class VideoFile:
         self._rewind()
         return self._decoded()
 
-    @staticmethod
-    def _nearest(
-        moments: Iterable[float], timed: Iterator[tuple[float, av.VideoFrame]]
-    ) -> Iterator[tuple[float, av.VideoFrame]]:
-        """The frame nearest to each of the `moments`, which ascend; looks one frame ahead."""
-        shown, following = next(timed), next(timed, None)
-        for moment in moments:
-            while following is not None and moment > (shown[0] + following[0]) / 2 + _TIE:
-                shown, following = following, next(timed, None)
-            yield moment, shown[1]
-
     def _resampled(self, fps: float) -> Iterator[tuple[float, av.VideoFrame]]:
         timed = self._limits.check_gaps(self._timed(), lambda: self._clock.end, self.path)
-        for moment, frame in self._nearest((step / fps for step in itertools.count()), timed):
-            if moment > self._clock.end - min(1 / fps, self._clock.length) / 2 + _TIE:
-                return
-            yield moment, frame
+        return at_rate(timed, lambda: self._clock, fps)
 
     def _sought(self, moment: float, convert: Callable[[av.VideoFrame], Image]) -> Image | None:
         """The frame nearest to `moment`; None if seeking fails, or leads past it."""

@@ -10,7 +10,7 @@ from untrim.errors import UntrimError
 from untrim.pipeline import localize_videos
 from untrim.timeline import Detection
 from untrim.training.checkpoint import Run
-from untrim.training.ready_runs import open_run, own_settings
+from untrim.training.ready_runs import find_run, own_settings
 
 
 def open_predictor(
@@ -29,7 +29,7 @@ def open_predictor(
         UntrimError: The run is wrong; the function raises it of a file that is.
     """
     values = {**own_settings(run), **(settings or {})}
-    opened = open_run(run)
+    opened = find_run(run)
 
     def predict(file: Path) -> Sequence[Detection]:
         with TemporaryDirectory() as kept:

@@ -7,7 +7,7 @@ parties add theirs through the entry point group ``untrim.backbones``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
@@ -112,6 +112,13 @@ class Backbone(ABC, Generic[C]):
         Args:
             images: At least one: frames at `config.fps`, RGB uint8 (H, W, 3), shorter side `config.short_side`.
         """
+
+    def blocks(self, images: Iterable[Image]) -> Iterator[Features]:
+        """The same features as soon as they are computed: of the next N snippets each, (N, D).
+
+        A backbone that does not override it gives them all at the end, which is no use while a video still runs.
+        """
+        yield self.features(images)
 
     @property
     def dim(self) -> int:

@@ -146,9 +146,13 @@ class HuggingFace(Backbone[HuggingFaceConfig]):
 
     def features(self, images: Iterable[Image]) -> Features:
         """Features of one video, float32 (T, D)."""
+        return np.concatenate(list(self.blocks(images)))
+
+    def blocks(self, images: Iterable[Image]) -> Iterator[Features]:
+        """The same, a batch of snippets at a time."""
         snippets = windows(images, self.grid)
         batches = iter(lambda: list(islice(snippets, self.config.batch)), [])
-        return np.concatenate([self._rows([self._clip(snippet) for snippet in batch]) for batch in batches])
+        return (self._rows([self._clip(snippet) for snippet in batch]) for batch in batches)
 
     def _clip(self, snippet: Sequence[Image]) -> npt.NDArray[np.float32]:
         """What the model sees of a snippet: (frames, 3, height, width)."""

@@ -70,8 +70,12 @@ class HogHof(Backbone[HogHofConfig]):
 
     def features(self, images: Iterable[Image]) -> Features:
         """Features of one video, float32 (T, D), in [0, 1]; in a stream the parts in order, then the deviation."""
+        return np.concatenate(list(self.blocks(images)))
+
+    def blocks(self, images: Iterable[Image]) -> Iterator[Features]:
+        """The same, a snippet at a time."""
         frames = (fine_histograms(image, flow) for image, flow in with_flow(images, OpticalFlow(self.config.flow)))
-        return np.stack([self._pool(np.stack(window)) for window in windows(frames, self.grid)])
+        return (self._pool(np.stack(window))[None] for window in windows(frames, self.grid))
 
     def _pool(self, fine: Float32) -> Float32:
         """Features (D,) of one snippet from the fine histograms (F, rows, columns, 33) of its frames."""

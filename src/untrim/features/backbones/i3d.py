@@ -13,7 +13,7 @@ are repeated. With ten crops, the features of the corners, the centre and their 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -122,6 +122,10 @@ class I3D(Backbone[I3DConfig]):
 
         On a GPU or in several threads, the next snippets are decoded and their flow computed meanwhile.
         """
+        return np.concatenate(list(self.blocks(images)))
+
+    def blocks(self, images: Iterable[Image]) -> Iterator[Features]:
+        """The same, a batch of snippets at a time."""
         most = max(engine.batch for engine in self._engines.values())
         snippets, at_once = clips(images, self.config), max(1, most // self.config.crops)
         threads = 1 if most > 1 else self.threads
@@ -129,7 +133,7 @@ class I3D(Backbone[I3DConfig]):
             engine.prepare(threads)
         with closing(prefetch(snippets, at_once) if most > 1 else snippets) as ready:
             batches = iter(lambda: list(islice(ready, at_once)), [])
-            return np.concatenate(list(in_threads(self._rows, batches, threads)))
+            yield from in_threads(self._rows, batches, threads)
 
     def _rows(self, batch: Sequence[Clips]) -> Float32:
         """Features (N, D) of N snippets, averaged over their crops."""

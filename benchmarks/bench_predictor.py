@@ -1,0 +1,83 @@
+"""What a warm predictor costs: seconds of processor time for one video, by part, and how it does beside other threads.
+
+    OMP_NUM_THREADS=1 python benchmarks/bench_predictor.py RUN VIDEO [VIDEO …]
+
+The first video is measured by part, best of five rounds: each line adds one part to those before. Then all videos go
+through `predict_many`, with one and with two threads: videos per second of real time, and processor time per second of
+video. RUN is of `hoghof` features.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import torch
+
+import untrim
+from untrim.features.snippets import with_flow
+from untrim.video.decode import VideoFile
+from untrim.video.flow import OpticalFlow
+
+ROUNDS = 5
+
+
+def main() -> None:
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    start = time.process_time()
+    predictor, videos = untrim.open_run(sys.argv[1]), [Path(name) for name in sys.argv[2:]]
+    first = predictor.predict(videos[0])
+    print(f"open_run and the first video: {time.process_time() - start:.2f} s; {len(first.detections)} detections")
+    by_part(predictor, videos[0])
+    for threads in (1, 2):
+        throughput(predictor, videos, threads)
+
+
+def by_part(predictor: untrim.Predictor, path: Path) -> None:
+    backbone = predictor.backbone
+    config = backbone.config
+
+    def with_images(work: Callable[..., object]) -> None:
+        with VideoFile(path) as file:
+            work(frame.image for frame in file.frames(config.fps, config.short_side))
+
+    with VideoFile(path) as file:
+        frames = sum(1 for _ in file.frames(config.fps))
+        print(f"{path.name}: {file.duration:.1f} s, {file.info.width}x{file.info.height}, {frames} frames")
+    parts: dict[str, Callable[[], object]] = {
+        "decoding": lambda: with_images(lambda images: sum(1 for _ in images)),
+        f"flow ({config.flow})": lambda: with_images(
+            lambda images: sum(1 for _ in with_flow(images, OpticalFlow(config.flow)))
+        ),
+        "descriptors": lambda: with_images(backbone.features),
+        "network and localization": lambda: predictor.predict(path),
+    }
+    before = 0.0
+    for name, work in parts.items():
+        seconds = min(map(seconds_of, [work] * ROUNDS))
+        print(f"{name:26} {seconds - before:6.3f} s {1e3 * (seconds - before) / frames:7.3f} ms/frame")
+        before = seconds
+    print(f"{'all':26} {before:6.3f} s {1e3 * before / frames:7.3f} ms/frame")
+
+
+def throughput(predictor: untrim.Predictor, videos: Sequence[Path], threads: int) -> None:
+    seconds = sum(VideoFile(path).info.duration or 0 for path in videos)
+    real, used = time.perf_counter(), time.process_time()
+    for _ in predictor.predict_many(videos, threads=threads):
+        pass
+    real, used = time.perf_counter() - real, time.process_time() - used
+    print(f"{threads} threads: {len(videos) / real:.2f} videos/s, {used / seconds:.4f} s per second of video")
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+if __name__ == "__main__":
+    main()

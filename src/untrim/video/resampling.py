@@ -1,0 +1,106 @@
+"""Pictures at a rate of one's own: at each moment the one whose time is nearest."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+import av
+import numpy as np
+
+from untrim.errors import UntrimError
+from untrim.support.array_types import Image
+from untrim.video.clock import Clock
+from untrim.video.images import rgb_converter
+
+T = TypeVar("T")
+
+_TIE = 1e-6  # seconds; less than this is rounding
+
+
+def nearest_in_time(moments: Iterable[float], timed: Iterator[tuple[float, T]]) -> Iterator[tuple[float, T]]:
+    """The picture nearest to each of the `moments`, which ascend, the earlier of two; looks one picture ahead.
+
+    Args:
+        moments: Seconds.
+        timed: Pictures with their seconds, which ascend; at least one.
+    """
+    shown, following = next(timed), next(timed, None)
+    for moment in moments:
+        while following is not None and moment > (shown[0] + following[0]) / 2 + _TIE:
+            shown, following = following, next(timed, None)
+        yield moment, shown[1]
+
+
+def at_rate(timed: Iterator[tuple[float, T]], clock: Callable[[], Clock], fps: float) -> Iterator[tuple[float, T]]:
+    """At each time ``k / fps`` the picture nearest to it, as `untrim.video.decode.VideoFile.frames` says.
+
+    Args:
+        timed: Pictures with their seconds, at least one.
+        clock: Gives the clock that those seconds are from; its latest picture is the latest of `timed`.
+        fps: Pictures per second that are wanted.
+    """
+    for moment, picture in nearest_in_time((step / fps for step in itertools.count()), timed):
+        if moment > clock().end - min(1 / fps, clock().length) / 2 + _TIE:
+            return
+        yield moment, picture
+
+
+class FrameSource:
+    """Pictures of a steady rate, from anywhere, as `VideoFile.frames` gives those of a file: resampled and scaled.
+
+    Args:
+        frames: RGB uint8 (H, W, 3), all of one size; at least one.
+        rate: Pictures per second that they are.
+
+    Attributes:
+        duration: Seconds of the pictures that have been taken.
+
+    Raises:
+        UntrimError: `rate` is not positive.
+    """
+
+    def __init__(self, frames: Iterable[Image], rate: float) -> None:
+        if not (isinstance(rate, int | float) and math.isfinite(rate) and rate > 0):
+            raise UntrimError(f"fps {rate!r:.40} of the frames must be a positive number")
+        self._frames, self._rate = frames, rate
+        self._clock = Clock(rate, broadcast=False)
+
+    @property
+    def duration(self) -> float:
+        """Seconds of the pictures that have been taken."""
+        return self._clock.end
+
+    def images(self, fps: float, short_side: int) -> Iterator[Image]:
+        """The pictures at `fps` per second, their shorter side `short_side` pixels; only once.
+
+        Raises:
+            UntrimError: There are none, or one is no such picture, or of another size than the first.
+        """
+        for _, image in at_rate(self._timed(short_side), lambda: self._clock, fps):
+            yield image
+
+    def _timed(self, short_side: int) -> Iterator[tuple[float, Image]]:
+        shape: tuple[int, ...] | None = None
+        for index, image in enumerate(self._frames):
+            if not (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3) or (
+                image.shape[2] != 3 or not image.size
+            ):
+                raise UntrimError(f"frame {index} is {_described(image)}, wanted RGB uint8 (H, W, 3)")
+            if shape is None:
+                shape, scale = image.shape, short_side / min(image.shape[:2])
+                height, width = (max(1, round(side * scale)) for side in shape[:2])
+                convert = rgb_converter(width, height, 0, False)
+            if image.shape != shape:
+                raise UntrimError(f"frame {index} is {image.shape}, the first one was {shape}", fix="give one size")
+            if image.shape[:2] != (height, width):
+                image = convert(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24"))
+            yield self._clock.time(index / self._rate, 1 / self._rate), image
+        if shape is None:
+            raise UntrimError("there is no frame")
+
+
+def _described(value: object) -> str:
+    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
