@@ -51,6 +51,8 @@ FILES = {
     "Evaluation": "evaluation.json",
     "Diagnosis": "diagnosis.json",
     "Doctor": "doctor.json",
+    "Methods": "methods.json",
+    "Weights": "weights.json",
     "`corpus.json`": "corpus/corpus.json",
     "`study.db` and `best.yaml`": "study/best.yaml",
     "Results of `reproduce`": "tables/project-methods/WSBM/0.json",
@@ -62,9 +64,20 @@ SCHEMAS = {
     "Detections, JSON": "annotations/detections",
     "`found.jsonl`": "watching/found",
     "Evaluation": "evaluation/evaluation",
+    "Diagnosis": "evaluation/diagnosis",
     "Doctor": "doctor/findings",
+    "Methods": "methods/methods",
+    "Weights": "training/weights",
 }
 """Heading -> schema in the package."""
+
+
+PRINTED = {
+    "doctor.json": "doctor -f features -a annotations.json",
+    "methods.json": "methods wsbm",
+    "weights.json": "weights list --search archery",
+}
+"""Name -> the command that prints it."""
 
 
 @pytest.fixture(scope="module")
@@ -156,13 +169,14 @@ def write_a_project(folder: Path, videos: Path, run: Path, detections: Path) -> 
 
 
 @pytest.fixture
-def read(written: Path, capfd: pytest.CaptureFixture[str]) -> Callable[[str], object]:
-    """What a written file holds: of a JSON file a line, the first line; of the doctor, what it prints."""
+def read(written: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[[str], object]:
+    """What a written file holds: of a JSON file a line, the first line; of what is printed, that."""
 
     def parse(name: str) -> object:
-        if name == "doctor.json":
+        if name in PRINTED:
             capfd.readouterr()
-            run_untrim("doctor", "-f", written / "features", "-a", written / "annotations.json", "--json")
+            monkeypatch.chdir(written)
+            assert run_untrim(*PRINTED[name].split(), "--json") == 0
             return json.loads(capfd.readouterr().out)
         text = (written / name).read_text()
         return (

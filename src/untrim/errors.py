@@ -104,6 +104,11 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
 
 
+def printable_json(text: str) -> str:
+    """A JSON text with the same signs written out, in JSON's way: ``\\u001b``. The value in it is the same."""
+    return _UNPRINTABLE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """``did you mean 'X'?`` for the known name nearest to `name` in any case, else the list of known names."""
     known = sorted(known)

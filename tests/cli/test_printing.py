@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import untrim
+from helpers import run_untrim
 from untrim.cli import main
 from untrim.errors import UntrimError, printable
 
@@ -55,6 +56,17 @@ def test_hostile_names_reach_neither_output_nor_errors(
     said = capsys.readouterr()
     assert "\\x1b[2J" in said.out + said.err
     assert all(line.isprintable() for line in (said.out + said.err).splitlines())
+
+
+def test_json_holds_hostile_names_and_shows_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.json").write_text(
+        json.dumps({"database": {"v": {"annotations": [{"label": HOSTILE + "打\x7f😀"}]}}})
+    )
+    run_untrim("doctor", "-a", tmp_path / "a.json", "--json")
+    said = capsys.readouterr().out
+    assert said.replace("\n", "").isascii()
+    assert said.replace("\n", "").isprintable()
+    assert f"{HOSTILE}打\x7f😀" in " ".join(found["what"] for found in json.loads(said)["findings"])
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])

@@ -73,6 +73,15 @@ def test_a_failure_is_listed_tried_again_and_given_up(folder: Path) -> None:
     assert once(folder).done == 1
 
 
+def test_a_failure_is_logged(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    put(folder, "bad.mp4", "bad")
+    put(folder, "good.mp4")
+    with caplog.at_level("INFO", "untrim"):
+        once(folder)
+    said = {record.getMessage().partition(";")[0]: record.levelname for record in caplog.records}
+    assert said == {f"failed: {folder / 'bad.mp4'}: is not a readable video": "WARNING", "good: 1 found": "INFO"}
+
+
 def test_a_failure_waits_longer_each_time(folder: Path) -> None:
     put(folder, "bad.mp4", "bad")
     assert once(folder, retry_after=1000.0).failed

@@ -120,6 +120,7 @@ ProtocolName = Annotated[
 Settings = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Set one value; repeatable.")]
 Subset = Annotated[str, typer.Option(help="Subset of the annotations.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes that extract features; default: one per core.")]
+PrintJson = Annotated[bool, typer.Option("--json", help="Print JSON in the place of text.")]
 Only = Annotated[
     list[str], typer.Option(metavar="NAMES", help="Look for these classes only, separated by commas; repeatable.")
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from untrim.errors import UntrimError, printable
+from untrim.errors import UntrimError, printable, printable_json
 
 STANDARD_OUTPUT = Path("-")
 """How a person names standard output where a file is to be written."""
@@ -22,6 +23,11 @@ _TAKEN = ContextVar("taken", default=False)  # Whether standard output holds a f
 def say(text: object) -> None:
     """Print to standard output; to standard error while standard output is for a file."""
     print(printable(str(text)), file=sys.stderr if _TAKEN.get() else sys.stdout)
+
+
+def say_json(value: object) -> None:
+    """Print a value as JSON, which any console can show and any program can read."""
+    say(printable_json(json.dumps(value, indent=1, allow_nan=False)))
 
 
 def complain(text: object) -> None:

@@ -11,7 +11,7 @@ import typer
 from untrim.cli.app import Device, Only, Settings, app, named_classes
 from untrim.cli.printing import STANDARD_OUTPUT, complain
 from untrim.cli.terminal import stop_requests
-from untrim.errors import UntrimError, WorkFailed, listing, numbered
+from untrim.errors import UntrimError, WorkFailed, listing, numbered, printable_json
 
 
 @app.command()
@@ -62,6 +62,6 @@ def watch(
 
 
 def _print(line: str) -> None:
-    """Print a line of JSON as it is, UTF-8 whatever the terminal takes, at once."""
-    sys.stdout.buffer.write(f"{line}\n".encode())
+    """Print a line of JSON at once, in UTF-8 whatever the terminal takes."""
+    sys.stdout.buffer.write(f"{printable_json(line)}\n".encode())
     sys.stdout.buffer.flush()

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from untrim.cli.app import Settings, app
-from untrim.cli.printing import STANDARD_OUTPUT, one_file, say
+from untrim.cli.app import PrintJson, Settings, app
+from untrim.cli.printing import STANDARD_OUTPUT, one_file, say, say_json
 from untrim.errors import UntrimError
 
 weights = typer.Typer(
@@ -22,13 +22,22 @@ Name = Annotated[str, typer.Argument(help="A name that `untrim weights list` sho
 @weights.command("list")
 def list_(
     search: Annotated[str | None, typer.Option(help="List the classes of ready runs whose names hold this.")] = None,
+    json_: PrintJson = False,
 ) -> None:
     """List the weights and ready runs that can be pulled, and whether they are here; or search their classes."""
-    from untrim.features.weights import describe_weights
-    from untrim.training.ready_runs import describe_ready_runs, search_classes
+    from untrim.features.weights import describe_weights, list_weights
+    from untrim.training.ready_runs import describe_ready_runs, list_ready_runs, search_classes
 
-    if search is not None:
-        say("\n".join(f"{run}  {label}" for run, label in search_classes(search)))
+    found = [] if search is None else search_classes(search)
+    if json_:
+        known = {
+            "weights": [row._asdict() for row in list_weights()],
+            "runs": [row._asdict() for row in list_ready_runs()],
+            "classes": [{"run": run, "label": label} for run, label in found],
+        }
+        say_json({"schema": 1, **known})
+    elif search is not None:
+        say("\n".join(f"{run}  {label}" for run, label in found))
     else:
         say(f"{describe_weights()}\n{describe_ready_runs()}")
 

@@ -29,7 +29,7 @@ from untrim.support.locks import locked
 from untrim.support.named_files import names_in
 from untrim.support.names import standard
 from untrim.support.paths import as_path, as_paths
-from untrim.support.progress import Progress, ShouldStop, count_steps
+from untrim.support.progress import Progress, ShouldStop, count_steps, warn_each
 from untrim.support.workers import Died, Engine, HowFar, Local, work_off
 from untrim.video.decode import Frame, VideoFile
 from untrim.video.files import FoundVideos, find_videos
@@ -125,6 +125,7 @@ def _complete(
                     done.append(job.name)
                 else:
                     failed[job.name] = result
+                    warn_each(None, [f"failed: {result}"])
                 advance(job.name)
     finally:
         remove_leftovers(folder.path)

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -96,19 +97,29 @@ def kinetics400_names() -> tuple[str, ...]:
     return tuple(line for line in lines if not line.startswith("#"))
 
 
-def describe_weights() -> str:
-    """One line a set of published weights: name, whether it is here, size of the download, licence, what it is."""
-    rows = [
-        (
-            name,
-            "here" if has_weights(name) else "not pulled",
-            f"{of.member_bytes / 1e6:.0f} MB",
-            of.licence,
-            of.about,
-        )
-        for name, of in PUBLISHED.items()
+class ListedWeights(NamedTuple):
+    """Weights that can be pulled, and whether they are here; `bytes` is the size of the download."""
+
+    name: str
+    here: bool
+    bytes: int
+    licence: str
+    about: str
+
+
+def list_weights() -> list[ListedWeights]:
+    """All published weights."""
+    return [
+        ListedWeights(name, has_weights(name), of.member_bytes, of.licence, of.about) for name, of in PUBLISHED.items()
     ]
-    return "\n".join("  ".join(row) for row in rows)
+
+
+def describe_weights() -> str:
+    """The same, a line for each."""
+    return "\n".join(
+        f"{row.name}  {'here' if row.here else 'not pulled'}  {row.bytes / 1e6:.0f} MB  {row.licence}  {row.about}"
+        for row in list_weights()
+    )
 
 
 def pull_weights(name: str) -> Path:

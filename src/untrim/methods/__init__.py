@@ -42,6 +42,28 @@ def load_method(name: str) -> type[Method]:
     return method
 
 
+def list_methods(name: str | None = None) -> list[dict[str, Any]]:
+    """All methods, or one: ``name``, ``summary``, ``options`` as a JSON Schema, ``presets`` with the values that each
+    changes. Of a method that cannot be loaded, ``error`` says why and the others are null.
+
+    Raises:
+        UntrimError: No such method.
+    """
+    rows: list[dict[str, Any]] = []
+    for each in method_names() if name is None else [name]:
+        try:
+            method = load_method(each)
+        except UntrimError as error:
+            if name is not None:
+                raise
+            rows.append({"name": each, "summary": None, "options": None, "presets": None, "error": str(error)})
+            continue
+        summary, options = (method.__doc__ or "").splitlines()[0], method.Config.model_json_schema()
+        presets = {preset: dict(values) for preset, values in method.presets.items()}
+        rows.append({"name": each, "summary": summary, "options": options, "presets": presets, "error": None})
+    return rows
+
+
 def describe_methods() -> str:
     """All methods: name, first line of the docstring, presets. A method that cannot be loaded gets the reason."""
     lines = []

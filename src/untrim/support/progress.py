@@ -2,14 +2,21 @@
 
 Long work takes ``progress`` and, where what is done can be kept, ``should_stop``. Neither is called but by the work,
 in whatever thread it runs. Without them it is silent, and runs to its end.
+
+All of it is also logged under the name ``untrim``: steps at level DEBUG, beginnings and notes at INFO, what went wrong
+with a part of the work at WARNING. Who wants to see it installs a handler, as for any library.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from untrim.errors import Stopped
+
+LOG = logging.getLogger("untrim")
+LOG.addHandler(logging.NullHandler())  # Without it, Python itself would print warnings that nobody asked for.
 
 
 class Progress(Protocol):
@@ -44,18 +51,29 @@ def count_steps(progress: Progress | None, what: str, total: int, done: int = 0)
     def advance(note: str) -> None:
         nonlocal done
         done += 1
+        LOG.debug("%s %d/%d %s", what, done, total, note)
         if progress is not None:
             progress(what, done, total, note)
 
+    LOG.info("%s: %d of %d done", what, done, total)
     if progress is not None:
         progress(what, done, total, "")
     return advance
 
 
 def tell_each(tell: Tell | None, notes: Iterable[str]) -> None:
-    """Tell `tell` some lines, if there is anybody to tell."""
-    if tell is not None:
-        for note in notes:
+    """Log some lines, and tell them `tell`, if there is anybody to tell."""
+    for note in notes:
+        LOG.info("%s", note)
+        if tell is not None:
+            tell(note)
+
+
+def warn_each(tell: Tell | None, notes: Iterable[str]) -> None:
+    """As `tell_each`, of what went wrong with a part of the work."""
+    for note in notes:
+        LOG.warning("%s", note)
+        if tell is not None:
             tell(note)
 
 

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection, wait
 from typing import ClassVar, Generic, Protocol, TypeVar, cast, runtime_checkable
 
 from untrim.errors import WorkFailed
-from untrim.support.progress import ShouldStop, stop_if
+from untrim.support.progress import LOG, ShouldStop, stop_if
 from untrim.support.system import cores, end_if_still_importing
 
 J = TypeVar("J")
@@ -187,6 +187,7 @@ class _Crew(Generic[J, R]):
             self._occupy(worker)
             return job, result
         self._tries[job] += 1
+        LOG.warning("%s, at %s", result.reason, job)
         if self._tries[job] < _ATTEMPTS:
             self.waiting.append(job)
             return None

@@ -28,7 +28,7 @@ from untrim.support.extras import optional
 from untrim.support.kinds import check_kind
 from untrim.support.locks import locked
 from untrim.support.paths import as_path
-from untrim.support.progress import Progress, ShouldStop
+from untrim.support.progress import Progress, ShouldStop, warn_each
 from untrim.training.checkpoint import Run
 from untrim.training.choices import DEFAULT_METHOD, Precision, Select
 from untrim.training.configuration import configure
@@ -272,6 +272,7 @@ def _finish(
         health = replace(health, warnings=(*health.warnings, _UNKNOWN_DATA))
     held_out, doubts = 0 if held is None else len(held), doubtful_labels(run.labels)
     outcome = Outcome(videos.counts, videos.label_counts, videos.known_snippets(), held_out, health, point, doubts)
+    warn_each(None, outcome.warnings)
     outcome.write(run)
     write_model_card(run, outcome)
     forget_rehearsal(run)

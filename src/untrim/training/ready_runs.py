@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -133,15 +133,31 @@ def pull_run(name: str, output: Path | None = None, settings: Mapping[str, objec
     return run
 
 
-def describe_ready_runs() -> str:
-    """One line per ready run: name, whether it is here, classes, what it is."""
+class ListedRun(NamedTuple):
+    """A ready run that is known of, whether it is here, and how many classes it has."""
+
+    name: str
+    here: bool
+    classes: int
+
+
+def list_ready_runs() -> list[ListedRun]:
+    """All ready runs that are known of."""
     own = ready_path(KINETICS400)
-    here = "here" if (own / MODEL).is_file() else "not pulled"
-    lines = [f"{KINETICS400}  {here}  400 classes  ready run: `untrim localize {KINETICS400} VIDEO -o found.json`"]
-    for run in _pulled():
-        if run.path != own:
-            count = numbered(len(run.labels), "class", "classes")
-            lines.append(f"{run.features.backbone}  here  {count}  ready run")
+    others = [run for run in _pulled() if run.path != own]
+    return [
+        ListedRun(KINETICS400, (own / MODEL).is_file(), 400),
+        *(ListedRun(run.features.backbone, True, len(run.labels)) for run in others),
+    ]
+
+
+def describe_ready_runs() -> str:
+    """The same, a line for each."""
+    lines = []
+    for name, here, count in list_ready_runs():
+        use = f": `untrim localize {name} VIDEO -o found.json`" if name == KINETICS400 else ""
+        counted = numbered(count, "class", "classes")
+        lines.append(f"{name}  {'here' if here else 'not pulled'}  {counted}  ready run{use}")
     return "\n".join(lines)
 
 

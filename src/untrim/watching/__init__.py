@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from untrim.errors import UntrimError, WorkFailed, unforeseen
 from untrim.support.files import check_output
 from untrim.support.paths import as_path
-from untrim.support.progress import ShouldStop, Tell, stop_if, tell_each
+from untrim.support.progress import ShouldStop, Tell, stop_if, tell_each, warn_each
 from untrim.timeline import Detection
 from untrim.watching.arrivals import Arrivals, FileState
 from untrim.watching.journal import ENDING, Journal, found_line
@@ -169,7 +169,7 @@ class _Watcher:
         failure = self._journal.failed(state, reason, now := time.time())
         self._failed[state.file] = reason
         wait = "it is not tried again" if failure.again is None else f"it is tried again in {failure.again - now:.0f} s"
-        tell_each(self._tell, [f"failed: {reason}; {wait}"])
+        warn_each(self._tell, [f"failed: {reason}; {wait}"])
         return None
 
     def _tell_of_odd_places(self) -> None:
@@ -177,7 +177,7 @@ class _Watcher:
         notes = [f"passed over {name}: its name is no text (rename it)" for name in sorted(self._arrivals.unnamed)]
         if not self._arrivals.folder.is_dir():
             notes.append(f"{self._arrivals.folder}: is not there at the moment")
-        tell_each(self._tell, [note for note in notes if note not in self._told])
+        warn_each(self._tell, [note for note in notes if note not in self._told])
         self._told = set(notes)
 
     def _wait(self, seconds: float) -> None:
