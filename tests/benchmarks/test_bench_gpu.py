@@ -48,7 +48,7 @@ def bench(bench_gpu: ModuleType, tmp_path: Path) -> Any:
     ("part", "says"),
     [
         ("methods", ["consensus", "wsad", "wsbm", "lpat", "ecm", "stpn", "wtalc", "supervised"]),
-        ("i3d", ["float32: largest difference", "snippets per second; the CPU"]),
+        ("i3d", ["double precision: largest difference", "as extracted", "snippets per second; the CPU"]),
         ("tvl1", ["56 x 40: mean difference", "pairs per second; the CPU"]),
         ("amp", ["fp32: loss", "bf16: loss", "differs by"]),
         ("copies", ["as it is:", "pinned:"]),
