@@ -141,7 +141,7 @@ def make_proxy(
             if writer is None:
                 tags = color_tags(shown.picture)
                 new = VideoWriter(
-                    target, size, None, preset="veryfast", threads=0, for_seeking=True, tags=tags, sound=sound.form
+                    target, size, None, preset="ultrafast", threads=0, for_seeking=True, tags=tags, sound=sound.form
                 )
                 writer = resources.enter_context(new)
             if (tick := round(shown.seconds * _TICKS)) > latest:

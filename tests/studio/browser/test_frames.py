@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from studio.browser.driving import open_video, opened, press, served, state, wait_for
+from studio.browser.driving import STORE, open_video, opened, press, served, state, wait_for
 from studio.browser.numbered import READ
 
 SEEK_ALL = f"""async wanted => {{
@@ -56,3 +56,17 @@ def test_a_mark_is_the_time_of_the_frame_shown(page: Any, name: str) -> None:
     assert segment["start"] == times[7]
     assert segment["end"] == times[shown]
     assert times[shown] > segment["start"] + 1.9
+
+
+def test_a_copy_is_played_where_the_browser_shows_other_frames(page: Any) -> None:
+    open_video(page, "late")
+    page.locator(".tracks").focus()
+    press(page, "Home", "ArrowRight", "ArrowRight")  # The page may have shown this video before.
+    wait_for(page, "state.shown === 50")
+    copy = page.get_by_role("button", name="Play a copy")
+    assert not copy.is_visible()
+    page.evaluate(f"async () => {STORE.removesuffix('.state')}.set({{trouble: 'Frame 50 was asked for'}})")
+    copy.click()
+    wait_for(page, "state.frames?.proxy && state.shown === 50 && document.querySelector('.waiting').hidden")
+    assert page.evaluate(SEEK_ALL, [50, 0, 249]) == [[index] * 4 for index in (50, 0, 249)]
+    assert not copy.is_visible()

@@ -12,6 +12,8 @@ import { store, UNOPENED } from "./store.js";
 
 /** @type {{player: Player | null, opening: string}} */
 export const session = { player: null, opening: "" };
+/** @type {Map<string, number>} Videos whose copy is to be played, though the browser plays them; the frame to show. */
+const copies = new Map();
 
 const run = () => (store.state.project?.run ? `?run=${encodeURIComponent(store.state.project.run)}` : "");
 
@@ -75,7 +77,7 @@ export async function openVideo(id, element, tell) {
   loadCurves(video, wanted);
   const [table, film] = await Promise.all([
     api.getBytes(`/api/videos/${id}/frames`),
-    loadFilm(element, video, tell, wanted),
+    loadFilm(element, copies.has(id) ? { id, play: "proxy" } : video, tell, wanted),
   ]);
   if (!film || !wanted()) return;
   const frames = new Frames(table, film.proxy);
@@ -86,8 +88,16 @@ export async function openVideo(id, element, tell) {
     trouble: (trouble) => store.set({ trouble }),
   });
   session.player.setSpeed(store.state.speed);
-  await session.player.show(0);
+  await session.player.show(copies.get(id) ?? 0);
   if (wanted()) tell("", 1);
+}
+
+/** Play a copy of the open video from now on, which has its frames at the same times and in which browsers seek well. */
+export function playCopy() {
+  const { video, shown } = store.state;
+  if (!video) return;
+  copies.set(video.id, shown);
+  dispatchEvent(new Event("hashchange")); // The page opens anew.
 }
 
 /** @param {Video} video @param {() => boolean} wanted */

@@ -2,6 +2,7 @@
 /** The bar under the picture: play and step, the time of the frame shown, and the edits, each with its key. */
 import { actions } from "../actions.js";
 import { fill, h, icon, say } from "../core/dom.js";
+import { playCopy } from "../core/session.js";
 import { store } from "../core/store.js";
 import { clock } from "../core/text.js";
 import { keyOf } from "../keys.js";
@@ -32,6 +33,7 @@ export function controls() {
   const speed = h("span", { class: "speed", "aria-label": "Speed" });
   const time = h("span", { class: "now" });
   const trouble = h("span", { class: "trouble", role: "status" });
+  const copy = h("button", { class: "link", hidden: true, onclick: playCopy }, "Play a copy that shows each frame");
   const element = h(
     "div",
     { class: "controls", role: "toolbar", "aria-label": "Player" },
@@ -48,6 +50,7 @@ export function controls() {
     h("div", { class: "group" }, tool("slower", "minus", "Slower"), speed, tool("faster", "plus", "Faster")),
     time,
     trouble,
+    copy,
     h(
       "div",
       { class: "group marks" },
@@ -71,6 +74,7 @@ export function controls() {
       h("span", { class: "frame soft" }, `frame ${state.shown}`),
     );
     say(trouble, state.trouble);
+    copy.hidden = !state.trouble || (state.frames?.proxy ?? true);
   });
   return { element, stop };
 }

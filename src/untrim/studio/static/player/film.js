@@ -21,7 +21,7 @@ export async function loadFilm(element, video, tell, wanted) {
     const { ready, done, secondsLeft } = await api.askMedia(`${path}?proxy=1`);
     if (ready) break;
     const left = secondsLeft === null ? "" : `, ${Math.ceil(secondsLeft)} s left`;
-    tell(`This browser cannot play the file as it is. A copy that it can is being made${left}.`, done);
+    tell(`A copy that this browser plays well is being made${left}.`, done);
     await new Promise((resume) => setTimeout(resume, POLL));
   }
   if (!(await plays(element, `${path}?proxy=1`))) throw new Error("This browser plays neither the file nor its copy.");

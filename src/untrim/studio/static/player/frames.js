@@ -10,6 +10,7 @@ export class Frames {
    * @param {boolean} proxy Whether the proxy is played: its media seconds are the seconds.
    */
   constructor(table, proxy) {
+    this.proxy = proxy;
     const pairs = new Float64Array(table);
     this.count = pairs.length / 2 - 1;
     this.seconds = new Float64Array(this.count + 1);
