@@ -172,7 +172,7 @@ def test_instances_close_together_are_apart_and_what_joins_them_comes_last() -> 
     line = [-2.0] * 4 + [2.0] * 3 + [-0.8] * 2 + [2.0] * 3 + [-2.0] * 4
     s = torch.tensor([line]).T.unsqueeze(0)
     found = Activations(torch.ones(1, len(line), dtype=torch.bool), s, torch.empty(0))
-    detections = network(1, second_choice=3.0).localize(found, GRID)
+    detections = network(1, second_choice=3.0, outer=1.0).localize(found, GRID)
     assert [d.segment for d in detections] == [GRID.segment(4, 7), GRID.segment(9, 12), GRID.segment(4, 12)]
     # Outside of each are the three snippets before or after it, and the two between: not the other instance.
     one = 2 - (3 * -2.0 + 2 * -0.8) / 5 + 0.5 * 2 + 0.7 * 2

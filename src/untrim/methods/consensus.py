@@ -75,7 +75,7 @@ class ConsensusConfig(SnippetClassifierConfig):
     """Adam's L2 penalty on the second teacher, which otherwise narrows actions to a few snippets."""
     lambda_clas: float = Field(default=0.5, ge=0, le=1)
     """Weight of the second teacher's classification loss, lambda in LPAT's Eq. 8."""
-    threshold_share: float = Field(default=0.5, ge=0, le=1)
+    threshold_share: float = Field(default=0.35, ge=0, le=1)
     """Share of the second teacher's margins in the sequence that says where an instance starts and ends, Eq. 7."""
 
 

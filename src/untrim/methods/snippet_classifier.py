@@ -51,7 +51,7 @@ class SnippetClassifierConfig(MethodConfig):
     """Share of the classifier's input dropped in training."""
     min_snippets: int = Field(default=1, ge=1)
     """Shortest instance in snippets."""
-    outer: float = Field(default=1.0, ge=0)
+    outer: float = Field(default=1.25, ge=0)
     """Width of the surroundings in the outer-inner contrast, as a share of an instance's length."""
     peak: float = Field(default=0.5, ge=0)
     """Weight of the highest score of an instance in its score."""
