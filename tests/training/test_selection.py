@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from scipy.stats import spearmanr
 
 from untrim.annotations import Annotations
-from untrim.errors import UntrimError
+from untrim.errors import Stopped, UntrimError
 from untrim.features.store import FeatureFolder
 from untrim.training import selection
 from untrim.training.checkpoint import Run
@@ -104,3 +104,42 @@ def test_brier_skill_is_0_for_frequencies_and_1_for_the_truth() -> None:
     assert brier_skill(np.tile(labels.mean(axis=0), (6, 1)), labels) == pytest.approx(0)
     assert brier_skill(1 - labels, labels) == 0
     assert brier_skill(np.ones((6, 1)), np.ones((6, 1))) == 0
+
+
+def test_a_rehearsal_says_how_long_to_train_on_all_videos(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([0.2, 0.5, 0.9, 0.895, 0.5, 0.8, 0.1, 0.1, 0.1, 0.1])
+    monkeypatch.setattr(selection, "judge", lambda *_: Criteria(next(scores), None, 1.0))
+    run = train("wsad", [corpus], tmp_path / "run", settings=SETTINGS, select="rehearsed")
+    found = json.loads((run.path / "selection.json").read_text())
+    assert (found["chosen"], len(found["held_out"]), found["thresholds"]) == (8, 3, {})
+    assert Run.open(run.path).before_selection().config == run.config
+    whole = train("wsad", [corpus], tmp_path / "whole", settings=SETTINGS)
+    weights, chosen = load_file(run.path / "model.safetensors"), load_file(run.checkpoint(8))
+    assert all(torch.equal(weights[name], chosen[name]) for name in chosen)
+    last, end = load_file(run.checkpoint(20)), load_file(whole.path / "model.safetensors")
+    assert all(torch.equal(last[name], end[name]) for name in end), "all videos were trained on"
+    assert not (run.path / "rehearsal").exists()
+    assert "12 videos" in (run.path / "README.md").read_text()
+
+
+def test_a_choice_by_rehearsal_that_was_stopped_is_completed_the_same(corpus: Corpus, tmp_path: Path) -> None:
+    def stopped_at(path: Path, stop: int) -> None:
+        asked = iter(range(1000))
+        with pytest.raises(Stopped):
+            train("wsad", [corpus], path, settings=SETTINGS, select="rehearsed", resume=True,
+                  should_stop=lambda: next(asked) >= stop)  # fmt: skip
+
+    whole = train("wsad", [corpus], tmp_path / "whole", settings=SETTINGS, select="rehearsed")
+    for stop in (9, 20, 15):  # in the training, in the rehearsal, among the candidates
+        stopped_at(tmp_path / "run", stop)
+    run = train("wsad", [corpus], tmp_path / "run", settings=SETTINGS, select="rehearsed", resume=True)
+    for name in ("model.safetensors", "selection.json"):
+        assert (run.path / name).read_bytes() == (whole.path / name).read_bytes()
+
+
+def test_a_rehearsal_that_chooses_cannot_be_left_out(corpus: Corpus, tmp_path: Path) -> None:
+    with pytest.raises(UntrimError, match="--select rehearsed chooses by a rehearsal"):
+        train("wsad", [corpus], tmp_path / "run", settings=SETTINGS, select="rehearsed", rehearsal=False)
+    assert not (tmp_path / "run").exists()

@@ -147,7 +147,11 @@ def train(
     device: Device = "auto",
     precision: Annotated[Precision, typer.Option(help="Number format of the network's computation.")] = "fp32",
     select: Annotated[
-        Select, typer.Option(help="Keep the last checkpoint, or the best on the labels of a held-out fifth.")
+        Select,
+        typer.Option(
+            help="Keep the last checkpoint; the best on the labels of a held-out fifth (weak); or train on all videos "
+            "as long as was best without that fifth (rehearsed)."
+        ),
     ] = "last",
     rehearsal: Annotated[
         bool,

@@ -36,9 +36,9 @@ from untrim.training.health import examine
 from untrim.training.metrics import METRICS, Metrics, read_metrics
 from untrim.training.operating_point import choose_operating_point
 from untrim.training.parallel import World, join_world
-from untrim.training.rehearsal import forget_rehearsal, rehearse
+from untrim.training.rehearsal import Rehearsal, forget_rehearsal, rehearse
 from untrim.training.resuming import Data, begin, data_of, knows_its_data, refuse_a_run
-from untrim.training.selection import checkpoint_steps, choose
+from untrim.training.selection import choose, choose_by_rehearsal
 from untrim.training.starting import check_start, starting_run, values_from
 from untrim.training.steps import Trainer
 from untrim.training.tracking import Outcome, write_environment, write_model_card
@@ -84,13 +84,15 @@ def train(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``fp32``, or ``bf16`` where the network loses little by it (autocast).
         select: The result is the ``last`` checkpoint, or one chosen on held-out training videos by their labels
-            (``weak``).
+            (``weak``); or all videos are trained on, and the checkpoint is the one where the rehearsal was best by the
+            labels of its fifth (``rehearsed``).
         start: A finished run to start from: the last tenth of its training once more, with its values, on the labels
             as they are today.
         rehearsal: Whether to train once more without a fifth of the videos, which takes as long again, to choose by
             them from which score a detection counts as found (`untrim.training.rehearsal`); the weights are the same.
             False chooses it by the videos that were trained on, which sets it too high. With ``weak``, the fifth is
-            held out already, and nothing is rehearsed; nor is it with `start`, which knows the fifth already.
+            held out already, and nothing is rehearsed; nor is it with `start`, which knows the fifth already. With
+            ``rehearsed``, it is needed.
         tensorboard: Whether to write losses as TensorBoard events too.
         progress: Told of each step; None for silence.
         should_stop: Asked between steps, from the thread that calls, whether to stop.
@@ -113,6 +115,11 @@ def train(
     world.from_first(lambda: _refuse_place(output, resume))
     opened = open_sources(sources)
     videos, held = _videos(method, opened, subset, seed, select)
+    labelled = [(folder, annotations.subset(subset)) for folder, annotations in opened]
+    if select == "rehearsed":
+        if not rehearsal:
+            raise UntrimError("--select rehearsed chooses by a rehearsal", fix="leave out --no-rehearsal")
+        hold_out(labelled, seed)  # Said before anything is trained, where there are too few.
     data = summarize(videos)
     if base is None:
         config = configure(load_method(method), data, recipe, settings or {})
@@ -140,11 +147,10 @@ def train(
         if finished is not None:
             return finished
         _steps(trainer, tensorboard, progress, should_stop)
-        unseen = None
+        rehearsed = None
         if rehearsal and held is None and base is None and run.config.iterations > 0:
-            labelled = [(folder, annotations.subset(subset)) for folder, annotations in opened]
-            unseen = rehearse(run, labelled, model.input, world, where, progress, should_stop)
-        return world.from_first(lambda: _finish(run, model, videos, held, unseen, where, should_stop))
+            rehearsed = rehearse(run, labelled, model.input, world, where, progress, should_stop)
+        return world.from_first(lambda: _finish(run, model, videos, held, rehearsed, where, should_stop))
 
 
 def resolve(
@@ -189,8 +195,8 @@ def untrained(run: Run, labels: npt.NDArray[np.float32]) -> Method:
     Raises:
         UntrimError: The config and the data, method or machine do not fit.
     """
-    if run.select == "weak" and run.config.iterations == 0:
-        what = "--select weak and tune choose among checkpoints, but iterations is 0"
+    if run.select != "last" and run.config.iterations == 0:
+        what = "--select and tune choose among checkpoints, but iterations is 0"
         raise UntrimError(what, fix="set iterations to 1 or more")
     model = run.build()
     check_additions(model, run.config, labels)
@@ -203,7 +209,7 @@ def _videos(
     """The videos to train on, and those held out, if any."""
     segments = load_method(method).supervision == "segments"
     chosen = [(folder, annotations.subset(subset)) for folder, annotations in sources]
-    if select == "last":
+    if select != "weak":
         return TrainingVideos(chosen, segments=segments), None
     chosen, held_out = hold_out(chosen, seed)
     videos = TrainingVideos(chosen, segments=segments)
@@ -230,13 +236,7 @@ def _steps(trainer: Trainer, tensorboard: bool, progress: Progress | None, shoul
     trainer.load_state()
     log = Metrics(run.path / METRICS, trainer.step, tensorboard=tensorboard) if world.first else None
     world.from_first(lambda: write_environment(run, trainer.device, world.size))
-    kept = checkpoint_steps(run.config.iterations) if run.select == "weak" and world.first else ()
-
-    def keep(step: int) -> None:
-        if step in kept:
-            run.save_checkpoint(trainer.model, step)
-
-    trainer.train(log, keep, progress, should_stop)
+    trainer.train(log, progress, should_stop)
     if world.first:
         trainer.save_state()  # what follows may take long
 
@@ -246,7 +246,7 @@ def _finish(
     model: Method,
     videos: TrainingVideos,
     held: TrainingVideos | None,
-    rehearsed: tuple[Method, TrainingVideos] | None,
+    rehearsed: Rehearsal | None,
     device: torch.device,
     should_stop: ShouldStop | None,
 ) -> Run:
@@ -259,13 +259,17 @@ def _finish(
         model: Its network.
         videos: What it was trained on.
         held: Videos to choose the checkpoint by, if it is to be chosen.
-        rehearsed: The network of the rehearsal and the videos that it has not seen; None where nothing was rehearsed.
+        rehearsed: None where nothing was rehearsed.
         device: Where the networks are.
         should_stop: Asked before each candidate and each video.
     """
     if held is not None:
         run, model = choose(run, held, device, should_stop)
-    judge, judged = rehearsed or (model, held or videos)
+    judge, judged = model, held or videos
+    if rehearsed is not None:
+        judge, judged = rehearsed.model, rehearsed.unseen
+        if run.select == "rehearsed":
+            model, judge = choose_by_rehearsal(run, rehearsed.run, judged, device, should_stop)
     point = choose_operating_point(judge, judged, device, judged is not videos, should_stop)
     health = examine(model, run.config, videos, device, read_metrics(run.path / METRICS))
     if not knows_its_data(run):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -27,6 +27,21 @@ from untrim.training.steps import Trainer
 REHEARSAL = "rehearsal"
 
 
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a rehearsal leaves.
+
+    Args:
+        run: The run as it was rehearsed, in a folder of its own.
+        model: Its network at the end.
+        unseen: The videos that it was not trained on.
+    """
+
+    run: Run
+    model: Method
+    unseen: TrainingVideos
+
+
 def rehearse(
     run: Run,
     sources: Sequence[tuple[FeatureFolder, Annotations]],
@@ -35,8 +50,10 @@ def rehearse(
     device: torch.device,
     progress: Progress | None,
     should_stop: ShouldStop | None,
-) -> tuple[Method, TrainingVideos] | None:
+) -> Rehearsal | None:
     """Train the network of a run once more without a fifth of its videos. Resumes by itself; a damaged state is left.
+
+    If the run's checkpoint is to be chosen by it, its own are kept, too.
 
     Args:
         run: The run; the state of the rehearsal is kept in a folder of it.
@@ -48,7 +65,7 @@ def rehearse(
         should_stop: Asked before each step.
 
     Returns:
-        The network, and the videos that it has not seen; None where they are too few to hold any out.
+        None where the videos are too few to hold any out.
 
     Raises:
         Stopped: `should_stop` said so; the state is saved.
@@ -59,21 +76,23 @@ def rehearse(
     except UntrimError:
         return None
 
+    own = replace(run, path=run.path / REHEARSAL)
+
     def begun() -> Trainer:
         model = run.build()
         model.input.load_state_dict(scale.state_dict())
         videos = TrainingVideos(kept, segments=model.supervision == "segments", class_names=run.labels)
-        return Trainer(replace(run, path=run.path / REHEARSAL), model.to(device), videos, world, device)
+        return Trainer(own, model.to(device), videos, world, device)
 
     trainer = begun()
     try:
         trainer.load_state()
     except UntrimError:  # Nothing but time is lost: the run itself is trained by now.
         trainer = begun()
-    trainer.train(None, lambda step: None, _renamed(progress), should_stop)
+    trainer.train(None, _renamed(progress), should_stop)
     if world.first:
         trainer.save_state()  # choosing may take long
-    return trainer.model, TrainingVideos(held, class_names=run.labels)
+    return Rehearsal(own, trainer.model, TrainingVideos(held, class_names=run.labels))
 
 
 def forget_rehearsal(run: Run) -> None:

@@ -82,32 +82,59 @@ def choose(
         Stopped: It should stop; nothing is chosen.
     """
     run = run.before_selection()
-    steps = checkpoint_steps(run.config.iterations)
+    chosen, judged = _best_step(run, held, device, should_stop)
+    changed, tried = _choose_thresholds(run, chosen, held, device, should_stop)
+    thresholds = {
+        key: {"before": getattr(run.config, key), "after": getattr(changed.config, key), "tried": values}
+        for key, values in tried.items()
+    }
+    write_json(run.path / SELECTION, {**judged, "thresholds": thresholds})
+    changed.save_description()
+    return changed, changed.load_checkpoint(chosen, device)
+
+
+def choose_by_rehearsal(
+    run: Run, rehearsal: Run, held: TrainingVideos, device: torch.device, should_stop: ShouldStop | None = None
+) -> tuple[Method, Method]:
+    """Choose the checkpoint of a run at which its rehearsal was best, and write ``selection.json``.
+
+    Args:
+        run: A run that is trained to the end, on all videos.
+        rehearsal: The same training without the held-out videos.
+        held: Held-out videos, with the classes of the run.
+        device: Where to compute.
+        should_stop: Asked before each candidate.
+
+    Returns:
+        The networks of the run and of the rehearsal.
+
+    Raises:
+        Stopped: It should stop; nothing is chosen.
+    """
+    chosen, judged = _best_step(rehearsal, held, device, should_stop)
+    write_json(run.path / SELECTION, {**judged, "thresholds": {}})
+    return run.load_checkpoint(chosen, device), rehearsal.load_checkpoint(chosen, device)
+
+
+def _best_step(
+    run: Run, held: TrainingVideos, device: torch.device, should_stop: ShouldStop | None
+) -> tuple[int, dict[str, object]]:
+    """The best of the checkpoints of a run, and what ``selection.json`` tells of them."""
     candidates = {}
-    for step in steps:
+    for step in checkpoint_steps(run.config.iterations):
         stop_if(should_stop)
         candidates[step] = judge(run.load_checkpoint(step, device), held, device)
     best = max(found.score for found in candidates.values())
     chosen = max(step for step, found in candidates.items() if found.score >= best - _MARGIN)
-    changed, tried = _choose_thresholds(run, chosen, held, device, should_stop)
-    write_json(
-        run.path / SELECTION,
-        {
-            "schema": 1,
-            "held_out": held.names,
-            "candidates": [
-                {"iteration": step, **asdict(found), "score": found.score} for step, found in candidates.items()
-            ],
-            "chosen": chosen,
-            "score": candidates[chosen].score,
-            "thresholds": {
-                key: {"before": getattr(run.config, key), "after": getattr(changed.config, key), "tried": values}
-                for key, values in tried.items()
-            },
-        },
-    )
-    changed.save_description()
-    return changed, changed.load_checkpoint(chosen, device)
+    return chosen, {
+        "schema": 1,
+        "held_out": held.names,
+        "candidates": [
+            {"iteration": step, **asdict(found), "score": found.score} for step, found in candidates.items()
+        ],
+        "chosen": chosen,
+        "score": candidates[chosen].score,
+    }
 
 
 def judge(model: Method, held: TrainingVideos, device: torch.device) -> Criteria:

@@ -40,7 +40,7 @@ def starting_run(start: Run | Path | str, method: str | None, recipe: str | None
     if recipe is not None:
         raise UntrimError("a run that starts from another has its values", where=recipe, fix="leave out the recipe")
     if select != "last":
-        what = "the run to start from has seen the videos that --select weak holds out"
+        what = "the run to start from has seen the videos that --select holds out"
         raise UntrimError(what, where=run.path, fix="leave out --select")
     return run
 

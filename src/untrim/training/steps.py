@@ -20,6 +20,7 @@ from untrim.support.progress import Progress, ShouldStop, count_steps
 from untrim.training.checkpoint import STATE, Run
 from untrim.training.metrics import Metrics
 from untrim.training.parallel import World, video_dimensions
+from untrim.training.selection import checkpoint_steps
 from untrim.training.starting import first_step, lay_start
 from untrim.training.state import read_state, write_state
 
@@ -52,7 +53,6 @@ class Trainer:
     def train(
         self,
         log: Metrics | None,
-        keep: Callable[[int], None],
         progress: Progress | None,
         should_stop: ShouldStop | None,
     ) -> None:
@@ -60,7 +60,6 @@ class Trainer:
 
         Args:
             log: The file of losses; None in a process that does not write.
-            keep: Called after each step with its number, to keep a checkpoint.
             progress: Told of each step, in the process that writes.
             should_stop: Asked before each step; if one process should stop, all do.
 
@@ -70,6 +69,7 @@ class Trainer:
         """
         total, first = self.run.config.iterations, self.world.first
         every = max(1, total // _LINES_PER_RUN)
+        candidates = () if self.run.select == "last" else checkpoint_steps(total)
         advance = count_steps(progress if first else None, f"train {self.run.method}", total, self.step)
         started = saved = time.monotonic()
         self.model.train()
@@ -81,7 +81,8 @@ class Trainer:
                 note, stop = "", stop and self.step < total
                 if self.step % every == 0:
                     note = self._report(log, time.monotonic() - started)
-                keep(self.step)
+                if first and self.step in candidates:
+                    self.run.save_checkpoint(self.model, self.step)
                 if first and (stop or time.monotonic() - saved > _SECONDS_BETWEEN_STATES):
                     self.save_state()
                     saved = time.monotonic()
