@@ -148,7 +148,7 @@ def test_help_shows_the_verbs_in_the_order_of_the_work(capsys: pytest.CaptureFix
         "Start", "demo", "studio",
         "The way", "extract", "suggest", "train", "localize", "watch", "evaluate", "report",
         "Look closer", "diagnose", "doctor", "methods",
-        "Hand over", "convert", "clips", "overlay",
+        "Hand over", "convert", "clips", "overlay", "onnx",
         "Research", "reproduce", "tune", "combine", "import", "weights",
     ]  # fmt: skip
     assert not any("--show-completion" in line for line in lines)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # For type checkers and editors; at run time `_HOMES` says th
     from untrim.pipeline import localize as localize
     from untrim.pipeline import localize_videos as localize_videos
     from untrim.pipeline import suggest as suggest
+    from untrim.prediction.exporting import export_onnx as export_onnx
     from untrim.prediction.predictor import Prediction as Prediction
     from untrim.prediction.predictor import Predictor as Predictor
     from untrim.prediction.predictor import open_run as open_run
@@ -82,6 +83,7 @@ _HOMES = {
     "features.importers": "import_features",
     "features.store": "FeatureFolder FeatureInfo",
     "pipeline": "localize localize_videos suggest",
+    "prediction.exporting": "export_onnx",
     "prediction.predictor": "Prediction Predictor open_run",
     "rendering.clips": "make_clips",
     "rendering.overlay": "make_overlays",

@@ -22,7 +22,7 @@ _PANELS = {
     "Start": ("demo", "studio"),
     "The way": ("extract", "suggest", "train", "localize", "watch", "evaluate", "report"),
     "Look closer": ("diagnose", "doctor", "methods"),
-    "Hand over": ("convert", "clips", "overlay"),
+    "Hand over": ("convert", "clips", "overlay", "onnx"),
     "Research": ("reproduce", "tune", "combine", "import", "weights"),
 }
 """The verbs as the help shows them: in the order of the work."""

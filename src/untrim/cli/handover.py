@@ -1,4 +1,4 @@
-"""Verbs that hand on what was found: clips, overlay."""
+"""Verbs that hand on what was found, or what finds it: clips, overlay, onnx."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from untrim.cli.app import MinScore, app, read_found
-from untrim.cli.printing import complain, say
+from untrim.cli.printing import complain, one_file, say
 from untrim.cli.terminal import stop_requests, terminal_progress
 from untrim.errors import WorkFailed, numbered
 
@@ -79,6 +79,21 @@ def overlay(
     count = numbered(len(report.films), "video", "videos")
     say(f"{count}{f', {kept} of them already present' if kept else ''}: {output}")
     _complain_of(report.failed)
+
+
+@app.command()
+def onnx(
+    run: Annotated[Path, typer.Argument(help="Run folder, or a ready run: kinetics400, hf:NAME_OR_PATH.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="ONNX file to write; - for standard output.")] = Path(
+        "model.onnx"
+    ),
+) -> None:
+    """Write a run's network as an ONNX file: from features to the activations that localization needs."""
+    from untrim.prediction.exporting import export_onnx
+
+    with one_file(output, ".onnx") as target:
+        outputs = export_onnx(run, target)
+    say(f"features to {', '.join(outputs)}: {output}")
 
 
 def _complain_of(failed: Mapping[str, str]) -> None:

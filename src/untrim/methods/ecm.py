@@ -235,11 +235,12 @@ class ECM(Method[ECMConfig, ECMActivations]):
     def aggregate(self, log_w: Tensor, f: Tensor, mask: Tensor) -> Tensor:
         """Weighted sum or mean of the features of each fold, (B, K, 3, D) (Fig. 3)."""
         never = torch.finfo(log_w.dtype).min
-        count = (f.shape[1] + FOLDS - 1) // FOLDS  # N
+        # An exported network takes a size of 1 for another case than the others: then there is one N more, of weight 0.
+        count = (f.shape[1] + FOLDS - 1) // FOLDS + torch.compiler.is_exporting()  # N
         short = FOLDS * count - f.shape[1]
         log_w = F.pad(log_w.masked_fill(~mask.unsqueeze(-1), never), (0, 0, 0, short), value=never)
-        log_w = log_w.reshape(len(f), count, FOLDS, log_w.shape[2])  # (B, N, 3, K)
-        f = F.pad(f, (0, 0, 0, short)).reshape(len(f), count, FOLDS, f.shape[2])  # (B, N, 3, D)
+        log_w = log_w.unfold(1, FOLDS, FOLDS).transpose(2, 3)  # (B, N, 3, K)
+        f = F.pad(f, (0, 0, 0, short)).unfold(1, FOLDS, FOLDS).transpose(2, 3)  # (B, N, 3, D)
         w = log_w.softmax(dim=1) if self.config.aggregation == "normalized" else log_w.exp()
         return torch.einsum("bnik,bnid->bkid", w, f)  # Eq. 1-2
 

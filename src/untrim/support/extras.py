@@ -9,6 +9,8 @@ from untrim.errors import UntrimError
 
 EXTRA_OF = {
     "nncf": "fast",
+    "onnx": "onnx",
+    "onnxscript": "onnx",
     "opentimelineio": "otio",
     "openvino": "fast",
     "pandas": "pandas",
