@@ -449,6 +449,10 @@ class TestTheAuthorsLocalization:
             found, alone = model(batch.features, batch.mask), model(batch.features[1:, :5], batch.mask[1:, :5])
         torch.testing.assert_close(found.cas[1, :5], alone.cas[0])
         torch.testing.assert_close(found.video_scores[1], alone.video_scores[0])
+        own, wanted = (model.localize(each, GRID) for each in (found.of_video(1, 5), alone))
+        assert len(own) > 0
+        assert [(one.label, one.segment) for one in own] == [(one.label, one.segment) for one in wanted]
+        assert [one.score for one in own] == pytest.approx([one.score for one in wanted], abs=1e-6)
 
 
 class TestDecay:

@@ -49,6 +49,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -97,6 +98,13 @@ class ECMActivations(Activations):
     spread: ECMActivations | None = None
 
     of_whole_video = Activations.of_whole_video | {"pre", "post"}
+
+    def of_video(self, index: int, snippets: int) -> Self:
+        """What is said of one video of the batch, B = 1, without the padding after its `snippets`."""
+        if self.spread is None:
+            return super().of_video(index, snippets)
+        own = replace(self, spread=None).of_video(index, snippets)
+        return replace(own, spread=self.spread.of_video(index, self.spread.mask.shape[1]))
 
 
 class Classifier(nn.Module):
