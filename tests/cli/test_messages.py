@@ -68,6 +68,7 @@ ADVICE = {
     "exchange/formats.py": {"--to": ["convert"], "--from": ["convert"]},
     "exchange/media.py": {"--map": ["convert"], "--videos": ["convert"], "--fps": ["convert"]},
     "rendering/selection.py": {"--min-score": ["clips", "overlay"]},
+    "reproduction/figures.py": {"--video": ["reproduce"]},
     "reproduction/published/__init__.py": {"--list": ["reproduce"]},
     "reproduction/runner.py": {"--segments": ["reproduce"], "--second-corpus": ["reproduce"]},
     "studio/server.py": {"--port": ["studio"], "--host": ["studio"]},

@@ -1,4 +1,4 @@
-"""The verb that runs the papers' tables: reproduce."""
+"""The verb that runs the papers' tables and figures: reproduce."""
 
 from __future__ import annotations
 
@@ -24,20 +24,25 @@ def _list_tables(value: bool) -> None:
 
 @app.command()
 def reproduce(
-    table: Annotated[str, typer.Argument(help="paper:table, such as wsbm:table1; --list shows all.")],
+    table: Annotated[str, typer.Argument(help="paper:table, such as wsbm:table1 or wsbm:figure4; --list shows all.")],
     features: FeatureFolders,
     annotations: AnnotationFiles,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder to write; results in it are not measured again.")
     ],
     rows: Annotated[list[str], typer.Option("--row", help="Run this row only; repeatable.")] = [],  # noqa: B006
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds 0, 1, … of each row.")] = 3,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Seeds 0, 1, … of each row; none: 3, or 1 for a figure of single runs.")
+    ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(help="Preset or recipe of the rows; defaults: the project's values; none: the paper's."),
     ] = None,
     settings: Settings = [],  # noqa: B006
     dataset: Annotated[Dataset | None, typer.Option(help="Name of the dataset, to show its published figures.")] = None,
+    videos: Annotated[
+        list[str], typer.Option("--video", help="Draw this video in a figure of single videos; repeatable.")
+    ] = [],  # noqa: B006
     segments: Annotated[
         Path | None, typer.Option(help="Annotations with the training segments, for the supervised upper bound.")
     ] = None,
@@ -53,10 +58,10 @@ def reproduce(
     jobs: Annotated[int | None, typer.Option(min=1, help="Rows at a time; none: one per core.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only estimate how long it will take.")] = False,
     list_: Annotated[
-        bool, typer.Option("--list", help="List all tables.", callback=_list_tables, is_eager=True)
+        bool, typer.Option("--list", help="List all tables and figures.", callback=_list_tables, is_eager=True)
     ] = False,
 ) -> None:
-    """Measure a table of a paper and compare it with its published figures."""
+    """Measure a table or figure of a paper and compare it with what is published."""
     from untrim.reproduction.measuring import TableData
     from untrim.reproduction.tables import estimate_seconds, reproduce
     from untrim.support.settings import parse_settings
@@ -78,7 +83,7 @@ def reproduce(
     with terminal_progress() as progress, stop_requests() as should_stop:
         measured = reproduce(
             table, data, output, rows=rows, seeds=seeds, recipe=recipe, settings=values, dataset=dataset,
-            at_a_time=jobs, progress=progress, should_stop=should_stop,
+            videos=videos, at_a_time=jobs, progress=progress, should_stop=should_stop,
         )  # fmt: skip
     say(measured.markdown)
     for path in measured.files:

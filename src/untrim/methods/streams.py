@@ -182,14 +182,20 @@ class StreamsMethod(Method[S, StreamActivations]):
         theta, count = self.config.theta, len(self.columns)
         return like.new_tensor([theta, 1 - theta] if count == 2 else [1 / count] * count)
 
+    @property
+    def thresholds(self) -> Float64:
+        """Thresholds that the runs of snippets are above, (K,)."""
+        config = self.config
+        steps = round((config.highest_threshold - config.lowest_threshold) / config.threshold_step)
+        return np.array([config.lowest_threshold + config.threshold_step * step for step in range(steps + 1)])
+
     def localize(self, activations: StreamActivations, grid: SnippetGrid) -> list[Detection]:
         """Runs of snippets above many thresholds, for each class that is likely in the video (Sec. 3.2)."""
         config = self.config
         p_fg = activations.video_scores[0].double().cpu().numpy()
         classes = np.flatnonzero(likely_classes(p_fg, config.class_threshold))
         proposed, scored = self.sequences(activations, classes)
-        steps = round((config.highest_threshold - config.lowest_threshold) / config.threshold_step)
-        runs = sweep(proposed, config.lowest_threshold + config.threshold_step * np.arange(steps + 1))
+        runs = sweep(proposed, self.thresholds)
         runs = runs._replace(row=runs.row % len(classes))
         scores = self.instance_scores(scored, runs)
         kept = nms(np.stack([runs.first, runs.stop], axis=1), scores, config.nms_threshold, runs.row)

@@ -159,6 +159,16 @@ class Job:
         return self.folder / f"{self.seed}.json"
 
     @property
+    def run(self) -> Path:
+        """Folder of the run."""
+        return self.folder / f"{self.seed}"
+
+    @property
+    def detections(self) -> Path:
+        """File of what was found."""
+        return self.folder / f"{self.seed}.detections.json"
+
+    @property
     def key(self) -> str:
         """A hash of everything that the result depends on, except the code."""
         what = asdict(self) | {"folder": None, "schema": RESULT_SCHEMA}
@@ -232,7 +242,7 @@ def _measure(job: Job) -> dict[str, object]:
         run = train(
             job.method,
             sources,
-            job.folder / f"{job.seed}",
+            job.run,
             recipe=job.recipe,
             settings=json.loads(job.settings),
             subset=job.data.training,
@@ -247,7 +257,7 @@ def _measure(job: Job) -> dict[str, object]:
         steps = read_metrics(run.path / METRICS)
         seconds = float(steps["seconds"][-1]) if steps else 0.0
         config = run.config.model_dump()
-    write_detections(found, job.folder / f"{job.seed}.detections.json")
+    write_detections(found, job.detections)
     protocol, subset = job.data.protocol, job.data.validation
     result = evaluate_detections(found, annotations[0], job.iou, protocol, subset=subset)
     spread = bootstrap(found, annotations[0], job.iou, protocol, subset=subset)

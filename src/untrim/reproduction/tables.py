@@ -1,4 +1,4 @@
-"""Measures a table of a paper by its name and writes it. The command line and Python make the same call."""
+"""Measures a table or figure of a paper by its name and writes it. The command line and Python make the same call."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from untrim.errors import UntrimError
+from untrim.reproduction.figures import check_figure, draw
 from untrim.reproduction.measuring import Job, TableData
 from untrim.reproduction.published import DEFAULTS, Row, Table, find_table
 from untrim.reproduction.runner import Measured, chosen_rows, collect, estimate, jobs_of, lacking, run_jobs
@@ -24,7 +25,7 @@ class Reproduced:
     Args:
         rows: Each row that was run, with the results of its seeds.
         markdown: The table as Markdown, with the published figures if they apply.
-        files: The written files: Markdown, CSV and a figure.
+        files: The written files: Markdown, CSV, a picture, and the numbers in it that the table does not have.
     """
 
     rows: tuple[Measured, ...]
@@ -38,29 +39,33 @@ def reproduce(
     output: Path | str,
     *,
     rows: Sequence[str] = (),
-    seeds: int = 3,
+    seeds: int | None = None,
     recipe: str | None = None,
     settings: Mapping[str, object] | None = None,
     dataset: str | None = None,
+    videos: Sequence[str] = (),
     at_a_time: int | None = None,
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Reproduced:
-    """Measure a table of a paper and compare it with its published figures. Results in `output` are not measured again.
+    """Measure a table or figure of a paper, and compare it with what is published.
+
+    Results in `output` are not measured again.
 
     Each job runs in a new process, so a script that calls this needs the usual ``if __name__ == "__main__":``.
 
     Args:
-        table: ``paper:table``, such as ``wsbm:table1``.
+        table: ``paper:table``, such as ``wsbm:table1`` or ``wsbm:figure4``.
         data: What to measure on.
         output: Folder to write.
         rows: Names of the rows to run; empty for all that can be run on the data.
-        seeds: Seeds 0, 1, … of each row.
+        seeds: Seeds 0, 1, … of each row; None for 3, or 1 where the picture is of single runs: it shows seed 0.
         recipe: Preset or recipe of rows that name none: None for the values of the paper on the table's dataset, or
             for the project's defaults in a table of this project; ``defaults`` for the latter in every table.
         settings: Values that override the recipe's, but never a row's own values.
         dataset: ``thumos14``, ``activitynet12`` or ``activitynet13``, to show the published figures of that dataset.
             They are not shown beside the project's defaults.
+        videos: Videos to draw in a figure of single videos; empty: it chooses them.
         at_a_time: Rows and seeds at a time, each in a process of its own; None for one per core.
         progress: Told of each seed of a row; None for silence.
         should_stop: Asked about once a second, from threads of the work, whether to stop.
@@ -74,6 +79,7 @@ def reproduce(
     output = as_path(output, "output")
     check_kind(output, "tables")
     found, chosen, jobs = _planned(table, data, output, rows, seeds, recipe, settings)
+    check_figure(found, data, videos)
     with locked(output):
         run_jobs(jobs, at_a_time, progress, should_stop)
         measured = collect(chosen, jobs)
@@ -81,7 +87,9 @@ def reproduce(
         notes = list(_notes(found, jobs, dataset, recipe))
         if not rows:
             notes += [f"Passed over: {error}." for row in found.rows if (error := lacking(row, data)) is not None]
-        files = write_table(table, found, measured, notes, output, published=published)
+        drawn = draw(found, measured, jobs, videos)
+        notes += [drawn.caption] if drawn.caption else []
+        files = write_table(table, found, measured, drawn, notes, output, published=published)
     return Reproduced(tuple(measured), markdown(table, found, measured, notes, published=published), tuple(files))
 
 
@@ -91,7 +99,7 @@ def estimate_seconds(
     output: Path | str,
     *,
     rows: Sequence[str] = (),
-    seeds: int = 3,
+    seeds: int | None = None,
     recipe: str | None = None,
     settings: Mapping[str, object] | None = None,
     progress: Progress | None = None,
@@ -122,13 +130,15 @@ def _planned(
     data: TableData,
     output: Path,
     rows: Sequence[str],
-    seeds: int,
+    seeds: int | None,
     recipe: str | None,
     settings: Mapping[str, object] | None,
 ) -> tuple[Table, list[Row], list[Job]]:
     table = find_table(name)
     if not isinstance(data, TableData):
         raise UntrimError(f"not a TableData: {data!r:.60}")
+    if seeds is None:
+        seeds = 3 if table.figure is None else table.figure.seeds
     if type(seeds) is not int or seeds < 1:
         raise UntrimError(f"{seeds!r:.40} seeds", fix="use at least 1")
     chosen = chosen_rows(table, rows, data)

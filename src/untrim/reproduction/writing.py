@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from matplotlib.figure import Figure
+from matplotlib import rc_context
 
-from untrim.reproduction.effort_figure import draw_effort
+from untrim.reproduction.figures import Drawn
 from untrim.reproduction.published import Row, Table
 from untrim.reproduction.runner import Measured
 from untrim.support.files import atomic_path, write_text
@@ -49,15 +49,25 @@ def markdown(name: str, table: Table, measured: Sequence[Measured], notes: Seque
 
 
 def write_table(
-    name: str, table: Table, measured: Sequence[Measured], notes: Sequence[str], output: Path, *, published: bool
+    name: str,
+    table: Table,
+    measured: Sequence[Measured],
+    drawn: Drawn,
+    notes: Sequence[str],
+    output: Path,
+    *,
+    published: bool,
 ) -> list[Path]:
-    """Write ``<table>.md``, ``.csv`` and ``.svg`` into `output`; returns their paths."""
-    stem = name.replace(":", "-")
-    paths = [output / f"{stem}{suffix}" for suffix in (".md", ".csv", ".svg")]
+    """Write ``<table>.md``, ``.csv``, ``.svg`` and, if the picture has other numbers, ``-drawn.csv``; returns all."""
+    stem = output / name.replace(":", "-")
+    paths = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".md", ".csv", ".svg")]
     write_text(paths[0], markdown(name, table, measured, notes, published=published))
     write_rows(paths[1], ("row", "seed", "iou", "mAP", "published"), _rows(table, measured, published=published))
-    with atomic_path(paths[2]) as temporary:
-        _figure(table, measured).savefig(temporary, format="svg", metadata={"Date": None})
+    with atomic_path(paths[2]) as temporary, rc_context({"svg.hashsalt": name}):  # The same numbers, the same bytes.
+        drawn.figure.savefig(temporary, format="svg", metadata={"Date": None})
+    if drawn.rows:
+        paths.append(stem.with_name(f"{stem.name}-drawn.csv"))
+        write_rows(paths[-1], drawn.columns, drawn.rows)
     return paths
 
 
@@ -68,28 +78,6 @@ def _rows(table: Table, measured: Sequence[Measured], *, published: bool) -> Ite
                 said = row.row.published[index] if published and row.row.published else None
                 value = 100 * result.mean[index]
                 yield row.row.name, result.seed, f"{iou:g}", f"{value:.2f}", said
-
-
-def _figure(table: Table, measured: Sequence[Measured]) -> Figure:
-    """mAP over a person's time, else over tIoU, or over rows if there is only one threshold; bars are the deviation."""
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
-    if any(row.minutes is not None for row in measured):
-        draw_effort(axes, measured, table.iou)
-    elif len(table.iou) > 1:
-        for row in measured:
-            means, spreads = zip(*(row.at(index) for index in range(len(table.iou))), strict=True)
-            axes.errorbar(table.iou, means, spreads, label=row.row.name, capsize=2, marker="o", markersize=3)
-        axes.set_xlabel("tIoU")
-        figure.legend(loc="outside right upper", fontsize=8)
-    else:
-        means, spreads = zip(*(row.at(0) for row in measured), strict=True)
-        axes.bar([row.row.name for row in measured], means, yerr=spreads, capsize=3)
-        axes.tick_params(axis="x", rotation=20)
-    axes.set_ylabel("mAP in %")
-    axes.set_ylim(bottom=0)
-    axes.grid(alpha=0.3)
-    return figure
 
 
 def _head(figures: Sequence[str]) -> list[str]:

@@ -16,6 +16,7 @@ EXTRA_OF = {
     "pandas": "pandas",
     "optuna": "tune",
     "ray": "ray",
+    "sklearn": "plots",
     "tensorboard": "tensorboard",
     "transformers": "hf",
 }

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from untrim.errors import UntrimError, nearest
 from untrim.reproduction.effort import Told
+from untrim.reproduction.published.figures import Drawing, FigureSpec
 from untrim.support.documents import parse_yaml
 from untrim.support.validation import validate
 
@@ -65,6 +66,8 @@ class Table(BaseModel):
     """tIoU thresholds."""
     rows: tuple[Row, ...]
     """What can be run."""
+    figure: FigureSpec | None = None
+    """What the picture shows; null: mAP over tIoU."""
     others: dict[str, PublishedFigures] = {}
     """What the paper says of systems that are not here."""
 
@@ -86,30 +89,44 @@ class Table(BaseModel):
 
 
 @cache
-def tables() -> dict[str, Table]:
-    """All tables by name, ``paper:table``."""
-    found = {}
+def _entries() -> dict[str, Table | Drawing]:
+    """Everything in the files by name, ``paper:table``."""
+    found: dict[str, Table | Drawing] = {}
     for file in sorted(files(__name__).iterdir(), key=lambda file: file.name):
         if file.name.endswith(".yaml"):
             content: Any = parse_yaml(file.read_text(encoding="utf-8"), file)
             for name, values in content.items():
-                found[f"{file.name.removesuffix('.yaml')}:{name}"] = validate(Table, values, file)
+                drawn = "explained" in values
+                entry = validate(Drawing, values, file) if drawn else validate(Table, values, file)
+                found[f"{file.name.removesuffix('.yaml')}:{name}"] = entry
     return found
 
 
+def tables() -> dict[str, Table]:
+    """All tables and figures that are measured by name, ``paper:table``."""
+    return {name: entry for name, entry in _entries().items() if isinstance(entry, Table)}
+
+
 def find_table(name: str) -> Table:
-    """The table of that name.
+    """The table or figure of that name.
 
     Raises:
-        UntrimError: No such table; names the nearest.
+        UntrimError: No such table, of which the nearest is named; or a drawing, in which nothing is measured.
     """
-    if name not in tables():
+    found = _entries().get(name)
+    if isinstance(found, Drawing):
+        raise UntrimError(f"'{name}' is a drawing, with nothing to measure", fix=f"read {found.explained}")
+    if found is None:
         raise UntrimError(f"unknown table '{name}'", fix=f"{nearest(name, tables())}; --list shows all")
-    return tables()[name]
+    return found
 
 
 def describe_tables() -> str:
-    """All tables: name, title, rows."""
-    return "\n".join(
-        f"{name:20} {table.title} ({'; '.join(row.name for row in table.rows)})" for name, table in tables().items()
-    )
+    """All tables and figures: name, title, rows, or where a drawing is explained."""
+    return "\n".join(f"{name:20} {entry.title} ({_content(entry)})" for name, entry in _entries().items())
+
+
+def _content(entry: Table | Drawing) -> str:
+    if isinstance(entry, Drawing):
+        return f"a drawing: see {entry.explained}"
+    return "; ".join(row.name for row in entry.rows)
