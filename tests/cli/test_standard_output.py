@@ -1,6 +1,7 @@
 """``-`` in the place of a file: its content goes to standard output, and all else that is said to standard error."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,18 @@ def test_the_file_is_all_that_standard_output_holds(
     written = (place / file).read_bytes()
     assert printed.out.replace(b"stdout", Path(file).stem.encode()) == written.replace(b"stdout", b"")
     assert said in b"".join(capfdbinary.readouterr()).decode()
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1"])
+def test_it_has_several_names(name: str, place: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    before = sorted(os.listdir("/dev"))
+    assert run_untrim("convert", "found.json", "--to", "csv", "--bom", "-o", name) == 0
+    printed = capfdbinary.readouterr()
+    assert printed.out == b"\xef\xbb\xbfvideo,label,start,end,score\na,jump,0.2,1.0,0.9\n"
+    assert printed.err.decode().startswith("written as CSV\n")
+    assert run_untrim("convert", "found.json", "--to", "elan", "-o", name) == 2
+    assert capfdbinary.readouterr().out == b""
+    assert (sorted(os.listdir("/dev")), list(place.glob("found.*"))) == (before, [place / "found.json"])
 
 
 @pytest.mark.parametrize(

@@ -175,7 +175,10 @@ def test_datumaro_reads_cvat(given: Given, written: Callable[[str, str], Path], 
 
 
 def test_boris_opens_the_project(given: Given, written: Callable[[str, str], Path], consumer: Ask) -> None:
-    (found,) = consumer("boris", written("boris", "project.boris"))
+    project = written("boris", "project.boris")
+    for observation in json.loads(project.read_text(encoding="utf-8"))["observations"].values():
+        assert observation["close_behaviors_between_videos"] is False  # BORIS asks for it when it opens the player.
+    (found,) = consumer("boris", project)
     assert (found["changed"], found["told"]) == (False, "")
     for name, events in found["events"].items():
         times = [(label, time) for label, *ends in wanted(given, name, clock=milliseconds) for time in ends]

@@ -1,6 +1,9 @@
 """What all formats share: how a format is known, names, clocks, losses, refusals that write nothing."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,6 +77,19 @@ def test_a_byte_order_mark_on_request(found: Path, tmp_path: Path) -> None:
     assert read(tmp_path / "marked.csv")["a"] == read(found)["a"]
     with pytest.raises(UntrimError, match="goes with CSV"):
         convert(found, tmp_path / "found.json", bom=True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes with names are of POSIX")
+def test_a_marked_table_may_go_into_a_pipe(found: Path, tmp_path: Path) -> None:
+    convert(found, tmp_path / "marked.csv", bom=True)
+    os.mkfifo(tmp_path / "pipe.csv")
+    call = ["convert", "found.csv", "-o", "pipe.csv", "--bom"]
+    with subprocess.Popen([sys.executable, "-m", "untrim", *call], cwd=tmp_path, stdout=subprocess.DEVNULL) as running:
+        try:
+            assert (tmp_path / "pipe.csv").read_bytes() == (tmp_path / "marked.csv").read_bytes()
+            assert running.wait(20) == 0
+        finally:
+            running.kill()
 
 
 def test_reviews_of_the_studio(tmp_path: Path) -> None:

@@ -1,4 +1,8 @@
 import json
+import signal
+import subprocess
+import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -164,6 +168,30 @@ def test_what_is_there_is_kept_and_what_has_changed_is_made_again(tmp_path: Path
     assert (tmp_path / "out" / "a-overlay.mp4").read_bytes() == before
     detections["b"] = [Detection("jump", Segment(1.0, 2.0), 0.91)]
     assert make_overlays(detections, videos, tmp_path / "out").made == 1
+
+
+def test_a_run_that_was_killed_is_completed_by_the_next(tmp_path: Path) -> None:
+    lengths = {"a": 10, "b": 300}
+    for name, length in lengths.items():
+        film_numbered(tmp_path / f"{name}.mp4", [k / 25 for k in range(length)], sound=None)
+    results = {name: [{"label": "jump", "score": 0.9, "segment": [0.1, 0.3]}] for name in lengths}
+    (tmp_path / "found.json").write_text(json.dumps({"results": results}))
+    out = tmp_path / "out"
+    call = ["overlay", str(tmp_path / "found.json"), "--videos", str(tmp_path), "-o", str(out)]
+    first = out / "a-overlay.mp4"
+    with subprocess.Popen([sys.executable, "-m", "untrim", *call], stderr=subprocess.DEVNULL) as running:
+        while running.poll() is None and not (first.exists() and list(out.glob(".*.tmp"))):
+            time.sleep(0.002)
+        running.kill()
+    assert running.returncode == -signal.SIGKILL  # While the second film was being written.
+    assert list(out.glob(".*.tmp"))
+    assert [path.name for path in out.glob("*.mp4")] == [first.name]
+    made = (first.stat().st_ino, first.stat().st_mtime_ns)
+    assert run_untrim(*call) == 0
+    assert sorted(path.name for path in out.iterdir()) == [f"{name}-overlay.mp4" for name in lengths]
+    for name, length in lengths.items():
+        assert len(frames(out / f"{name}-overlay.mp4")) == length
+    assert (first.stat().st_ino, first.stat().st_mtime_ns) == made  # It was whole, and is kept.
 
 
 def test_progress_is_told_by_the_second(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from untrim.cli.app import app, renaming
-from untrim.cli.printing import STANDARD_OUTPUT, one_file, say
+from untrim.cli.printing import is_standard_output, one_file, say
 from untrim.cli.terminal import terminal_progress
 
 
@@ -59,7 +59,7 @@ def convert(
             fps_file=fps_file,
             progress=progress,
         )
-        written = f"written as {done.format}" if output == STANDARD_OUTPUT else done.written
+        written = f"written as {done.format}" if is_standard_output(output) else done.written
         say("\n".join([*done.notes, written, str(done.losses)]))
 
 

@@ -10,7 +10,7 @@ import typer
 
 from untrim.cli.app import AnnotationFile, MinScore, ProtocolName, Subset, app, read_found, read_labels
 from untrim.cli.next_steps import next_steps
-from untrim.cli.printing import STANDARD_OUTPUT, one_file, say
+from untrim.cli.printing import is_standard_output, one_file, say
 from untrim.errors import UntrimError
 
 IgnoreUnknown = Annotated[
@@ -125,7 +125,7 @@ def report(
     """Write one HTML page: timelines and a list of what was found, results, training."""
     from untrim.reports.html import write_report
 
-    if output == STANDARD_OUTPUT and videos is not None:
+    if is_standard_output(output) and videos is not None:
         what = "the page plays videos where they are, seen from its own place: standard output has none"
         raise UntrimError(what, fix="name a file with -o, or leave --videos out")
     with one_file(output, ".html") as page:

@@ -27,7 +27,7 @@ from untrim.cli.app import (
     read_training_labels,
 )
 from untrim.cli.next_steps import next_steps
-from untrim.cli.printing import STANDARD_OUTPUT, columns, complain, one_file, say
+from untrim.cli.printing import columns, complain, is_standard_output, one_file, say
 from untrim.cli.terminal import stop_requests, terminal_progress
 from untrim.errors import UntrimError, numbered
 from untrim.training.choices import DEFAULT_METHOD, Precision, Select
@@ -268,10 +268,10 @@ def localize(
         if report is not None and found:
             write_report(run, detections=target, videos=videos, output=report, min_score=min_score)
             say(f"report: {report}")
-    stays = features is not None or (keep and output != STANDARD_OUTPUT)
+    stays = features is not None or (keep and not is_standard_output(output))
     if videos and stays:
         say(f"features: {kept}, {_megabytes(kept):.1f} MB{'' if features else '; --no-keep leaves none'}")
-    if any(found.values()) and output != STANDARD_OUTPUT:
+    if any(found.values()) and not is_standard_output(output):
         say(next_steps(output, videos or ()))
     complain_of(failed, kept if stays else None)
 

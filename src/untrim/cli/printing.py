@@ -14,10 +14,14 @@ from tempfile import TemporaryDirectory
 
 from untrim.errors import UntrimError, printable, printable_json
 
-STANDARD_OUTPUT = Path("-")
-"""How a person names standard output where a file is to be written."""
+_STANDARD_OUTPUT = (Path("-"), Path("/dev/stdout"), Path("/dev/fd/1"))
 
 _TAKEN = ContextVar("taken", default=False)  # Whether standard output holds a file: then it holds nothing else.
+
+
+def is_standard_output(path: Path) -> bool:
+    """Whether a person who names `path` as a file to be written means standard output."""
+    return path in _STANDARD_OUTPUT
 
 
 def say(text: object) -> None:
@@ -37,7 +41,7 @@ def complain(text: object) -> None:
 
 @contextmanager
 def one_file(path: Path, ending: str) -> Iterator[Path]:
-    """The file that a verb writes: `path`, or for ``-`` one that goes to standard output once it is whole.
+    """The file that a verb writes: `path`, or where that is standard output, one that goes there once it is whole.
 
     What is written beside that one is removed.
 
@@ -48,7 +52,7 @@ def one_file(path: Path, ending: str) -> Iterator[Path]:
     Raises:
         UntrimError: Two files are to go to standard output.
     """
-    if path != STANDARD_OUTPUT:
+    if not is_standard_output(path):
         yield path
         return
     with standard_output_taken(), TemporaryDirectory() as folder:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from untrim.cli.app import Device, Only, Settings, Workers, app, complain_of, named_classes
-from untrim.cli.printing import STANDARD_OUTPUT, columns, complain, one_file, say
+from untrim.cli.printing import columns, complain, is_standard_output, one_file, say
 from untrim.cli.terminal import stop_requests, terminal_progress
 from untrim.errors import numbered
 
@@ -53,6 +53,6 @@ def suggest(
         if len(rows) > _SHOWN:
             say(f"{len(rows) - _SHOWN:,} more in the file")
         say(f"{numbered(len(rows), 'label', 'labels')} for {numbered(len(suggested), 'video', 'videos')}: {output}")
-        if output != STANDARD_OUTPUT:
+        if not is_standard_output(output):
             say(f"remove the rows that are wrong, then: untrim train -m consensus -f {kept} -a {output} -o run")
-    complain_of(failed, kept if features or output != STANDARD_OUTPUT else None)
+    complain_of(failed, kept if features or not is_standard_output(output) else None)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from untrim.cli.app import Device, Only, Settings, app, named_classes
-from untrim.cli.printing import STANDARD_OUTPUT, complain
+from untrim.cli.printing import complain, is_standard_output
 from untrim.cli.terminal import stop_requests
 from untrim.errors import UntrimError, WorkFailed, listing, numbered, printable_json
 
@@ -40,7 +40,7 @@ def watch(
     from untrim.watching import watch
     from untrim.watching.journal import failures_beside
 
-    to_standard_output = output == STANDARD_OUTPUT
+    to_standard_output = is_standard_output(output)
     if ledger is not None and not to_standard_output:
         raise UntrimError("--ledger is for -o -: a file of lines is its own ledger", fix="drop --ledger")
     kept = ledger if to_standard_output else output

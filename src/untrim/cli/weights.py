@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from untrim.cli.app import PrintJson, Settings, app
-from untrim.cli.printing import STANDARD_OUTPUT, one_file, say, say_json
+from untrim.cli.printing import is_standard_output, one_file, say, say_json
 from untrim.errors import UntrimError
 
 weights = typer.Typer(
@@ -90,5 +90,5 @@ def quantize(
 
     with one_file(output, ".safetensors") as target:
         say(quantize_i3d(videos, target, stream, parse_settings(settings), snippets))
-    if output != STANDARD_OUTPUT:
+    if not is_standard_output(output):
         say(f"use it: untrim extract … --backbone i3d --set {stream}_weights={output}")

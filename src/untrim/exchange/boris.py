@@ -169,6 +169,7 @@ def _observation(
             [time / 1000, "", label, "", "", "NA"] for time, label in sorted(events, key=lambda event: event[0])
         ],
         "observation time interval": [0, 0],
+        "close_behaviors_between_videos": False,  # BORIS cannot play an observation without it.
         "independent_variables": {},
         "media_info": {key: {path: value} for key, value in info.items()},
     }

@@ -6,6 +6,7 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from untrim.annotations import Annotations, Detections, Video
 from untrim.errors import UntrimError, listing, numbered
@@ -23,7 +24,7 @@ from untrim.exchange.losses import Losses
 from untrim.exchange.marks import Contents, LabelMark
 from untrim.exchange.media import Media
 from untrim.exchange.timing import from_media_seconds, measured, to_media_seconds
-from untrim.support.files import check_output, linked_file, write_bytes
+from untrim.support.files import check_output, linked_file, write_bytes, writing
 from untrim.support.named_files import file_of
 from untrim.support.paths import as_path
 from untrim.support.progress import Progress
@@ -99,6 +100,8 @@ def convert(
     form = _target(target, target_format)
     if bom and form.endings != (".csv",):
         raise UntrimError(f"a byte order mark goes with CSV, not with {form.title}", where=target, fix="leave it out")
+    if bom:
+        form = _marked(form)
     media = _media(videos, renamed, fps)
     kind, contents = _read(path, source_format, media, progress)
     if labels_only:
@@ -107,8 +110,6 @@ def convert(
     if "subsets" in form.holds and not contents.found:
         contents = _described(contents, kind)
     files, losses, notes = _written(contents, target, form, media, strict=strict, progress=progress)
-    if bom:
-        write_bytes(files[0], BOM_UTF8 + files[0].read_bytes())
     return Conversion(files, form.title, (*notes, *media.notes), losses)
 
 
@@ -186,6 +187,24 @@ def _target(path: Path, name: str | None) -> Format:
     if form.write is None:
         raise UntrimError(f"{form.title}: can be read, not written", where=path, fix="choose another --to")
     return form
+
+
+def _marked(form: Format) -> Format:
+    """The same format, whose file begins with a byte order mark. It is written at once: it may be a pipe."""
+
+    def write(contents: Contents, target: Destination) -> Callable[[Path], None]:
+        assert form.write is not None
+        write_plain = form.write(contents, target)
+
+        def write_to(path: Path) -> None:
+            with writing(path), TemporaryDirectory() as folder:
+                plain = Path(folder, f"plain{form.endings[0]}")
+                write_plain(plain)
+                write_bytes(path, BOM_UTF8 + plain.read_bytes())
+
+        return write_to
+
+    return replace(form, write=write)
 
 
 def _read(path: Path, name: str | None, media: Media, progress: Progress | None) -> tuple[Format, Contents]:
