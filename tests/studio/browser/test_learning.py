@@ -49,7 +49,7 @@ def tag(page: Any, label: str, *names: str) -> None:
 def job(page: Any, words: str) -> Any:
     """The card of a job, once it is there."""
     card = page.get_by_role("article", name=words)
-    card.wait_for(timeout=60_000)
+    card.wait_for(timeout=120_000)
     return card
 
 

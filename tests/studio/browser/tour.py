@@ -15,11 +15,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from studio.browser.driving import ARGUMENTS, CHROMIUM, open_video, opened, press, served, wait_for, wait_saved
+from untrim.annotations import read_annotations, write_annotations
 
 ROOT = Path(__file__).parents[3]
 IMAGES = ROOT / "docs/images/studio"
@@ -81,6 +82,7 @@ def tour(page: Any, walk: Walk, shoot: Callable[[str], None]) -> None:
     for name, there in [("classes", ".class-name"), ("work", ".figures"), ("export", ".export-facts p")]:
         page.evaluate("name => { location.hash = '#/' + name; }", name)
         page.locator(there).first.wait_for()
+        wait_for(page, "!document.body.textContent.includes('Looking at what it holds')", timeout=120)
         shoot(name)
 
 
@@ -109,8 +111,11 @@ def project_of(demo: Path) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         videos = Path(shutil.copytree(render_large(demo), Path(folder) / "my_videos"))
         shutil.copytree(demo / "features", videos / "features")
-        given = {name: demo / name for name in ("run", "activations")}
-        given |= {name: demo / f"{name}.json" for name in ("annotations", "detections")}
+        given = {name: demo / name for name in ("run", "activations")} | {"detections": demo / "detections.json"}
+        given["annotations"] = Path(folder) / "annotations.json"
+        known = read_annotations(demo / "annotations.json")  # Of these, a person would train on all.
+        training = [replace(known[name], subset="training") for name in SHOWN]
+        write_annotations(known.changed(training), given["annotations"])
         with served(videos, **given) as address:
             yield address
 

@@ -144,7 +144,9 @@ function outcomeCard(work) {
         h(
           "option",
           { value: id, ...(id === project?.run ? { selected: true } : {}) },
-          [`Run ${id}`, made && new Date(made).toLocaleString(), on].filter(Boolean).join(" · "),
+          [/^\d+$/.test(id) ? `Run ${id}` : id, made && new Date(made).toLocaleString(), on]
+            .filter(Boolean)
+            .join(" · "),
         ),
       ),
   );
