@@ -12,7 +12,7 @@ from untrim.cli import main
 from untrim.errors import Stopped, UntrimError
 from untrim.features.store import FeatureFolder
 from untrim.reproduction.measuring import Job, TableData, measure
-from untrim.reproduction.published import PublishedFigures, Row, Table
+from untrim.reproduction.published import PublishedFigures, Row, Table, tables
 from untrim.reproduction.runner import collect, estimate, jobs_of, run_jobs
 from untrim.reproduction.tables import reproduce
 from untrim.reproduction.writing import markdown
@@ -139,6 +139,12 @@ def test_the_command_writes_table_and_figure(
         ("all", "0.5", "29.1"),
     ]
     assert "<svg" in (tmp_path / "out" / "ecm-table4.svg").read_text()
+
+
+def test_the_page_lists_every_table_of_the_papers() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "reproduce.md").read_text()
+    of_papers = {name for name, table in tables().items() if table.dataset and ":figure" not in name}
+    assert {name for name in of_papers if f"\n| `{name}` | " not in page} == set()
 
 
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
