@@ -36,7 +36,7 @@ def reproduce(
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(help="Preset or recipe of the rows; defaults: the project's values; none: the paper's."),
+        typer.Option(help="Preset or recipe of the rows; 'defaults': the project's values. Without: the paper's."),
     ] = None,
     settings: Settings = [],  # noqa: B006
     dataset: Annotated[Dataset | None, typer.Option(help="Name of the dataset, to show its published figures.")] = None,
