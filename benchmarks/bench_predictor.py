@@ -2,17 +2,20 @@
 
     OMP_NUM_THREADS=1 python benchmarks/bench_predictor.py RUN VIDEO [VIDEO …]
 
-The first video is measured by part, best of five rounds: each line adds one part to those before. Then all videos go
-through `predict_many`, with one and with two threads: videos per second of real time, and processor time per second of
-video. RUN is of `hoghof` features.
+The first video is measured by part, best of five rounds: each line adds one part to those before. If there are more,
+all of them go through `predict_many`, with one and with two threads, and through `localize_videos` with a process per
+core: videos per second of real time, and processor time per second of video. RUN is of `hoghof` features.
 """
 
 from __future__ import annotations
 
+import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import torch
@@ -33,8 +36,13 @@ def main() -> None:
     first = predictor.predict(videos[0])
     print(f"open_run and the first video: {time.process_time() - start:.2f} s; {len(first.detections)} detections")
     by_part(predictor, videos[0])
+    if len(videos) == 1:
+        return
     for threads in (1, 2):
-        throughput(predictor, videos, threads)
+        many = partial(predictor.predict_many, videos, threads=threads)
+        throughput(f"predict_many, threads={threads}", videos, lambda many=many: list(many()))
+    with TemporaryDirectory() as folder:
+        throughput("localize_videos", videos, lambda: untrim.localize_videos(sys.argv[1], videos, Path(folder, "new")))
 
 
 def by_part(predictor: untrim.Predictor, path: Path) -> None:
@@ -64,13 +72,21 @@ def by_part(predictor: untrim.Predictor, path: Path) -> None:
     print(f"{'all':26} {before:6.3f} s {1e3 * before / frames:7.3f} ms/frame")
 
 
-def throughput(predictor: untrim.Predictor, videos: Sequence[Path], threads: int) -> None:
-    seconds = sum(VideoFile(path).info.duration or 0 for path in videos)
-    real, used = time.perf_counter(), time.process_time()
-    for _ in predictor.predict_many(videos, threads=threads):
-        pass
-    real, used = time.perf_counter() - real, time.process_time() - used
-    print(f"{threads} threads: {len(videos) / real:.2f} videos/s, {used / seconds:.4f} s per second of video")
+def throughput(name: str, videos: Sequence[Path], work: Callable[[], object]) -> None:
+    lasting = 0.0
+    for path in videos:
+        with VideoFile(path) as file:
+            lasting += file.info.duration or 0.0
+    real, used = time.perf_counter(), processor_seconds()
+    work()
+    real, used = time.perf_counter() - real, processor_seconds() - used
+    print(f"{name:26} {len(videos) / real:6.2f} videos/s {used / lasting:7.4f} s per second of video")
+
+
+def processor_seconds() -> float:
+    """Of this process and of those that have ended which it started."""
+    parts = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(part.ru_utime + part.ru_stime for part in parts)
 
 
 def seconds_of(work: Callable[[], object]) -> float:
