@@ -52,6 +52,7 @@ SHELL = {
     "kill",
     "ray",
     "watch",
+    "docker",
     "jq",
     "sort",
     "head",

@@ -1,5 +1,6 @@
 """From a run and video files to detections."""
 
+import json
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ from untrim.support.tensors import read_safetensors, write_safetensors
 from untrim.timeline import Detection, Instance, Segment
 from untrim.training.checkpoint import Run
 from untrim.training.loop import train
+from untrim.watching import watch
 
 SMALL = {"short_side": 48, "streams": "flow", "stride_frames": 4}
 
@@ -52,6 +54,20 @@ def test_videos_are_localized_by_the_recipe_of_the_run(trained: Path, tmp_path: 
         assert arrays["logits"].shape == arrays["cas"].shape
         np.testing.assert_allclose(np.diff(arrays["centers"]), 4 / 25)
         assert arrays["centers"][0] == pytest.approx(12 / 25)
+
+
+def test_a_watch_finds_what_localize_finds(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained / "videos", tmp_path / "in")
+    (tmp_path / "in" / "broken.mp4").write_bytes(b"no video")
+    output = tmp_path / "found.jsonl"
+    report = watch(tmp_path / "in", trained / "run", output, once=True, settle=0)
+    assert (report.done, list(report.failed)) == (4, ["broken.mp4"])
+    found = {line["video"]: line["detections"] for line in map(json.loads, output.read_text().splitlines())}
+    wanted = localize(trained / "run", trained / "features")
+    assert {
+        name: [Detection(each["label"], Segment(*each["segment"]), each["score"]) for each in own]
+        for name, own in found.items()
+    } == wanted
 
 
 def test_paths_do_as_well_as_objects(trained: Path, tmp_path: Path) -> None:

@@ -178,6 +178,8 @@ REFUSED = {
     "watch missing run -o new.jsonl --once": "no such folder",
     "watch videos run -o new.json --once": "has ending '.json'",
     "watch videos plain -o new.jsonl --once": "is not a run folder",
+    "watch videos run -o new/found.jsonl --only jmp --once": "did you mean 'jump'?",
+    "watch videos run -o new/found.jsonl --once": "unknown backbone 'test'",
     "watch videos run -o new/found.jsonl --ledger new/ledger.jsonl --once": "--ledger is for -o -",
     "train -m pretrained -f features -a labels.json -o new": "is not trained: its runs are ready",
 }

@@ -31,7 +31,9 @@ def markdown(notebook: Path) -> str:
 
 
 def _shown(output: dict[str, object]) -> str:
-    """What a cell printed, or the picture that it drew."""
+    """What a cell printed, how its last value shows itself, or the picture that it drew."""
     if output["output_type"] == "stream":
         return f"```text\n{''.join(output['text']).rstrip()}\n```"
+    if "text/html" in output["data"]:  # In one line: an empty one would end it.
+        return f"<div>{' '.join(''.join(output['data']['text/html']).split())}</div>"
     return f"![What the cell draws](data:image/png;base64,{output['data']['image/png'].strip()})"

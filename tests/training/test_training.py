@@ -408,6 +408,24 @@ def test_tensorboard_shows_the_lines_of_metrics(corpus: tuple[FeatureFolder, Ann
     for name in ("loss", "classification", "metric"):
         assert [event.step for event in events.Scalars(name)] == [1, 2, 3, 4]
         assert [event.value for event in events.Scalars(name)] == pytest.approx([line[name] for line in lines])
+    ranking = [event.value for event in events.Scalars("trained on/mAP of ranking")]
+    assert len(ranking) == 4
+    assert all(0 < value <= 1 for value in ranking)
+    alone = train("wsad", [corpus], tmp_path / "alone", settings={**SETTINGS, "iterations": 4})
+    assert (alone.path / "model.safetensors").read_bytes() == (run.path / "model.safetensors").read_bytes()
+
+
+def test_tensorboard_shows_what_a_checkpoint_is_chosen_by(
+    corpus: tuple[FeatureFolder, Annotations], tmp_path: Path
+) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    settings = {**SETTINGS, "iterations": 20}
+    run = train("wsad", [corpus], tmp_path / "run", settings=settings, select="weak", tensorboard=True)
+    events = accumulator.EventAccumulator(str(run.path / "tensorboard")).Reload()
+    chosen = json.loads((run.path / "selection.json").read_text())["candidates"]
+    for tag, key in {"selection score": "score", "mAP of ranking": "classification"}.items():
+        shown = [(event.step, event.value) for event in events.Scalars(f"held out/{tag}")]
+        assert shown == [(found["iteration"], pytest.approx(found[key], rel=1e-4)) for found in chosen]
 
 
 def test_batches_are_made_ahead_in_order_and_errors_come_through() -> None:

@@ -25,6 +25,7 @@ from untrim.support.validation import validate
 from untrim.training.choices import Precision, Select
 from untrim.training.class_names import LABELS, read_class_names
 from untrim.training.older import sections, with_added, without_dropped
+from untrim.training.showing import show_run
 
 MODEL, CONFIG, FEATURES, STATE, SELECTION = (
     "model.safetensors",
@@ -84,6 +85,10 @@ class Run:
         recipe = f" by {self.recipe}" if self.recipe else ""
         state = "" if self.finished else ", not finished"
         return f"Run({self.method}{recipe}, seed {self.seed}, {classes(self.labels)}{state}; from {self.path})"
+
+    def _repr_html_(self) -> str:
+        """What it is and what it learned from, for a notebook."""
+        return show_run(repr(self), self.path, self.labels, self.features, self.subset)
 
     @classmethod
     def of(cls, given: Run | Path | str) -> Run:

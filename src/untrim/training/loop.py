@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -38,7 +39,7 @@ from untrim.training.operating_point import choose_operating_point
 from untrim.training.parallel import World, join_world
 from untrim.training.rehearsal import Rehearsal, forget_rehearsal, rehearse
 from untrim.training.resuming import Data, begin, data_of, knows_its_data, refuse_a_run
-from untrim.training.selection import choose, choose_by_rehearsal
+from untrim.training.selection import choose, choose_by_rehearsal, judge
 from untrim.training.starting import check_start, starting_run, values_from
 from untrim.training.steps import Trainer
 from untrim.training.tracking import Outcome, write_environment, write_model_card
@@ -47,6 +48,8 @@ _UNKNOWN_DATA = (
     "begun by an older untrim, which did not record what it was trained on: "
     "whether it was resumed on the same data is not known"
 )
+
+_VIDEOS_SHOWN = 64  # Videos that TensorBoard's scores are of, ten times in a training.
 
 
 def train(
@@ -93,7 +96,8 @@ def train(
             False chooses it by the videos that were trained on, which sets it too high. With ``weak``, the fifth is
             held out already, and nothing is rehearsed; nor is it with `start`, which knows the fifth already. With
             ``rehearsed``, it is needed.
-        tensorboard: Whether to write losses as TensorBoard events too.
+        tensorboard: Whether to write losses as TensorBoard events too, and ten times how well videos are told apart by
+            their labels (`untrim.training.selection`); the weights are the same.
         progress: Told of each step; None for silence.
         should_stop: Asked between steps, from the thread that calls, whether to stop.
 
@@ -146,7 +150,7 @@ def train(
         finished = world.from_first(lambda: begin(run, data_of(videos, data, held), resume))
         if finished is not None:
             return finished
-        _steps(trainer, tensorboard, progress, should_stop)
+        _steps(trainer, held, tensorboard, progress, should_stop)
         rehearsed = None
         if rehearsal and held is None and base is None and run.config.iterations > 0:
             rehearsed = rehearse(run, labelled, model.input, world, where, progress, should_stop)
@@ -230,15 +234,36 @@ def _alone_in(output: Path, world: World) -> Iterator[None]:
         yield
 
 
-def _steps(trainer: Trainer, tensorboard: bool, progress: Progress | None, should_stop: ShouldStop | None) -> None:
-    """Train to the end, keeping the checkpoints that are chosen from."""
+def _steps(
+    trainer: Trainer,
+    held: TrainingVideos | None,
+    tensorboard: bool,
+    progress: Progress | None,
+    should_stop: ShouldStop | None,
+) -> None:
+    """Train to the end, keeping the checkpoints that are chosen from, and showing how good they are."""
     run, world = trainer.run, trainer.world
     trainer.load_state()
     log = Metrics(run.path / METRICS, trainer.step, tensorboard=tensorboard) if world.first else None
     world.from_first(lambda: write_environment(run, trainer.device, world.size))
-    trainer.train(log, progress, should_stop)
+    show = partial(_scores, trainer, held) if tensorboard else None
+    trainer.train(log, progress, should_stop, show)
     if world.first:
         trainer.save_state()  # what follows may take long
+
+
+def _scores(trainer: Trainer, held: TrainingVideos | None) -> dict[str, float]:
+    """How well the network does now by the labels of videos, by TensorBoard's tags: of the videos that are held out, or
+    of those that it is trained on where none are."""
+    where = "trained on" if held is None else "held out"
+    found = judge(trainer.model, held or trainer.videos, trainer.device, _VIDEOS_SHOWN)
+    scores = {
+        "mAP of ranking": found.classification,
+        "agreement": found.agreement,
+        "calibration": found.calibration,
+        "selection score": found.score,
+    }
+    return {f"{where}/{name}": value for name, value in scores.items() if value is not None}
 
 
 def _finish(

@@ -54,6 +54,13 @@ class Metrics:
                 self._events.add_scalar(name, value, iteration)
             self._events.flush()
 
+    def show(self, iteration: int, scores: Mapping[str, float]) -> None:
+        """Show scores in TensorBoard, by tag; the file does not hold them."""
+        if self._events is not None:
+            for tag, value in scores.items():
+                self._events.add_scalar(tag, value, iteration)
+            self._events.flush()
+
 
 def read_metrics(path: Path) -> dict[str, npt.NDArray[np.float64]]:
     """Columns of a ``metrics.jsonl``, each (N,): ``iteration``, ``seconds``, ``loss`` and its terms.

@@ -137,18 +137,19 @@ def _best_step(
     }
 
 
-def judge(model: Method, held: TrainingVideos, device: torch.device) -> Criteria:
-    """The criteria of one network."""
-    scores, agreements = [], []
-    for labels, found in zip(held.labels, look(model, held, range(len(held)), device), strict=True):
+def judge(model: Method, held: TrainingVideos, device: torch.device, most: int | None = None) -> Criteria:
+    """The criteria of one network, on the videos or on as many of them as `most`, taken evenly."""
+    indices = np.unique(np.linspace(0, len(held) - 1, min(most or len(held), len(held))).round().astype(int))
+    scores, agreements, own = [], [], held.labels[indices]
+    for labels, found in zip(own, look(model, held, indices.tolist(), device), strict=True):
         scores.append(found.video_scores[0].double().cpu().numpy())
         agreements.append(_agreement(found, labels))
     known = [value for value in agreements if value is not None]
     p = np.stack(scores)
     return Criteria(
-        classification=_or_zero(mean_average_precision(p, held.labels)),
+        classification=_or_zero(mean_average_precision(p, own)),
         agreement=float(np.mean(known) + 1) / 2 if known else None,
-        calibration=brier_skill(p, held.labels),
+        calibration=brier_skill(p, own),
     )
 
 

@@ -55,6 +55,7 @@ class Trainer:
         log: Metrics | None,
         progress: Progress | None,
         should_stop: ShouldStop | None,
+        show: Callable[[], Mapping[str, float]] | None = None,
     ) -> None:
         """Do all remaining steps.
 
@@ -62,6 +63,7 @@ class Trainer:
             log: The file of losses; None in a process that does not write.
             progress: Told of each step, in the process that writes.
             should_stop: Asked before each step; if one process should stop, all do.
+            show: Gives scores of the network as it is, for `log` to show ten times along the training.
 
         Raises:
             Stopped: `should_stop` said so; the state is saved, and ``--resume`` resumes from it.
@@ -69,7 +71,7 @@ class Trainer:
         """
         total, first = self.run.config.iterations, self.world.first
         every = max(1, total // _LINES_PER_RUN)
-        candidates = () if self.run.select == "last" else checkpoint_steps(total)
+        looks = checkpoint_steps(total)
         advance = count_steps(progress if first else None, f"train {self.run.method}", total, self.step)
         started = saved = time.monotonic()
         self.model.train()
@@ -81,8 +83,11 @@ class Trainer:
                 note, stop = "", stop and self.step < total
                 if self.step % every == 0:
                     note = self._report(log, time.monotonic() - started)
-                if first and self.step in candidates:
+                if first and self.run.select != "last" and self.step in looks:
                     self.run.save_checkpoint(self.model, self.step)
+                if log is not None and show is not None and self.step in looks:
+                    log.show(self.step, show())
+                    self.model.train()
                 if first and (stop or time.monotonic() - saved > _SECONDS_BETWEEN_STATES):
                     self.save_state()
                     saved = time.monotonic()

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from untrim.errors import UntrimError
-from untrim.pipeline import localize_videos
+from untrim.prediction.predictor import open_run
 from untrim.timeline import Detection
 from untrim.training.checkpoint import Run
-from untrim.training.ready_runs import find_run, own_settings
 
 
 def open_predictor(
@@ -20,22 +17,14 @@ def open_predictor(
     settings: Mapping[str, object] | None,
     device: str,
 ) -> Callable[[Path], Sequence[Detection]]:
-    """A function that gives the detections of a video file, best first.
+    """A function that gives the detections of a video file, best first; all that it needs is loaded.
 
     Args:
-        run: As in `untrim.pipeline.localize_videos`, and so are the others.
+        run: As in `untrim.open_run`, and so are the others.
 
     Raises:
         UntrimError: The run is wrong; the function raises it of a file that is.
     """
-    values = {**own_settings(run), **(settings or {})}
-    opened = find_run(run)
-
-    def predict(file: Path) -> Sequence[Detection]:
-        with TemporaryDirectory() as kept:
-            found, failed = localize_videos(opened, file, kept, settings=values, only=only, device=device, workers=1)
-        for reason in failed.values():
-            raise UntrimError(reason)
-        return next(iter(found.values()))
-
-    return predict
+    predictor = open_run(run, only=only, settings=settings, device=device)
+    _ = predictor.backbone  # Features that cannot be extracted here are refused now, not at each file.
+    return lambda file: predictor.predict(file).detections
