@@ -39,7 +39,7 @@ def options(verb: str) -> set[str]:
 
 
 ADVICE = {
-    "training/loop.py": {"--resume": ["train"], "-o": ["train"]},
+    "training/loop.py": {"--no-rehearsal": ["train"]},
     "training/checkpoint.py": {"-o": ["train"], "--resume": ["train"]},
     "training/resuming.py": {"-o": ["train"], "--resume": ["train"]},
     "training/study.py": {"-o": ["tune"]},
@@ -62,7 +62,7 @@ ADVICE = {
     "support/settings.py": {"--set": ["extract", "train", "localize", "tune", "reproduce", "weights quantize"]},
     "support/kinds.py": {"-o": ["train", "extract", "tune", "combine", "import features", "reproduce", "demo"]},
     "reports/html.py": {"--subset": ["report"]},
-    "pipeline.py": {"--resume": ["train"]},
+    "prediction/recipe.py": {"--resume": ["train"]},
     "exchange/converting.py": {"--to": ["convert"], "--from": ["convert"], "-o": ["convert"]},
     "exchange/cvat.py": {"--videos": ["convert"]},
     "exchange/formats.py": {"--to": ["convert"], "--from": ["convert"]},
