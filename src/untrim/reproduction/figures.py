@@ -139,7 +139,8 @@ def _average_over(spec: AverageOver, measured: Sequence[Measured]) -> Drawn:
     places = range(len(values))  # Evenly: the paper's values double.
     axes.errorbar(places, means, spreads, capsize=3, marker="o", markersize=4)
     for place, mean in zip(places, means, strict=True):
-        axes.annotate(f"{mean:.1f}", (place, mean), textcoords="offset points", xytext=(5, 5), fontsize=8)
+        ground = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # Else the line runs through the number.
+        axes.annotate(f"{mean:.1f}", (place, mean), textcoords="offset points", xytext=(6, 6), fontsize=8, bbox=ground)
     axes.set_xticks(list(places), [str(value) for value in values])
     axes.margins(x=0.1, y=0.25)
     axes.set_xlabel(spec.over)
