@@ -105,7 +105,7 @@ def write_report(
     trained, every = find_run(run), read_detections(detections)
     truth = Annotations([Video(name) for name in every]) if known is None else read_annotations(known).subset(subset)
     found = _in_subset(every, truth, detections)
-    results = _results(trained.method.upper(), evaluation, comparisons or {}, subset)
+    results = _results(trained.method_name, evaluation, comparisons or {}, subset)
     metrics = read_metrics(trained.path / METRICS)
     palette = _palette(trained, truth, found, results)
     quality = timelines.own_maps(found, truth, results[0][1].iou if results else iou_thresholds(_IOU).tolist())

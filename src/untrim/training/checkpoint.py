@@ -119,6 +119,11 @@ class Run:
         )
 
     @property
+    def method_name(self) -> str:
+        """The method as people write it: WSAD, Consensus."""
+        return load_method(self.method).__name__
+
+    @property
     def finished(self) -> bool:
         """Whether training came to its end."""
         return (self.path / MODEL).is_file()

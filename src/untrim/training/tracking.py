@@ -139,7 +139,7 @@ def write_model_card(run: Run, outcome: Outcome) -> None:
     warnings = "".join(f"- **Warning**: {text}\n" for text in outcome.warnings)
     write_text(
         run.path / "README.md",
-        f"""# {run.method.upper()} for {len(run.labels)} actions
+        f"""# {run.method_name} for {len(run.labels)} actions
 
 Finds when these actions happen in untrimmed videos; trained on {videos} videos (subset `{run.subset}`) with
 {told}, {run.recipe or "the project's defaults"}, seed {run.seed}, {checkpoint}.
