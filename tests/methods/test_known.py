@@ -180,7 +180,7 @@ def test_logits_are_above_zero_where_the_class_is_localized(name: str, values: d
     logits = model.snippet_logits(found)[0].numpy()
     assert likely_classes(found.video_scores[0].numpy(), 0.0).all()
     assert 0 < called.mean() < 1
-    np.testing.assert_array_equal(logits > 0, called)
+    np.testing.assert_array_equal(logits >= 0 if name == "wsad" else logits > 0, called)  # WSAD: a score of 0.5 counts
 
 
 def test_of_labelled_videos_the_losses_are_what_they_were() -> None:
