@@ -113,6 +113,11 @@ def test_every_option_that_takes_a_path_refuses_an_empty_one(verb: str, capsys: 
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_wrong_choice_names_the_choices_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_untrim("train", "-f", "x", "-a", "y", "-o", "z", "--select", "best") == 2
+    assert "untrim: Invalid value for '--select': 'best' is not one of 'last', 'weak'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("verb", ["extract", "import features", "weights pull", "train"])
 def test_a_wrong_call_points_to_the_verbs_own_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_untrim(*verb.split(), "--nonsense") == 2

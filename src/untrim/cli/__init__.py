@@ -37,7 +37,8 @@ def main() -> None:
     except UntrimError as error:
         code = _complain(str(error), error.exit_code)
     except typer.TyperException as error:
-        code = _complain(f"{error.format_message()} (see {_verb_of(error)} --help)", 2)
+        what = error.format_message().replace(": Value error, ", ": ")  # pydantic's words, which newer typer passes on
+        code = _complain(f"{what} (see {_verb_of(error)} --help)", 2)
     except Stopped as error:
         code = error.exit_code
     except typer.Abort as error:
