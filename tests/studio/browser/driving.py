@@ -20,10 +20,6 @@ ARGUMENTS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
 
 # The page's own modules, for what a test reads; it acts by keys and mouse.
 STORE = "(await import('/static/core/store.js')).store.state"
-SHAPE = (
-    "({labels, exhaustive, segments, points}) => ({labels, exhaustive, points: points.map(p => [p.label, p.time]),"
-    " segments: segments.map(s => [s.label, s.start, s.end, s.state])})"
-)
 
 
 class Server:
@@ -97,12 +93,27 @@ def wait_for(page: Any, expression: str, timeout: float = 20) -> None:
 
 def shape(page: Any) -> Any:
     """What a person has said of the open video, without stamps."""
-    return state(page, f"({SHAPE})(state.review)")
+    return state(
+        page,
+        "(({labels, exhaustive, segments, points}) => ({labels, exhaustive, points: points.map(p => [p.label, p.time]),"
+        " segments: segments.map(s => [s.label, s.start, s.end, s.state])}))(state.review)",
+    )
 
 
 def on_disk(project: Path, name: str) -> Any:
     """The review of a video as it is saved."""
     return json.loads((project / "reviews" / f"{name}.json").read_text())
+
+
+def check_kept(page: Any, project: Path, name: str) -> None:
+    """The open video has the same shape after its page is loaded anew, and its segments are those on the disk."""
+    said = shape(page)
+    wait_saved(page)
+    page.reload()
+    wait_for(page, "state.video && state.review")
+    assert shape(page) == said
+    saved = on_disk(project, name)["segments"]
+    assert [[each[key] for key in ("label", "start", "end", "state")] for each in saved] == said["segments"]
 
 
 def show_all_found(page: Any) -> None:
