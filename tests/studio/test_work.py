@@ -87,7 +87,7 @@ def test_a_job_whose_process_is_killed_says_so(page: Page, monkeypatch: pytest.M
     stopped = ended(page, job["id"])
     assert (stopped["state"], stopped["error"]) == (
         "stopped",
-        "its process was ended from outside; it resumes where it was",
+        "its process was ended from outside; it can be resumed",
     )
 
 

@@ -80,7 +80,7 @@ class Jobs:
             if _works(job.folder):
                 self._running.append(job)
             else:
-                _stopped(job.folder, "it ended with the studio or the machine, and resumes where it was")
+                _stopped(job.folder, "it ended with the studio or the machine; it can be resumed")
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
@@ -238,7 +238,7 @@ class Jobs:
             self._running.remove(job)
             (job.folder / STARTING).unlink(missing_ok=True)
             if not (job.folder / OUTCOME).exists():  # It was killed.
-                _stopped(job.folder, "its process was ended from outside; it resumes where it was")
+                _stopped(job.folder, "its process was ended from outside; it can be resumed")
         described = self.describe(job)
         if described != job.told:
             news = described["done"] != job.told.get("done") or described["what"] != job.told.get("what")

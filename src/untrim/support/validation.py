@@ -25,4 +25,5 @@ def validate(model: type[M], values: object, where: object) -> M:
         if first["type"] == "extra_forbidden":
             raise UntrimError(f"unknown key '{key}'", where=where, fix=nearest(key, model.model_fields)) from None
         found = "" if first["type"] == "missing" else f", found {first['input']!r:.80}"
-        raise UntrimError(f"'{key}': {first['msg']}{found}", where=where) from None
+        why = first["msg"].removeprefix("Value error, ")  # pydantic's words before those of our own checks
+        raise UntrimError(f"'{key}': {why}{found}", where=where) from None
