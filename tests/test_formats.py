@@ -161,7 +161,7 @@ def write_a_project(folder: Path, videos: Path, run: Path, detections: Path) -> 
     operation = ledger.change({"clip": {"labels": ["leap"], "segments": []}}, "leap", classes)
     for _ in ("undone", "done again"):
         assert operation is not None
-        operation, _ = ledger.undo(operation.name)
+        operation, _ = ledger.undo(operation)
     lines = [json.loads(line) for line in (project.reviews / "history.jsonl").read_text().splitlines()]
     everything = {key: value for line in lines for key, value in line.items()}
     (project.reviews / "all-lines.json").write_text(json.dumps(everything))

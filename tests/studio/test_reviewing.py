@@ -151,9 +151,28 @@ def test_a_change_of_many_is_taken_back_after_a_restart(folder: Path, tmp_path: 
 
 def test_a_change_of_which_nothing_is_left_is_taken_back_once(page: Page) -> None:
     ids = page.ids()
-    tagged = page.ask("POST", "/api/videos/tags", {"ids": [ids["garage"]], "add": ["run"]}).json["operation"]
+    tagged = page.ask("POST", "/api/videos/tags", {"ids": [ids["garage"]] * 2, "add": ["run"]}).json["operation"]
+    assert tagged["words"] == "run, 1 video"
     page.save(ids["garage"], 1, labels=[])
     assert page.ask("POST", f"/api/operations/{tagged['id']}/undo", {}).json["operation"] is None
+
+
+def test_a_tag_that_cannot_be_is_refused_in_plain_words(page: Page) -> None:
+    answer = page.ask("POST", "/api/videos/tags", {"ids": [page.ids()["garage"]], "add": [""]})
+    assert (answer.status, answer.json["error"]) == (422, "garage: 'labels.0': a label is empty, found ''")
+
+
+def test_taking_back_says_what_is_wrong_with_the_history(page: Page, folder: Path) -> None:
+    """That is another answer than to an operation that is not there."""
+    tagged = page.ask("POST", "/api/videos/tags", {"ids": list(page.ids().values()), "add": ["run"]}).json["operation"]
+    history = folder / "reviews" / "history.jsonl"
+    history.write_bytes(b"no line of a history\n" + history.read_bytes())
+    answer = page.ask("POST", f"/api/operations/{tagged['id']}/undo", {})
+    assert answer.status == 422
+    assert "history.jsonl" in answer.json["error"]
+    history.write_bytes(b"")
+    answer = page.ask("POST", f"/api/operations/{tagged['id']}/undo", {})
+    assert (answer.status, "holds nothing of the operation" in answer.json["error"]) == (422, True)
 
 
 def test_undoing_leaves_what_was_changed_since(page: Page) -> None:

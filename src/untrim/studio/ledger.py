@@ -121,7 +121,7 @@ class Ledger:
             classes: The new classes.
 
         Returns:
-            The operation, whose name `undo` takes; None if nothing changed.
+            The operation, which `undo` takes; None if nothing changed.
 
         Raises:
             UntrimError: As for `save`.
@@ -134,18 +134,21 @@ class Ledger:
                 pairs[video] = (before, after)
         return self._operate(pairs, classes, words)
 
-    def undo(self, name: str) -> tuple[Operation | None, tuple[str, ...]]:
-        """Take an operation back, of whatever run of the server; what was changed since in the same videos stays.
+    def operation(self, name: str) -> Operation | None:
+        """The operation of a name, also of an earlier run of the server; None if there is none."""
+        return next((one for one in self._operations if one.name == name), None)
+
+    def undo(self, operation: Operation) -> tuple[Operation | None, tuple[str, ...]]:
+        """Take an operation back; what was changed since in the same videos stays.
 
         Returns:
             The operation that this is, which can be undone too, None if nothing was left of it; and the videos that
             it changed.
 
         Raises:
-            UntrimError: No such operation, or the history cannot be read.
+            UntrimError: The history cannot be read, or something cannot be written.
         """
-        change = change_of(self._history.read(), name, self._history.path)
-        words = next((one.words for one in self._operations if one.name == name), "an earlier change")
+        change = change_of(self._history.read(), operation.name, self._history.path)
         pairs = {}
         for video, (old, new) in change.reviews.items():
             now = self.review(video)
@@ -158,7 +161,7 @@ class Ledger:
             known = {entry.label for entry in before.classes}
             more = () if same else tuple(entry for entry in self.classes.classes if entry.label not in known)
             classes = ClassList(classes=before.classes + more, renamed=before.renamed)
-        return self._operate(pairs, classes, words, name), tuple(pairs)
+        return self._operate(pairs, classes, operation.words, operation.name), tuple(pairs)
 
     def set_classes(self, classes: ClassList, revision: int) -> None:
         """Keep other classes.

@@ -80,7 +80,7 @@ def change_of(entries: Sequence[Mapping[str, Any]], name: str, where: object) ->
         where: The file.
 
     Raises:
-        UntrimError: There is no such operation, or a line of it cannot be read.
+        UntrimError: The file holds nothing of this operation, or a line of it cannot be read.
     """
     videos = {entry["video"] for entry in entries if entry.get("operation") == name and "video" in entry}
     reviews: dict[str, tuple[Review | None, Review]] = {}
@@ -90,8 +90,8 @@ def change_of(entries: Sequence[Mapping[str, Any]], name: str, where: object) ->
         mine = entry.get("operation") == name
         if mine and before is None:
             before = known
-        if "classes" in entry:
-            known = validate(ClassList, entry["classes"], where)
+        if (classes := entry.get("classes")) is not None:
+            known = validate(ClassList, classes, where)
             after = known if mine else after
         elif (video := entry["video"]) in videos:
             old = now.get(video, Review(video=video).to_json())
@@ -99,5 +99,5 @@ def change_of(entries: Sequence[Mapping[str, Any]], name: str, where: object) ->
             if mine:
                 reviews[video] = review_of(old, where) if old["revision"] else None, review_of(now[video], where)
     if before is None:
-        raise UntrimError(f"no operation '{name[:40]}' that can be undone")
+        raise UntrimError(f"holds nothing of the operation '{name}'", where=where)
     return OperationChange(reviews, before, after)

@@ -17,6 +17,7 @@ from untrim.studio.answers import Refused, answers, as_json, revision_of, tagged
 from untrim.studio.classes import like
 from untrim.studio.exporting import describe_format, export, writable_formats
 from untrim.studio.learning import known_videos
+from untrim.studio.operations import Operation
 from untrim.studio.pictures import SPRITES, make_proxy, make_sprite
 from untrim.studio.project import ANNOTATIONS, ProjectVideo
 from untrim.studio.state import Studio
@@ -137,14 +138,12 @@ class Routes:
         videos = [self.studio.video(key) for key in texts(values, "ids")]
         add, remove = texts(values, "add", []), texts(values, "remove", [])
         operation, kept = self.studio.tag(videos, add, remove, values.get("none") is True)
-        return as_json({"operation": operation_view(operation), "videos": self._rows(videos), "kept": kept})
+        return self._operated(operation, videos, kept=kept)
 
     def undo(self, request: Request, values: dict[str, Any]) -> Response:
         """Take back a change of many videos."""
         operation, videos = self.studio.undo(request.path_params["operation"])
-        return as_json(
-            {"operation": operation_view(operation), "videos": self._rows(videos), "classes": classes_view(self.studio)}
-        )
+        return self._operated(operation, videos, classes=classes_view(self.studio))
 
     def classes(self, request: Request) -> Response:
         """All classes."""
@@ -165,9 +164,7 @@ class Routes:
         if not isinstance(new, str):
             raise Refused(422, "'to' should be a name")
         operation, videos = self.studio.rename(texts(values, "from"), new)
-        return as_json(
-            {"operation": operation_view(operation), "videos": self._rows(videos), "classes": classes_view(self.studio)}
-        )
+        return self._operated(operation, videos, classes=classes_view(self.studio))
 
     def alike(self, request: Request) -> Response:
         """The known class that a text is nearly."""
@@ -250,8 +247,9 @@ class Routes:
     def _video(self, request: Request) -> ProjectVideo:
         return self.studio.video(request.path_params["id"])
 
-    def _rows(self, videos: list[ProjectVideo]) -> list[dict[str, Any]]:
-        return [self.studio.row(video) for video in videos]
+    def _operated(self, operation: Operation | None, videos: list[ProjectVideo], **more: object) -> Response:
+        rows = [self.studio.row(video) for video in videos]
+        return as_json({"operation": operation_view(operation), "videos": rows, **more})
 
 
 async def _fault(request: Request, error: Exception) -> Response:

@@ -255,7 +255,7 @@ class Studio:
                     exhaustive = sorted(labels & marked)
                 contents[video.name] = {"labels": sorted(labels), "exhaustive": exhaustive}
             done = "nothing happens here" if none else ", ".join([*add, *(f"{label} taken away" for label in remove)])
-            operation = self.ledger.change(contents, f"{done}, {numbered(len(videos), 'video', 'videos')}")
+            operation = self.ledger.change(contents, f"{done}, {numbered(len(contents), 'video', 'videos')}")
             self.changed(videos)
             return operation, kept
 
@@ -280,17 +280,17 @@ class Studio:
             self.refresh()
             return operation, [self._by_name[name] for name in contents]
 
-    def undo(self, operation: str) -> tuple[Operation | None, list[ProjectVideo]]:
+    def undo(self, name: str) -> tuple[Operation | None, list[ProjectVideo]]:
         """Take an operation back; see `Ledger.undo`.
 
         Raises:
             Unknown: There is no such operation.
         """
         with self._lock:
-            try:
-                done, videos = self.ledger.undo(operation)
-            except UntrimError as error:
-                raise Unknown(error.what) from None
+            operation = self.ledger.operation(name)
+            if operation is None:
+                raise Unknown(f"no operation '{name[:40]}' that can be undone")
+            done, videos = self.ledger.undo(operation)
             self.refresh()
             return done, [self._by_name[video] for video in videos if video in self._by_name]
 
