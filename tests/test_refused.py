@@ -138,6 +138,7 @@ REFUSED = {
     f"{REPRODUCE} -o new --set nonsense=3": "unknown key 'nonsense'",
     f"{REPRODUCE} -o new --segments missing.json": "no such file",
     "reproduce project:methods -f empty -a labels.json -o new": "features missing",
+    "reproduce wsad:figure99 -f none -a none -o new": "unknown table 'wsad:figure99'",
     "localize run -f wide -o new/found.json --save-activations": "disagree with the run",
     "localize run -f empty -o new/found.json --save-activations": "has no features of any video",
     "localize run -f features -a others.json --subset training -o new/f.json --save-activations": "features missing",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from untrim.annotations import Annotations, Video, write_annotations
+from untrim.annotations import Annotations, Video, read_annotations, write_annotations
 from untrim.errors import UntrimError
 from untrim.features.store import FeatureFolder
 from untrim.reports.stacked import CurvePanel, RunOverVideo, StackedVideo, draw_stacked, stacked_rows
@@ -24,7 +24,7 @@ from untrim.reproduction.figures import Drawn, check_figure, draw
 from untrim.reproduction.measuring import Job, Result, TableData, measure
 from untrim.reproduction.published import DEFAULTS, Table, describe_tables, find_table, tables
 from untrim.reproduction.published.figures import AverageOver, FeatureMap
-from untrim.reproduction.runner import Measured, collect, jobs_of
+from untrim.reproduction.runner import Measured, chosen_rows, collect, jobs_of
 from untrim.reproduction.steps_figure import steps_of
 from untrim.reproduction.tables import estimate_seconds, reproduce
 from untrim.reproduction.writing import write_table
@@ -192,6 +192,32 @@ def test_without_scikit_learn_nothing_is_trained(
 def test_videos_that_cannot_be_drawn_are_refused(name: str, videos: list[str], message: str, data: TableData) -> None:
     with pytest.raises(UntrimError, match=message):
         check_figure(find_table(name), data, videos)
+
+
+def test_a_class_that_is_not_trained_is_not_drawn(data: TableData, tmp_path: Path) -> None:
+    whole = read_annotations(data.annotations[0])
+    unseen = (Instance("swim", Segment(1, 2)),)
+    renamed = [replace(whole["video12"], labels=("swim",), instances=unseen)]
+    write_annotations(
+        Annotations([*(video for name, video in whole.items() if name != "video12"), *renamed]), tmp_path / "new.json"
+    )
+    data = replace(data, annotations=(tmp_path / "new.json",))
+    with pytest.raises(UntrimError, match="video 'video12' shows 'swim', which no training video has"):
+        check_figure(find_table("wsbm:figure3"), data, ["video12"])
+    jobs = made(find_table("wsad:figure5"), data, tmp_path / "out")
+    assert sorted(FigureRun(jobs[0]).quality) == [f"video{index}" for index in range(13, 18)]
+    only = Annotations([*whole.subset("training").values(), *renamed])
+    write_annotations(only, tmp_path / "only.json")
+    with pytest.raises(UntrimError, match="only classes that are trained"):
+        check_figure(find_table("ecm:figure6"), replace(data, annotations=(tmp_path / "only.json",)), [])
+
+
+def test_one_row_of_a_figure_that_compares_runs_is_drawn_over_the_best_video(data: TableData, tmp_path: Path) -> None:
+    table = find_table("wsbm:figure4")
+    rows = chosen_rows(table, ["WSBM", "WSBM"], data)
+    assert [row.name for row in rows] == ["WSBM"], "a row that is named twice is run once"
+    found = drawn(table.model_copy(update={"rows": tuple(rows)}), data, tmp_path / "out")
+    assert found.caption.startswith("Videos: evenly chosen from the best to the worst.")
 
 
 def test_the_average_is_drawn_over_the_option(tmp_path: Path) -> None:

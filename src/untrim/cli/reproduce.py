@@ -63,9 +63,11 @@ def reproduce(
 ) -> None:
     """Measure a table or figure of a paper and compare it with what is published."""
     from untrim.reproduction.measuring import TableData
+    from untrim.reproduction.published import find_table
     from untrim.reproduction.tables import estimate_seconds, reproduce
     from untrim.support.settings import parse_settings
 
+    find_table(table)  # A wrong name is told before the files are read.
     more = [] if second_corpus is None else [second_corpus]
     read_training_labels([*features, *(pair[0] for pair in more)], [*annotations, *(pair[1] for pair in more)], subset)
     data = TableData(tuple(features), tuple(annotations), segments, subset, evaluated, protocol, second_corpus)

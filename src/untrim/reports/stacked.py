@@ -164,7 +164,7 @@ def _draw_video(part: SubFigure, video: StackedVideo) -> None:
 def _bars(axes: Axes, segments: Sequence[Segment], heights: Sequence[float], hues: Sequence[str]) -> None:
     """Bars from the lowest of their heights, which are scores, or from 0."""
     starts, lengths = [segment.start for segment in segments], [segment.duration for segment in segments]
-    low, high = min(0.0, *heights, 0.0), max(*heights, 0.0, 0.0)
+    low, high = min([0.0, *heights]), max([0.0, *heights])
     span = (high - low) or 1.0
     low -= 0.05 * span if low < 0 else 0.0  # The lowest is to be seen, too.
     tall = [height - low for height in heights]

@@ -36,8 +36,8 @@ class MappedFeature:
         label: The class; empty for the background.
         start: Where the snippet begins, or the video, in seconds.
         end: Where it ends.
-        x: MappedFeature from the left.
-        y: MappedFeature from below.
+        x: Place from the left.
+        y: Place from below.
     """
 
     video: str

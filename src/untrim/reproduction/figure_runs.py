@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from untrim.annotations import Annotations, Video, read_annotations, read_detections
-from untrim.errors import UntrimError
 from untrim.features.store import FeatureFolder
 from untrim.reports.timelines import own_maps, pick_videos
 from untrim.reproduction.measuring import Job
@@ -49,8 +48,8 @@ class FigureRun:
 
     @cached_property
     def quality(self) -> dict[str, float]:
-        """mAP of each video alone."""
-        return own_maps(self.detections, self.truth, self.job.iou)
+        """mAP of each video alone that can be drawn."""
+        return own_maps(self.detections, drawable(self.truth, self.model.labels), self.job.iou)
 
     @cached_property
     def model(self) -> Method:
@@ -80,27 +79,28 @@ class FigureRun:
         return video.duration or self.features.duration(video.name, len(self.features.load(video.name)))
 
 
+def drawable(videos: Annotations, known: Collection[str]) -> Annotations:
+    """The videos with segments of all of their classes, all of which are among the `known` ones."""
+    whole = [video for video in videos.values() if set(video.labels) == {one.label for one in video.instances}]
+    return Annotations([video for video in whole if video.labels and set(video.labels) <= set(known)], videos.source)
+
+
 def chosen_videos(runs: Sequence[FigureRun], choose: str, count: int, names: Sequence[str]) -> list[Video]:
     """The videos to draw, all with ground truth.
 
     Args:
         runs: The runs of the figure.
-        choose: As in `RunsOverVideos`.
+        choose: As in `RunsOverVideos`; `gain` needs two runs or more.
         count: Number of videos.
         names: Videos to take instead; empty: chosen by `choose`.
 
-    Raises:
-        UntrimError: There is no video to choose: none has segments of all of its classes.
     """
-    truth = runs[0].truth
+    truth, last = runs[0].truth, runs[-1].quality
     if names:
         return [truth[name] for name in names]
-    if not runs[-1].quality:
-        raise UntrimError("no evaluated video has segments of all of its classes", where=truth.source)
-    last = runs[-1].quality
     if choose == "worst":
         ranked = _worst(runs[-1], count)
-    elif choose == "gain" and len(runs) > 1:
+    elif choose == "gain":
         ranked = sorted(last, key=lambda name: (max(run.quality[name] for run in runs[:-1]) - last[name], name))[:count]
     else:
         ranked = pick_videos(Annotations([truth[name] for name in last]), last, count)

@@ -12,7 +12,7 @@ from untrim.annotations import read_annotations
 from untrim.errors import UntrimError, nearest
 from untrim.reports.stacked import COLUMNS, RunOverVideo, StackedVideo, draw_stacked, stacked_rows
 from untrim.reproduction.effort_figure import draw_effort
-from untrim.reproduction.figure_runs import FigureRun, chosen_videos, main_class
+from untrim.reproduction.figure_runs import FigureRun, chosen_videos, drawable, main_class
 from untrim.reproduction.measuring import Job, TableData
 from untrim.reproduction.published import Table
 from untrim.reproduction.published.figures import AverageOver, FeatureMap, RunsOverVideos, Steps
@@ -52,19 +52,27 @@ def check_figure(table: Table, data: TableData, videos: Sequence[str]) -> None:
         videos: Videos to draw instead of chosen ones.
 
     Raises:
-        UntrimError: A video is not evaluated or has no segments, no single video is drawn, or a library is missing.
+        UntrimError: A named video is not evaluated or cannot be drawn, no video can be drawn, or a library is missing.
     """
     spec = table.figure
     if videos and not isinstance(spec, RunsOverVideos | Steps):
         raise UntrimError("no single video is drawn here", fix="leave out --video")
     if isinstance(spec, Steps) and len(videos) > 1:
         raise UntrimError(f"{len(videos)} videos are named, and one is drawn", fix="name one with --video")
+    if not isinstance(spec, RunsOverVideos | Steps | FeatureMap):
+        return
     evaluated = read_annotations(data.annotations[0]).subset(data.validation)
+    known = {label for file in data.annotations for label in read_annotations(file).subset(data.training).labels}
+    if not videos and not drawable(evaluated, known):
+        what = "no evaluated video has segments of all of its classes, and only classes that are trained"
+        raise UntrimError(what, where=evaluated.source, fix="evaluate another subset")
     for name in videos:
         if name not in evaluated:
             raise UntrimError(f"no video '{name}' in subset '{data.validation}'", fix=nearest(name, evaluated))
         if not evaluated[name].instances:
             raise UntrimError(f"video '{name}' has no segments to draw", where=evaluated.source, fix="name another")
+        if (label := main_class(evaluated[name])) not in known:
+            raise UntrimError(f"video '{name}' shows '{label}', which no training video has", fix="name another")
     if isinstance(spec, FeatureMap):
         optional("sklearn")
 
@@ -146,14 +154,14 @@ def _average_over(spec: AverageOver, measured: Sequence[Measured]) -> Drawn:
     axes.set_xlabel(spec.over)
     axes.set_ylabel("average mAP in %")
     axes.grid(alpha=0.3)
-    rows = [(value, mean, spread) for value, mean, spread in zip(values, means, spreads, strict=True)]
-    rounded = tuple((value, f"{mean:.2f}", f"{spread:.2f}") for value, mean, spread in rows)
-    return Drawn(figure, f"Average mAP over {spec.over}.", (spec.over, "average mAP", "deviation"), rounded)
+    rows = tuple((v, f"{mean:.2f}", f"{spread:.2f}") for v, mean, spread in zip(values, means, spreads, strict=True))
+    return Drawn(figure, f"Average mAP over {spec.over}.", (spec.over, "average mAP", "deviation"), rows)
 
 
 def _runs_over_videos(spec: RunsOverVideos, runs: Sequence[FigureRun], videos: Sequence[str]) -> Drawn:
-    named = videos or (spec.named if all(name in runs[0].truth for name in spec.named) else ())
-    chosen = chosen_videos(runs, spec.choose, spec.videos, named)
+    named = videos or (spec.named if all(name in runs[0].quality for name in spec.named) else ())
+    choose = "even" if len(runs) == 1 and spec.choose == "gain" else spec.choose  # Then there is nothing to gain on.
+    chosen = chosen_videos(runs, choose, spec.videos, named)
     stacked = []
     for video in chosen:
         label = main_class(video)
@@ -162,7 +170,7 @@ def _runs_over_videos(spec: RunsOverVideos, runs: Sequence[FigureRun], videos: S
         stacked.append(StackedVideo(video.name, label, runs[0].duration(video), truth, parts))
     names = [run.job.row for run in runs]
     listed = " and ".join(f"'{name}'" for name in names[:-1])
-    why = "as named" if named else _WHY[spec.choose].format(last=names[-1], others=listed)
+    why = "as named" if named else _WHY[choose].format(last=names[-1], others=listed)
     caption = f"Videos: {why}. Below a run's name: average mAP of the video alone."
     return Drawn(draw_stacked(stacked), caption, COLUMNS, tuple(stacked_rows(stacked)))
 
@@ -183,7 +191,8 @@ def _steps(run: FigureRun, videos: Sequence[str]) -> Drawn:
 
     video = chosen_videos([run], "even", 1, videos)[0]
     steps = steps_of(run, video, main_class(video))
-    return Drawn(draw_steps(steps), f"The steps of detection in {video.name}.", COLUMNS, tuple(steps_rows(steps)))
+    caption = f"The steps of detection in {video.name}{'' if videos else ', the video with the best mAP'}."
+    return Drawn(draw_steps(steps), caption, COLUMNS, tuple(steps_rows(steps)))
 
 
 def _feature_map(spec: FeatureMap, run: FigureRun) -> Drawn:

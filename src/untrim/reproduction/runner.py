@@ -151,7 +151,7 @@ def chosen_rows(table: Table, names: Sequence[str], data: TableData) -> list[Row
     for name in names:
         if name not in known:
             raise UntrimError(f"no row '{name}'", fix=nearest(name, known))
-    chosen = [known[name] for name in names] or [row for row in table.rows if lacking(row, data) is None]
+    chosen = [known[name] for name in dict.fromkeys(names)] or [row for row in table.rows if lacking(row, data) is None]
     for row in chosen or table.rows:
         error = lacking(row, data)
         if error is not None and (row.told is not None or row.second_corpus):
