@@ -28,7 +28,8 @@ STOPS = (signal.SIGTERM, signal.SIGKILL, signal.SIGINT)
 
 def main() -> None:
     run, video = map(Path, sys.argv[1:3])
-    files, broken = (int(text) for text in [*sys.argv[3:5], "500", "20"][:2]) if sys.argv[3:] else (500, 20)
+    asked = [int(text) for text in sys.argv[3:5]]
+    files, broken = [*asked, *(500, 20)[len(asked) :]]
     with tempfile.TemporaryDirectory() as place:
         folder, output = Path(place, "incoming"), Path(place, "found.jsonl")
         folder.mkdir()
