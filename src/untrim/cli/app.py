@@ -200,12 +200,12 @@ def _late(folder: Path, labelled: Annotations) -> tuple[str, ...]:
     return late_pictures(info, late_labels(info, labelled))
 
 
-def complain_of(failed: Mapping[str, str], features: Path | None) -> None:
-    """Say which videos could not be extracted, if any, and end with exit code 1.
+def complain_of(failed: Mapping[str, str], features: Path | None = None) -> None:
+    """Say which videos failed, if any, and end with exit code 1.
 
     Args:
         failed: The reasons.
-        features: The folder of their features, which lists them; None if it is not kept.
+        features: The folder of features that lists them; None if there is none.
     """
     from untrim.features.extract import FAILURES_NAME
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from untrim.cli.app import MinScore, app, read_found
+from untrim.cli.app import MinScore, app, complain_of, read_found
 from untrim.cli.printing import complain, one_file, say
 from untrim.cli.terminal import stop_requests, terminal_progress
-from untrim.errors import WorkFailed, numbered
+from untrim.errors import numbered
 
 DetectionsFile = Annotated[Path, typer.Argument(help="Detections, .json or .csv.")]
 VideoPaths = Annotated[
@@ -48,7 +47,7 @@ def clips(
     count = numbered(len(report.clips), "clip", "clips")
     kept = len(report.clips) - report.made
     say(f"{count}{f', {kept} of them already present' if kept else ''}: {report.sheet}")
-    _complain_of(report.failed)
+    complain_of(report.failed)
 
 
 @app.command()
@@ -78,7 +77,7 @@ def overlay(
     kept = len(report.films) - report.made
     count = numbered(len(report.films), "video", "videos")
     say(f"{count}{f', {kept} of them already present' if kept else ''}: {output}")
-    _complain_of(report.failed)
+    complain_of(report.failed)
 
 
 @app.command()
@@ -94,11 +93,3 @@ def onnx(
     with one_file(output, ".onnx") as target:
         outputs = export_onnx(run, target)
     say(f"features to {', '.join(outputs)}: {output}")
-
-
-def _complain_of(failed: Mapping[str, str]) -> None:
-    """Say which videos failed, if any, and end with exit code 1."""
-    for reason in failed.values():
-        complain(f"failed: {reason}")
-    if failed:
-        raise WorkFailed(f"{numbered(len(failed), 'video', 'videos')} failed")
