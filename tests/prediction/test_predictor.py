@@ -192,12 +192,57 @@ def test_only_some_classes(trained: Path, wanted: dict[str, list[Detection]]) ->
         ([np.zeros((48, 64, 3), np.uint8), np.zeros((48, 65, 3), np.uint8)], 25, "one size"),
         (["frame"], 25, "frame 0 is a str"),
         ([], 25, "no frame"),
-        (7, None, "is no video"),
+        (7, None, "not a video: 7"),
+        (np.zeros(594), None, "wanted float"),
+        (np.zeros(594), 25, "drop fps"),
+        (np.array(1.0), 25, "drop fps"),
+        (np.zeros((1, 594), object), None, "features are object"),
+        (np.full((3, 594), 1e300), None, "beyond what float32 holds"),
     ],
 )
 def test_what_is_no_video_is_refused(predictor: Predictor, video: object, fps: float | None, words: str) -> None:
     with pytest.raises(UntrimError, match=words):
         predictor.predict(video, fps=fps)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("videos", "options", "words"),
+    [
+        ("video.mp4", {}, "not several videos"),
+        (Path("video.mp4"), {}, "not several videos"),
+        (None, {}, "not several videos"),
+        (np.zeros((3, 594), np.float32), {}, "not several videos"),
+        ([], {"batch": 0}, "whole numbers from 1"),
+        ([], {"batch": 1.5}, "whole numbers from 1"),
+        ([], {"threads": "2"}, "whole numbers from 1"),
+    ],
+)
+def test_what_is_not_several_videos_is_refused(
+    predictor: Predictor, videos: object, options: dict[str, int], words: str
+) -> None:
+    with pytest.raises(UntrimError, match=words):
+        predictor.predict_many(videos, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("only", [5, [5], ["slow", None]])
+def test_classes_that_are_no_names_are_refused(trained: Path, only: object) -> None:
+    with pytest.raises(UntrimError, match="not names of classes"):
+        open_run(trained / "run", only=only)  # type: ignore[arg-type]
+
+
+def test_a_device_that_is_no_name_is_refused(trained: Path) -> None:
+    with pytest.raises(UntrimError, match="device 'None' cannot be used"):
+        open_run(trained / "run", device=None)  # type: ignore[arg-type]
+
+
+def test_the_rate_may_be_a_number_of_numpy(predictor: Predictor) -> None:
+    frames = [np.zeros((48, 64, 3), np.uint8)] * 20
+    assert predictor.predict(frames, fps=np.float32(12.5)) == predictor.predict(frames, fps=12.5)  # type: ignore[arg-type]
+
+
+def test_a_stream_that_is_none_is_refused(predictor: Predictor) -> None:
+    with pytest.raises(UntrimError, match="not frames: None"):
+        predictor.predict_stream(None, 25)  # type: ignore[arg-type]
 
 
 def test_a_run_whose_features_cannot_be_extracted_still_takes_features(trained: Path, tmp_path: Path) -> None:
@@ -239,8 +284,10 @@ def test_a_stream_gives_detections_while_it_runs(trained: Path, predictor: Predi
     assert min(late) < 1
 
 
-@pytest.mark.parametrize("seconds", [{"window": 0.0}, {"margin": -1.0}, {"step": float("nan")}, {"margin": 60.0}])
-def test_a_pace_that_makes_no_sense_is_refused(predictor: Predictor, seconds: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "seconds", [{"window": 0.0}, {"margin": -1.0}, {"step": float("nan")}, {"step": "2"}, {"margin": 60.0}]
+)
+def test_a_pace_that_makes_no_sense_is_refused(predictor: Predictor, seconds: dict[str, object]) -> None:
     with pytest.raises(UntrimError, match=r"positive|do not fit"):
         predictor.predict_stream([], 25, **seconds)
 

@@ -28,7 +28,7 @@ def put(folder: Path, name: str, text: str = "good", changed: float = 1e9) -> No
 
 
 def once(folder: Path, **options: object) -> WatchReport:
-    return watch(folder, "run", folder.parent / "found.jsonl", once=True, poll=0, **options)  # type: ignore[arg-type]
+    return watch(folder, "run", folder.parent / "found.jsonl", once=True, **{"poll": 0, **options})  # type: ignore[arg-type]
 
 
 def lines(path: Path) -> list[dict]:
@@ -188,6 +188,31 @@ def test_a_file_of_something_else_is_refused_and_kept(folder: Path, content: byt
     with pytest.raises(UntrimError, match=said):
         once(folder)
     assert (folder.parent / "found.jsonl").read_bytes() == content
+
+
+def test_a_damaged_note_of_the_file_in_work_is_refused(folder: Path) -> None:
+    (folder.parent / ".found.now.json").write_text("[" * 100_000)
+    with pytest.raises(UntrimError, match=r"nested too deeply.*remove it"):
+        once(folder)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"settle": float("nan")}, {"poll": float("nan")}, {"retry_after": float("inf")}, {"settle": "5"},
+        {"poll": -1.0}, {"retries": -1}, {"retries": 1.5},
+    ],
+)  # fmt: skip
+def test_times_and_numbers_that_make_no_sense_are_refused(folder: Path, options: dict[str, object]) -> None:
+    with pytest.raises(UntrimError, match=f"{next(iter(options))}.*0 or more"):
+        once(folder, **options)
+
+
+def test_no_wait_is_too_long_to_be_written(folder: Path) -> None:
+    put(folder, "bad.mp4", "bad")
+    assert once(folder, retry_after=1e300).failed
+    (line,) = lines(folder.parent / "found-failures.jsonl")
+    assert int(line["again"][:4]) <= time.gmtime().tm_year + 2
 
 
 def test_two_watches_do_not_write_to_one_file(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import torch
@@ -93,7 +93,10 @@ def wanted_classes(run: Run, only: str | Sequence[str] | None) -> frozenset[str]
     """
     if only is None:
         return None
-    labels = [standard(label) for label in ([only] if isinstance(only, str) else only)]
+    given = list(only) if isinstance(only, Iterable) and not isinstance(only, str) else [only]
+    if not all(isinstance(label, str) for label in given):
+        raise UntrimError(f"not names of classes: {only!r:.60}", fix="give them as text")
+    labels = [standard(label) for label in given]
     if "" in labels or not labels:
         raise UntrimError("a class without a name is asked for", fix="name at least one class, or none at all")
     for label in labels:

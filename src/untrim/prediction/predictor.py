@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from numbers import Integral
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeGuard, cast
 
 import numpy as np
 
@@ -139,10 +140,12 @@ class Predictor:
             In the order of `videos`; for one that cannot be done the error.
 
         Raises:
-            UntrimError: `batch` or `threads` is less than 1.
+            UntrimError: `videos` is a single one, or `batch` or `threads` is less than 1.
         """
-        if batch < 1 or threads < 1:
-            raise UntrimError(f"batch {batch}, threads {threads}", fix="give at least 1 of each")
+        if not all(isinstance(value, Integral) and value >= 1 for value in (batch, threads)):
+            raise UntrimError(f"batch {batch!r:.40}, threads {threads!r:.40}", fix="give whole numbers from 1")
+        if isinstance(videos, str) or not isinstance(videos, Iterable) or _is_features(videos):
+            raise UntrimError("these are not several videos", fix="give a list, or call `predict`")
         return self._one_after_the_other(videos, batch, threads, curves)
 
     def predict_stream(
@@ -213,16 +216,16 @@ class Predictor:
 
     def _seen(self, video: Given, fps: float | None) -> _Seen:
         """The features of a video, however it is given."""
-        if fps is not None and (isinstance(video, Path | str) or (isinstance(video, np.ndarray) and video.ndim == 2)):
+        if fps is not None and (isinstance(video, Path | str) or _is_features(video)):
             raise UntrimError("fps is the rate of frames; a file and features have their own", fix="drop fps")
-        if isinstance(video, np.ndarray) and video.ndim == 2:
+        if _is_features(video):
             return self._seen_of_features(video)
         if isinstance(video, Path | str):
             return self._seen_of_file(as_path(video, "video"))
         if not isinstance(video, Iterable):
-            raise UntrimError(f"a {type(video).__name__} is no video", fix="give a file, features (T, D), or frames")
+            raise UntrimError(f"not a video: {video!r:.60}", fix="give a file, features (T, D), or frames")
         if fps is None:
-            raise UntrimError("frames without their rate", fix="say fps=")
+            raise UntrimError("frames without their rate", fix="say fps=; features are one array (T, D)")
         source, config = FrameSource(cast(Iterable[Image], video), fps), self.backbone.config
         features = self.backbone.features(source.images(config.fps, config.short_side))
         return _Seen("frames", self._rounded(features, "frames"), self.backbone.grid, source.duration)
@@ -240,13 +243,20 @@ class Predictor:
 
     def _seen_of_features(self, features: Floating) -> _Seen:
         grid, dim = self.run.features.grid(), self.run.features.dim
-        if features.dtype.kind != "f" or features.shape[1] != dim or not len(features):
+        if features.dtype.kind != "f" or features.shape[1:] != (dim,) or not len(features):
             raise UntrimError(f"features are {features.dtype} {features.shape}, wanted float (T, {dim})")
-        if not np.isfinite(features).all():
-            raise UntrimError("features hold NaN or infinity")
-        return _Seen("features", features.astype(np.float32), grid, grid.boundary(len(features)))
+        with np.errstate(over="ignore"):
+            rows = features.astype(np.float32)
+        if not np.isfinite(rows).all():
+            raise UntrimError("features hold NaN or infinity, or are beyond what float32 holds")
+        return _Seen("features", rows, grid, grid.boundary(len(rows)))
 
     @staticmethod
     def _rounded(features: Floating, where: object) -> Float32:
         """What is read of features that have been stored."""
         return as_half(features, where).astype(np.float32)
+
+
+def _is_features(video: object) -> TypeGuard[Floating]:
+    """Whether an array is given for features, right ones or not: frames have more axes."""
+    return isinstance(video, np.ndarray) and video.ndim <= 2

@@ -10,6 +10,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from numbers import Real
 
 import numpy as np
 
@@ -40,8 +41,9 @@ class Pace:
     step: float
 
     def __post_init__(self) -> None:
-        if not all(math.isfinite(value) and value > 0 for value in (self.window, self.margin, self.step)):
-            raise UntrimError(f"window {self.window}, margin {self.margin}, step {self.step} must be positive seconds")
+        seconds = (self.window, self.margin, self.step)
+        if not all(isinstance(value, Real) and 0 < value < math.inf for value in seconds):
+            raise UntrimError(f"window, margin, step {seconds!r:.80}: they must be positive seconds")
         if self.margin + self.step > self.window:
             raise UntrimError(
                 f"margin {self.margin} and step {self.step} do not fit into a window of {self.window} seconds",

@@ -20,7 +20,7 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()  # "meta" keeps no values.
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, TypeError) as error:
         raise UntrimError(f"device '{name}' cannot be used: {error!s:.80}", fix="use cpu or auto") from error
     return device
 

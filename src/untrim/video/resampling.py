@@ -59,14 +59,16 @@ class FrameSource:
         duration: Seconds of the pictures that have been taken.
 
     Raises:
-        UntrimError: `rate` is not positive.
+        UntrimError: `rate` is not positive, or `frames` is not iterable.
     """
 
     def __init__(self, frames: Iterable[Image], rate: float) -> None:
-        if not (isinstance(rate, int | float) and math.isfinite(rate) and rate > 0):
+        if not (isinstance(rate, int | float | np.integer | np.floating) and 0 < rate < math.inf):
             raise UntrimError(f"fps {rate!r:.40} of the frames must be a positive number")
-        self._frames, self._rate = frames, rate
-        self._clock = Clock(rate, broadcast=False)
+        if not isinstance(frames, Iterable):
+            raise UntrimError(f"not frames: {frames!r:.60}", fix="give images, RGB uint8 (H, W, 3)")
+        self._frames, self._rate = frames, float(rate)
+        self._clock = Clock(self._rate, broadcast=False)
 
     @property
     def duration(self) -> float:

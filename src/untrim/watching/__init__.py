@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,8 +90,11 @@ def watch(
         Stopped: `should_stop` said so; the same call resumes.
     """
     folder, path = as_path(folder, "folder"), None if ledger is None else as_path(ledger, "ledger")
-    if not (min(settle, poll, retry_after) >= 0 and retries >= 0):
-        raise UntrimError(f"settle {settle}, poll {poll}, retries {retries}, after {retry_after}", fix="give 0 or more")
+    seconds = (settle, poll, retry_after)
+    if not all(isinstance(value, Real) and 0 <= value < math.inf for value in seconds):
+        raise UntrimError(f"settle, poll, retry_after {seconds!r:.80}", fix="give seconds, 0 or more")
+    if not (isinstance(retries, Integral) and retries >= 0):
+        raise UntrimError(f"retries {retries!r:.40}", fix="give a whole number, 0 or more")
     if not folder.is_dir():
         raise UntrimError("no such folder", where=folder, fix="name the folder that videos come to")
     if path is not None:

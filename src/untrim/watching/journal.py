@@ -10,7 +10,6 @@ is on the disk, whole, before the next file is begun; what a killed process left
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,14 +24,16 @@ from untrim.support.documents import parse_json
 from untrim.support.files import linked_file, remove_leftovers, write_json
 from untrim.support.line_files import append_lines, cut_after, line_of, read_lines
 from untrim.support.locks import locked_file
-from untrim.support.schema import SCHEMA, check_schema
+from untrim.support.schema import SCHEMA, check_schema, read_object
 from untrim.support.validation import validate
 from untrim.timeline import Detection
 from untrim.watching.arrivals import FileState
 
 ENDING = ".jsonl"
 
-_GROWTH = 4  # Each wait before a further attempt is so many times as long as the one before.
+_GROWTH = 4.0  # Each wait before a further attempt is so many times as long as the one before.
+_MOST_GROWTHS = 99  # More would be beyond what a float holds.
+_LONGEST = 366 * 86400.0  # No wait is longer; it has to end at a date that can be written.
 _INTERRUPTED = "the process ended while it was at this file"
 
 
@@ -146,13 +147,16 @@ class Journal:
             now: Seconds since 1970.
         """
         attempt = self._failed[state].attempt + 1 if state in self._failed else 1
-        wait = 0.0 if reason == _INTERRUPTED else self._retry_after * _GROWTH ** (attempt - 1)
+        wait = 0.0 if reason == _INTERRUPTED else self._wait_after(attempt)
         failure = Failure(attempt, now + wait if attempt <= self._retries else None)
         self._failed[state] = failure
         if self.path is not None:
             entry = {"attempt": attempt, "reason": reason, "at": _utc(now), "again": _utc(failure.again)}
             append_lines(self._failures, [line_of({**_about(state), **entry})])
         return failure
+
+    def _wait_after(self, attempt: int) -> float:
+        return min(_LONGEST, self._retry_after * _GROWTH ** min(attempt - 1, _MOST_GROWTHS))
 
     @property
     def _failures(self) -> Path:
@@ -169,9 +173,9 @@ class Journal:
         if not self._now.is_file():
             return
         try:
-            line = validate(_Line, json.loads(self._now.read_bytes()), self._now)
-        except (ValueError, UntrimError) as error:
-            raise UntrimError("cannot be read", where=self._now, fix="remove it") from error
+            line = validate(_Line, read_object(self._now), self._now)
+        except UntrimError as error:
+            raise UntrimError(f"cannot be read: {error.what}", where=self._now, fix="remove it") from error
         if line.state not in self._done:
             self.failed(line.state, _INTERRUPTED, self._now.stat().st_mtime)
         self._now.unlink()
