@@ -102,9 +102,9 @@ class Media:
         return self._file_at(path, where) or path
 
     def name_by(self, own: str, path: str | None, where: object) -> str:
-        """The video of which a name of untrim's own and a path tell, or the name alone.
+        """The video that an entry means which has a name of untrim's own, and mostly a path too.
 
-        The path decides, unless all that it says is the last part of the name.
+        The path decides, unless it is only the last part of the name.
 
         Raises:
             UntrimError: The path names no video, or either may be several.
