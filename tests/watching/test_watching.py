@@ -174,12 +174,12 @@ def test_a_process_that_is_killed_after_the_line_leaves_it_done(folder: Path) ->
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"my notes", "no file of `untrim watch`"),
-        (b"my notes\n", "no line of `untrim watch`"),
-        (b'{"schema": 1, "video": "a"}\n{"sche', "no line of `untrim watch`"),
+        (b"my notes", "is not a file that `untrim watch` wrote"),
+        (b"my notes\n", "is not a line that `untrim watch` wrote"),
+        (b'{"schema": 1, "video": "a"}\n{"sche', "is not a line that `untrim watch` wrote"),
         (b'{"schema": 9}\n', "newer untrim"),
         (b"\xff\n", "is not UTF-8"),
-        (b"[1]\n", "no line of `untrim watch`"),
+        (b"[1]\n", "is not a line that `untrim watch` wrote: .* should be an object"),
     ],
 )
 def test_a_file_of_something_else_is_refused_and_kept(folder: Path, content: bytes, said: str) -> None:

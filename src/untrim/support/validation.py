@@ -26,4 +26,6 @@ def validate(model: type[M], values: object, where: object) -> M:
             raise UntrimError(f"unknown key '{key}'", where=where, fix=nearest(key, model.model_fields)) from None
         found = "" if first["type"] == "missing" else f", found {first['input']!r:.80}"
         why = first["msg"].removeprefix("Value error, ")  # pydantic's words before those of our own checks
+        if first["type"] == "model_type":  # Its words name the class, which no person knows.
+            why = "should be an object {…}"
         raise UntrimError(f"'{key}': {why}{found}", where=where) from None

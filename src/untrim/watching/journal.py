@@ -226,10 +226,12 @@ def _lines(path: Path, kind: type[L]) -> list[L]:
             found.append(validate(kind, entry, place))
         except (UnicodeDecodeError, UntrimError) as error:
             what = error.what if isinstance(error, UntrimError) else "is not UTF-8"
-            raise UntrimError(f"no line of `untrim watch`: {what}", where=place, fix="name another file") from error
+            raise UntrimError(
+                f"is not a line that `untrim watch` wrote: {what}", where=place, fix="name another file"
+            ) from error
     if torn:
         start = f'{{"{SCHEMA}"'.encode()
         if not lines and torn[: len(start)] != start[: len(torn)]:
-            raise UntrimError("no file of `untrim watch`", where=path, fix="name another file")
+            raise UntrimError("is not a file that `untrim watch` wrote", where=path, fix="name another file")
         cut_after(path, lines)
     return found
