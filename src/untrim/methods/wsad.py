@@ -228,7 +228,10 @@ class WSAD(Method[WSADConfig, Activations]):
         )
 
     def squared_distances(self, a: Tensor, b: Tensor, classes: Tensor) -> Tensor:
-        """D_c^2 between all pairs of (B, C', H) aggregated features of each of `classes`, (B, B, C'); or D_c itself."""
+        """D_c^2, or D_c for `cosine_unsquared`, between all pairs of (B, C', H) aggregated features, (B, B, C').
+
+        `classes` are the indices of the C' classes.
+        """
         if self.config.distance == "classifier":
             return projected_distances(a, b, self.classifier.weight[classes].unsqueeze(1))  # Eq. 10
         if self.config.distance == "learned":

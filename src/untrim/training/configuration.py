@@ -102,5 +102,5 @@ def _recipe_file(method: type[Method], recipe: str) -> Path:
     own = [name for name in recipe_names() if load_method(name.partition("-")[0]) is method]
     if recipe not in own:
         known = [*method.presets, *own]
-        raise UntrimError(f"unknown recipe '{recipe}'", fix=f"{nearest(recipe, known)} or name a .yaml file")
+        raise UntrimError(f"unknown recipe '{recipe}'", fix=f"{nearest(recipe, known)}; or name a .yaml file")
     return _RECIPES / f"{recipe}.yaml"

@@ -1,6 +1,6 @@
-"""The papers' result tables and ablation figures as data, each row with the config that makes it.
+"""The papers' result tables and figures as data, each row with the config that makes it.
 
-One YAML file per paper, named after its method, and ``project.yaml`` for tables of this project. Figures are mAP in %.
+One YAML file per paper, named after its method, and ``project.yaml`` for tables of this project. Numbers are mAP in %.
 """
 
 from __future__ import annotations
