@@ -25,13 +25,21 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("untrim.pipeline.localize", lambda *given, **options: FOUND)
     monkeypatch.setattr("untrim.pipeline.localize_videos", lambda *given, **options: (FOUND, {"b": "b is broken"}))
     monkeypatch.setattr("untrim.pipeline.suggest", lambda *given, **options: ({"a": [Suggestion("jump", 0.9)]}, {}))
+    monkeypatch.setattr("untrim.prediction.exporting.export_onnx", _export_onnx)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def _export_onnx(run: Path, output: Path) -> tuple[str, ...]:
+    output.write_bytes(b"a network\n")
+    return ("cas",)
 
 
 CALLS: dict[str, tuple[str, str, int]] = {
     "localize run -f features -o": ("found.json", "1 detection in 2 videos: ", 0),
     "localize run a.mp4 b.mp4 -o": ("found.json", "1 video failed", 1),
+    "localize run a.mp4 b.mp4 -f features -o": ("found.json", "features: features, ", 1),
+    "onnx run -o": ("model.onnx", "features to cas: ", 0),
     "suggest a.mp4 -o": ("labels.csv", "1 label for 1 video: ", 0),
     "evaluate found.json -a labels.json --ignore-unknown --json": ("evaluation.json", "mAP", 0),
     "diagnose found.json -a labels.json --ignore-unknown -o": ("diagnosis.html", "page: ", 0),

@@ -92,4 +92,4 @@ def onnx(
 
     with one_file(output, ".onnx") as target:
         outputs = export_onnx(run, target)
-    say(f"features to {', '.join(outputs)}: {output}")
+        say(f"features to {', '.join(outputs)}: {output}")

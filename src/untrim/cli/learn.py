@@ -268,11 +268,11 @@ def localize(
         if report is not None and found:
             write_report(run, detections=target, videos=videos, output=report, min_score=min_score)
             say(f"report: {report}")
-    stays = features is not None or (keep and not is_standard_output(output))
-    if videos and stays:
-        say(f"features: {kept}, {_megabytes(kept):.1f} MB{'' if features else '; --no-keep leaves none'}")
-    if any(found.values()) and not is_standard_output(output):
-        say(next_steps(output, videos or ()))
+        stays = features is not None or (keep and not is_standard_output(output))
+        if videos and stays:
+            say(f"features: {kept}, {_megabytes(kept):.1f} MB{'' if features else '; --no-keep leaves none'}")
+        if any(found.values()) and not is_standard_output(output):
+            say(next_steps(output, videos or ()))
     complain_of(failed, kept if stays else None)
 
 
