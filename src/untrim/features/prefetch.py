@@ -35,7 +35,7 @@ def prefetch(items: Iterable[T], ahead: int) -> Generator[T]:
                 if left.is_set():
                     return
             ready.put(None)
-        except BaseException as error:
+        except BaseException as error:  # Of any kind: without it, the thread that reads would wait for ever.
             ready.put(error)
 
     thread = threading.Thread(target=work, daemon=True)

@@ -29,7 +29,7 @@ from typing_extensions import TypeVar
 
 from untrim.localization.grouping import Runs, connected_components
 from untrim.localization.nms import nms
-from untrim.localization.scoring import outer_inner_contrast, run_max
+from untrim.localization.scoring import Scores, outer_inner_contrast, run_max
 from untrim.methods.base import Activations, Method, MethodConfig
 from untrim.nn.pooling import topk_mean
 from untrim.timeline import Detection, SnippetGrid
@@ -95,13 +95,7 @@ class SnippetClassifier(Method[C, A]):
         config = self.config
         pooled = self.pooled(activations.cas, activations.mask)[0].double().cpu().numpy()  # (C,)
         s, outline = (part[0].double().cpu().numpy().T for part in (activations.cas, self.outline(activations)))
-        above = [outline > level * self.level_unit for level in _LEVELS]
-        found = [connected_components(here, config.min_snippets) for here in above]
-        contrasts = [
-            outer_inner_contrast(outline, runs, config.outer, between=~here)
-            for here, runs in zip(above, found, strict=True)
-        ]
-        runs, contrast = Runs(*map(np.concatenate, zip(*found, strict=True))), np.concatenate(contrasts)
+        runs, contrast = self._candidates(outline)
         peaks = run_max(s, runs)
         scores = contrast + config.peak * peaks + config.gamma * pooled[runs.row]
         runs, scores = _chosen(runs, peaks > 0), scores[peaks > 0]
@@ -111,6 +105,16 @@ class SnippetClassifier(Method[C, A]):
         lowered[best] = scores[best]
         kept = nms(spans, lowered, config.nms_threshold, runs.row)
         return self.detections(_chosen(runs, kept), lowered[kept], grid)
+
+    def _candidates(self, outline: Scores) -> tuple[Runs, Scores]:
+        """Runs of (C, T) `outline` above each level, and their contrast with what lies below that level around them."""
+        found, contrasts = [], []
+        for level in _LEVELS:
+            above = outline > level * self.level_unit
+            runs = connected_components(above, self.config.min_snippets)
+            found.append(runs)
+            contrasts.append(outer_inner_contrast(outline, runs, self.config.outer, between=~above))
+        return Runs(*map(np.concatenate, zip(*found, strict=True))), np.concatenate(contrasts)
 
 
 def _chosen(runs: Runs, which: np.ndarray) -> Runs:

@@ -11,7 +11,7 @@ import torch
 from untrim.data.dataset import TrainingVideos
 from untrim.methods.base import Method, MethodConfig
 from untrim.support.array_types import Floating
-from untrim.training.inspection import look, mean_average_precision
+from untrim.training.inspection import evenly, look, mean_average_precision
 
 # Videos that are looked at: enough to see the signs, few enough to cost next to nothing beside the training.
 _VIDEOS = 64
@@ -72,7 +72,7 @@ def examine(
         device: Where the network is.
         metrics: Columns of ``metrics.jsonl``.
     """
-    indices = np.unique(np.linspace(0, len(videos) - 1, min(len(videos), _VIDEOS)).astype(int))
+    indices = evenly(len(videos), _VIDEOS)
     scores, attentions = [], []
     for found in look(model, videos, indices.tolist(), device):
         scores.append(found.video_scores[0].double().cpu().numpy())

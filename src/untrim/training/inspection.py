@@ -10,7 +10,7 @@ import torch
 from untrim.data.dataset import TrainingVideos
 from untrim.evaluation.classification import ranking_precision
 from untrim.methods.base import Activations, Method
-from untrim.support.array_types import Floating
+from untrim.support.array_types import Floating, Indices
 
 
 def look(model: Method, videos: TrainingVideos, indices: Iterable[int], device: torch.device) -> Iterator[Activations]:
@@ -27,3 +27,8 @@ def mean_average_precision(scores: Floating, labels: Floating) -> float:
     some = (labels > 0).any(axis=0) & (labels == 0).any(axis=0)
     precision = [ranking_precision(scores[:, c].astype(np.float64), labels[:, c] > 0) for c in np.flatnonzero(some)]
     return float(np.mean(precision)) if precision else float("nan")
+
+
+def evenly(count: int, most: int) -> Indices:
+    """Which of `count` things to look at where they are more than `most`: the first, the last, and evenly between."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.intp))

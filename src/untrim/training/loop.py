@@ -16,7 +16,7 @@ import torch
 from untrim.annotations import Annotations
 from untrim.annotations.checks import doubtful_labels
 from untrim.data.dataset import TrainingVideos
-from untrim.data.holdout import hold_out
+from untrim.data.holdout import Sources, hold_out
 from untrim.data.sources import Source, open_sources
 from untrim.data.summary import summarize
 from untrim.errors import UntrimError, nearest
@@ -118,8 +118,8 @@ def train(
     method = method or (base.method if base else DEFAULT_METHOD)
     world.from_first(lambda: _refuse_place(output, resume))
     opened = open_sources(sources)
-    videos, held = _videos(method, opened, subset, seed, select)
-    labelled = [(folder, annotations.subset(subset)) for folder, annotations in opened]
+    labelled = _of_subset(opened, subset)
+    videos, held = _videos(method, labelled, seed, select)
     if select == "rehearsed":
         if not rehearsal:
             raise UntrimError("--select rehearsed chooses by a rehearsal", fix="leave out --no-rehearsal")
@@ -173,7 +173,7 @@ def resolve(
     Raises:
         UntrimError: The input or the call is wrong.
     """
-    videos, held = _videos(method, sources, subset, seed, select)
+    videos, held = _videos(method, _of_subset(sources, subset), seed, select)
     summary = summarize(videos)
     run = Run(
         path=output,
@@ -207,16 +207,17 @@ def untrained(run: Run, labels: npt.NDArray[np.float32]) -> Method:
     return model
 
 
-def _videos(
-    method: str, sources: Sequence[tuple[FeatureFolder, Annotations]], subset: str, seed: int, select: Select
-) -> tuple[TrainingVideos, TrainingVideos | None]:
+def _of_subset(sources: Sequence[tuple[FeatureFolder, Annotations]], subset: str) -> Sources:
+    return [(folder, annotations.subset(subset)) for folder, annotations in sources]
+
+
+def _videos(method: str, sources: Sources, seed: int, select: Select) -> tuple[TrainingVideos, TrainingVideos | None]:
     """The videos to train on, and those held out, if any."""
     segments = load_method(method).supervision == "segments"
-    chosen = [(folder, annotations.subset(subset)) for folder, annotations in sources]
     if select != "weak":
-        return TrainingVideos(chosen, segments=segments), None
-    chosen, held_out = hold_out(chosen, seed)
-    videos = TrainingVideos(chosen, segments=segments)
+        return TrainingVideos(sources, segments=segments), None
+    kept, held_out = hold_out(sources, seed)
+    videos = TrainingVideos(kept, segments=segments)
     return videos, TrainingVideos(held_out, class_names=videos.class_names)
 
 

@@ -31,7 +31,7 @@ from untrim.support.files import write_json
 from untrim.support.progress import ShouldStop, stop_if
 from untrim.support.validation import validate
 from untrim.training.checkpoint import SELECTION, Run
-from untrim.training.inspection import look, mean_average_precision
+from untrim.training.inspection import evenly, look, mean_average_precision
 
 _CANDIDATES = 10
 _MARGIN = 0.01
@@ -139,7 +139,7 @@ def _best_step(
 
 def judge(model: Method, held: TrainingVideos, device: torch.device, most: int | None = None) -> Criteria:
     """The criteria of one network, on the videos or on as many of them as `most`, taken evenly."""
-    indices = np.unique(np.linspace(0, len(held) - 1, min(most or len(held), len(held))).round().astype(int))
+    indices = evenly(len(held), most or len(held))
     scores, agreements, own = [], [], held.labels[indices]
     for labels, found in zip(own, look(model, held, indices.tolist(), device), strict=True):
         scores.append(found.video_scores[0].double().cpu().numpy())

@@ -7,12 +7,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from untrim.errors import UntrimError, numbered
 from untrim.features.store import FeatureInfo
 from untrim.support.array_types import Float64
 from untrim.support.schema import read_object
+from untrim.training.inspection import evenly
 from untrim.training.metrics import METRICS, read_metrics
 
 _MOST_CLASSES = 20
@@ -82,7 +81,7 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 def _curve(x: Float64, y: Float64) -> str:
     """The values y over the steps x, both (N,), as a line, and its first and last value in words."""
-    shown = np.unique(np.linspace(0, len(x) - 1, min(len(x), _POINTS)).round().astype(int))
+    shown = evenly(len(x), _POINTS)
     low, high = y.min(), y.max()
     across = (x - x[0]) / (x[-1] - x[0] or 1) * _WIDTH
     down = (1 - (y - low) / (high - low or 1)) * (_HEIGHT - 4) + 2

@@ -89,8 +89,7 @@ class VideoFile:
         self.path = as_path(path, "video")
         self.broken_packets = 0
         self._threads, self._limits = threads, limits
-        self._resources = ExitStack()
-        try:
+        with ExitStack() as self._resources:  # closed if anything here fails
             self._open()
             first = next(self._decoded(), None)
             if first is None:
@@ -100,9 +99,7 @@ class VideoFile:
             self.offset = first_media_seconds(self._container, self._stream, first)
             self.info = self._describe(first)
             self._clock = self._new_clock()
-        except BaseException:
-            self._resources.close()
-            raise
+            self._resources = self._resources.pop_all()
 
     def __enter__(self) -> VideoFile:
         return self
