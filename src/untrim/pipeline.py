@@ -24,7 +24,7 @@ from untrim.support.progress import Progress, ShouldStop, Tell, count_steps, sto
 from untrim.support.tables import write_rows
 from untrim.timeline import Detection
 from untrim.training.checkpoint import Run
-from untrim.training.ready_runs import find_run, own_settings
+from untrim.training.ready_runs import find_run, with_own_settings
 
 
 class Suggestion(NamedTuple):
@@ -132,7 +132,7 @@ def localize_videos(
         WorkFailed: As in `extract`.
         Stopped: As in `extract`; the features of videos that are done are kept.
     """
-    settings = {**own_settings(run), **(settings or {})}
+    settings = with_own_settings(run, settings)
     run = find_run(run, progress)
     wanted_classes(run, only)
     names, failed = _extracted(run, videos, features, settings, workers, progress, should_stop, tell)
@@ -193,7 +193,7 @@ def suggest(
     """
     if not (isinstance(most, int) and most >= 1 and 0 <= least <= 1):
         raise UntrimError(f"most {most}, least {least}", fix="give at least 1, and a score from 0 to 1")
-    settings = {**own_settings(run), **(settings or {})}
+    settings = with_own_settings(run, settings)
     run = find_run(run, progress)
     wanted = wanted_classes(run, only)
     names, failed = _extracted(run, videos, features, settings, workers, progress, should_stop, tell)

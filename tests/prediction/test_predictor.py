@@ -230,6 +230,11 @@ def test_classes_that_are_no_names_are_refused(trained: Path, only: object) -> N
         open_run(trained / "run", only=only)  # type: ignore[arg-type]
 
 
+def test_settings_that_are_no_mapping_are_refused(trained: Path) -> None:
+    with pytest.raises(UntrimError, match="settings: not a mapping"):
+        open_run(trained / "run", settings=[("flow", "dis")])  # type: ignore[arg-type]
+
+
 def test_a_device_that_is_no_name_is_refused(trained: Path) -> None:
     with pytest.raises(UntrimError, match="device 'None' cannot be used"):
         open_run(trained / "run", device=None)  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ from untrim.support.paths import as_path
 from untrim.support.progress import Progress
 from untrim.timeline import Detection, SnippetGrid
 from untrim.training.checkpoint import Run
-from untrim.training.ready_runs import find_run, own_settings
+from untrim.training.ready_runs import find_run, with_own_settings
 from untrim.video.decode import VideoFile
 from untrim.video.resampling import FrameSource
 
@@ -75,7 +75,7 @@ def open_run(
         UntrimError: The run is not finished or damaged, does not know a class of `only`, or there is no such device.
     """
     found = find_run(run, progress)
-    return Predictor(found, wanted_classes(found, only), {**own_settings(run), **(settings or {})}, device)
+    return Predictor(found, wanted_classes(found, only), with_own_settings(run, settings), device)
 
 
 class Predictor:

@@ -47,9 +47,16 @@ def is_ready_run(given: object) -> bool:
     return (name == KINETICS400 or name.startswith(_HF)) and not os.path.isdir(name)
 
 
-def own_settings(given: object) -> dict[str, object]:
-    """Settings of the backbone that the name of a ready run gives: ``hf:PATH`` says where the model is."""
-    return {"checkpoint": _standard(given).removeprefix(_HF)} if is_ready_run(given) and _is_hf(given) else {}
+def with_own_settings(given: object, settings: Mapping[str, object] | None) -> dict[str, object]:
+    """Settings of the backbone, with what the name of a ready run says: of ``hf:PATH``, where the model is.
+
+    Raises:
+        UntrimError: `settings` are no mapping.
+    """
+    if not (settings is None or isinstance(settings, Mapping)):
+        raise UntrimError(f"settings: not a mapping: {settings!r:.60}", fix="give names with their values")
+    own = {"checkpoint": _standard(given).removeprefix(_HF)} if is_ready_run(given) and _is_hf(given) else {}
+    return {**own, **(settings or {})}
 
 
 def find_run(given: Run | Path | str, progress: Progress | None = None) -> Run:
