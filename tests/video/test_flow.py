@@ -14,7 +14,7 @@ from untrim.video.flow import Flow, FlowAlgorithm, Grey, OpticalFlow, clip_flow,
 ALGORITHMS = get_args(FlowAlgorithm)
 HEIGHT, WIDTH, BORDER = 64, 96, 12
 # Mean error in pixels that each may have on a smooth moving texture, away from the border.
-TOLERANCE = {"tvl1": 0.05, "tvl1-opencv": 0.1, "farneback": 0.15, "dis": 0.05}
+TOLERANCE = {"tvl1": 0.05, "tvl1-opencv": 0.1, "farneback": 0.15, "dis": 0.05, "dis-light": 0.07}
 
 
 def texture(dx: float, dy: float, seed: int = 0) -> Grey:

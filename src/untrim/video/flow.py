@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from untrim.errors import UntrimError, nearest
 
-FlowAlgorithm = Literal["tvl1", "tvl1-opencv", "farneback", "dis"]
+FlowAlgorithm = Literal["tvl1", "tvl1-opencv", "farneback", "dis", "dis-light"]
 Flow = npt.NDArray[np.float32]
 Grey = npt.NDArray[np.uint8]
 
@@ -28,9 +28,9 @@ class OpticalFlow:
 
     Args:
         algorithm: ``tvl1`` (Zach, Pock, Bischof 2007, in `untrim.video.tvl1`; what flow networks were trained on),
-            ``farneback`` (Farnebäck 2003), ``dis`` (Kroeger et al. 2016, medium preset), the last two with OpenCV's
-            settings, or ``tvl1-opencv``, OpenCV's TV-L1 with its settings: many times slower, and lost in motion of
-            more than about 8 pixels.
+            ``farneback`` (Farnebäck 2003) with OpenCV's settings, ``dis`` (Kroeger et al. 2016) with those of OpenCV's
+            medium preset, ``dis-light``, the same with fewer patches and one step of refinement, or ``tvl1-opencv``,
+            OpenCV's TV-L1 with its settings: many times slower, and lost in motion of more than about 8 pixels.
         device: Where ``tvl1`` computes: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; the others know only the CPU.
 
     Raises:
@@ -51,8 +51,8 @@ class OpticalFlow:
             self._engine = cv2.optflow.createOptFlow_DualTVL1()
         elif algorithm == "farneback":
             self._engine = cv2.FarnebackOpticalFlow.create()
-        elif algorithm == "dis":
-            self._engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        elif algorithm in ("dis", "dis-light"):
+            self._engine = _dis(light=algorithm == "dis-light")
         else:
             raise UntrimError(
                 f"unknown flow algorithm '{algorithm}'", fix=nearest(str(algorithm), get_args(FlowAlgorithm))
@@ -69,7 +69,7 @@ class OpticalFlow:
             float32 (H, W, 2): pixels per frame to the right and downwards.
 
         Raises:
-            UntrimError: The images are not grey uint8 of one size, or too small (``dis`` needs 12 pixels).
+            UntrimError: The images are not grey uint8 of one size, or too small (``dis``, either one, needs 12 pixels).
         """
         _check([previous, following])
         if self._engine is None:
@@ -106,6 +106,15 @@ class OpticalFlow:
         frames = torch.from_numpy(np.stack(images)).to(self._device)
         flow = tvl1(frames[:-1], frames[1:]).permute(0, 2, 3, 1)  # (N, H, W, 2)
         return list(np.ascontiguousarray(flow.cpu().numpy()))
+
+
+def _dis(light: bool) -> cv2.DISOpticalFlow:
+    """OpenCV's medium preset: patches 3 pixels apart, down to half the size, and 5 steps of refinement; or lighter."""
+    engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    if light:
+        engine.setPatchStride(5)
+        engine.setVariationalRefinementIterations(1)
+    return engine
 
 
 def _check(images: Sequence[Grey]) -> None:
