@@ -56,6 +56,20 @@ def test_nothing_moves_between_identical_frames(algorithm: FlowAlgorithm) -> Non
     assert mean_error(optical_flow(texture(0, 0), texture(0, 0), algorithm), 0, 0) < 1e-3
 
 
+@pytest.mark.parametrize("preset", ["dis", "dis-light"])
+@pytest.mark.parametrize("size", [(16, 16), (16, 90), (48, 64), (120, 160)])
+def test_dis_finds_exactly_nothing_between_identical_frames_so_that_it_need_not_look(
+    preset: FlowAlgorithm, size: tuple[int, int]
+) -> None:
+    engine, random = OpticalFlow(preset), np.random.default_rng(0)
+    for image in (random.integers(0, 256, size, np.uint8), texture(0, 0)[:16], np.full(size, 255, np.uint8)):
+        found = engine._engine.calc(image, image.copy(), None)
+        assert not found.any()
+        assert not np.signbit(found).any()
+        np.testing.assert_array_equal(engine(image, image.copy()), found)
+        assert engine(image, image).dtype == np.float32
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_pair_has_one_flow_whatever_came_before_and_however_many_threads(algorithm: FlowAlgorithm) -> None:
     pair = texture(0, 0), texture(2, 1)
@@ -134,6 +148,14 @@ def test_images_that_have_no_flow_are_refused_in_one_line(previous, following) -
     with pytest.raises(UntrimError, match="flow") as caught:
         optical_flow(previous, following)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("algorithm", ["dis", "dis-light"])
+@pytest.mark.parametrize("size", [(13, 90), (90, 14), (15, 15), (1, 200), (0, 90)])
+def test_images_in_which_dis_would_end_the_process_are_refused(algorithm: FlowAlgorithm, size: tuple[int, int]) -> None:
+    first, second = np.random.default_rng(0).integers(0, 256, (2, *size), np.uint8)
+    with pytest.raises(UntrimError, match=f"{size[1]} x {size[0]} images .*at least 16 x 16"):
+        optical_flow(first, second, algorithm)
 
 
 def test_tvl1_refuses_images_without_a_pixel() -> None:

@@ -21,6 +21,8 @@ Flow = npt.NDArray[np.float32]
 Grey = npt.NDArray[np.uint8]
 
 _PAIRS_ON_GPU = 32
+_DIS = ("dis", "dis-light")
+_LEAST_FOR_DIS = 16  # Pixels, two patches: with less, OpenCV may read beyond the image and end the process.
 
 
 class OpticalFlow:
@@ -51,7 +53,7 @@ class OpticalFlow:
             self._engine = cv2.optflow.createOptFlow_DualTVL1()
         elif algorithm == "farneback":
             self._engine = cv2.FarnebackOpticalFlow.create()
-        elif algorithm in ("dis", "dis-light"):
+        elif algorithm in _DIS:
             self._engine = _dis(light=algorithm == "dis-light")
         else:
             raise UntrimError(
@@ -69,11 +71,18 @@ class OpticalFlow:
             float32 (H, W, 2): pixels per frame to the right and downwards.
 
         Raises:
-            UntrimError: The images are not grey uint8 of one size, or too small (``dis``, either one, needs 12 pixels).
+            UntrimError: The images are not grey uint8 of one size, or too small (``dis`` and ``dis-light`` need 16
+                pixels each way).
         """
         _check([previous, following])
         if self._engine is None:
             return self._tvl1([previous, following])[0]
+        if self.algorithm in _DIS:
+            if min(previous.shape) < _LEAST_FOR_DIS:
+                what = f"{self.algorithm} flow of {previous.shape[1]} x {previous.shape[0]} images"
+                raise UntrimError(what, fix=f"give at least {_LEAST_FOR_DIS} x {_LEAST_FOR_DIS} pixels")
+            if np.array_equal(previous, following):  # Many pairs are: slow videos are resampled by repeating frames.
+                return np.zeros((*previous.shape, 2), np.float32)  # Which is what DIS finds, exactly.
         try:
             # Without a flow to start from, so that a pair's flow does not depend on the pairs before it.
             flow = self._engine.calc(np.ascontiguousarray(previous), np.ascontiguousarray(following), None)  # type: ignore[call-overload]
