@@ -46,30 +46,34 @@ def main() -> None:
 
 
 def by_part(predictor: untrim.Predictor, path: Path) -> None:
-    backbone = predictor.backbone
-    config = backbone.config
-
-    def with_images(work: Callable[..., object]) -> None:
-        with VideoFile(path) as file:
-            work(frame.image for frame in file.frames(config.fps, config.short_side))
-
     with VideoFile(path) as file:
-        frames = sum(1 for _ in file.frames(config.fps))
+        frames = sum(1 for _ in file.frames(predictor.backbone.config.fps))
         print(f"{path.name}: {file.duration:.1f} s, {file.info.width}x{file.info.height}, {frames} frames")
-    parts: dict[str, Callable[[], object]] = {
-        "decoding": lambda: with_images(lambda images: sum(1 for _ in images)),
-        f"flow ({config.flow})": lambda: with_images(
-            lambda images: sum(1 for _ in with_flow(images, OpticalFlow(config.flow)))
-        ),
-        "descriptors": lambda: with_images(backbone.features),
-        "network and localization": lambda: predictor.predict(path),
-    }
     before = 0.0
-    for name, work in parts.items():
-        seconds = min(map(seconds_of, [work] * ROUNDS))
+    for name, work in parts(predictor).items():
+        seconds = min(seconds_of(partial(work, path)) for _ in range(ROUNDS))
         print(f"{name:26} {seconds - before:6.3f} s {1e3 * (seconds - before) / frames:7.3f} ms/frame")
         before = seconds
     print(f"{'all':26} {before:6.3f} s {1e3 * before / frames:7.3f} ms/frame")
+
+
+def parts(predictor: untrim.Predictor) -> dict[str, Callable[[Path], object]]:
+    """What is done with a video file, each part with all that comes before it."""
+    backbone = predictor.backbone
+    config = backbone.config
+
+    def with_images(work: Callable[..., object], path: Path) -> None:
+        with VideoFile(path) as file:
+            work(frame.image for frame in file.frames(config.fps, config.short_side))
+
+    return {
+        "decoding": partial(with_images, lambda images: sum(1 for _ in images)),
+        f"flow ({config.flow})": partial(
+            with_images, lambda images: sum(1 for _ in with_flow(images, OpticalFlow(config.flow)))
+        ),
+        "descriptors": partial(with_images, backbone.features),
+        "network and localization": predictor.predict,
+    }
 
 
 def throughput(name: str, videos: Sequence[Path], work: Callable[[], object]) -> None:
