@@ -159,6 +159,22 @@ def test_padding_changes_nothing() -> None:
     torch.testing.assert_close(together.video_scores[1:], alone.video_scores)
 
 
+def test_teachers_say_the_same_whether_or_not_they_are_spared_the_padding() -> None:
+    model, data = network(teacher_dropout=0.0), batch([12, 7, 3])
+    spared, whole = model(data.features, data.mask), model.eval()(data.features, data.mask)
+    for name in ("block_scores", "threshold_scores", "threshold"):
+        torch.testing.assert_close(getattr(spared, name)[data.mask], getattr(whole, name)[data.mask])
+        assert (getattr(spared, name)[~data.mask] == 0).all()
+
+
+@pytest.mark.parametrize("add_known", [0.0, 0.5])
+def test_the_classifier_is_not_asked_before_something_trains_it(add_known: float) -> None:
+    model, data = network(add_known=add_known), batch([12, 7])
+    assert model(data.features, data.mask).cas.any() == (add_known > 0)
+    model.after_step(model.optimizer(), 0.5)
+    assert model(data.features, data.mask).cas.any()
+
+
 @pytest.fixture
 def corpus(tmp_path: Path) -> tuple[FeatureFolder, Annotations]:
     """Sixteen videos of two classes, each with its own action; what all share lies around it. D = 6."""

@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from untrim.nn.pooling import masked_softmax, split_blocks, topk_mean
+from untrim.nn.pooling import masked_softmax, split_blocks, topk_mean, unpack
 
 
 def ragged(lengths: list[int], classes: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
@@ -37,3 +37,10 @@ def test_masked_softmax_sums_to_one_over_real_snippets() -> None:
     weights = masked_softmax(scores, mask)
     torch.testing.assert_close(weights.sum(dim=1), torch.ones(2, 3))
     assert (weights[0, 4:] == 0).all()
+
+
+def test_what_is_taken_out_of_videos_is_put_back_where_it_was() -> None:
+    scores, mask = ragged([4, 9, 1])
+    found = unpack(scores[mask], mask)
+    assert torch.equal(found, scores * mask.unsqueeze(-1))
+    assert torch.equal(unpack(scores[mask][:, 0], mask), found[..., 0])

@@ -24,8 +24,9 @@ Equations:
 
     (7) o = (1 - w) s + w q sd(s) / sd(q), w the `threshold_share`, sd the standard deviation.
 
-The teachers alone are trained up to the share `teaching` of the steps, then the classifier alone. Snippets that are
-neither k+ nor k- count for nothing. Localization is that of `untrim.methods.snippet_classifier`; the levels and the
+The teachers alone are trained up to the share `teaching` of the steps, then the classifier alone. Until then s is 0 in
+training, but where something is known of single snippets (`add_known`), which trains the classifier, too. Snippets that
+are neither k+ nor k- count for nothing. Localization is that of `untrim.methods.snippet_classifier`; the levels and the
 contrast are those of o: the second teacher still knows best where an action ends. The levels count in halves of sd(s).
 The variances of Eq. 7 are running means over the classifier's stage.
 """
@@ -38,7 +39,7 @@ from typing import Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Adam, Optimizer
 
 from untrim.data.dataset import Batch
@@ -49,7 +50,9 @@ from untrim.methods.lpat import LPAT, LPATConfig
 from untrim.methods.snippet_classifier import SnippetClassifier, SnippetClassifierConfig
 from untrim.methods.wsad import WSAD, WSADConfig
 from untrim.nn.convolution import TemporalConv
+from untrim.nn.dropout import FastDropout
 from untrim.nn.losses import balanced_cross_entropy
+from untrim.nn.pooling import unpack
 
 _KEPT = 0.01  # share of a step in the running means
 
@@ -119,7 +122,8 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
         threshold = LPATConfig(**common, lambda_clas=config.lambda_clas)
         self.blocks, self.threshold = WSAD(blocks, dim, labels), LPAT(threshold, dim, labels)
         self.classifier = TemporalConv(dim, len(self.labels), config.context)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = FastDropout(config.dropout)
+        self.blocks.dropout = self.threshold.dropout = FastDropout(config.teacher_dropout)
         self.register_buffer("taught", torch.zeros(()))  # 1 in the classifier's stage
         self.register_buffer("variances", torch.zeros(2))  # of s and q, for Eq. 7
 
@@ -154,22 +158,36 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
 
     def forward(self, features: Tensor, mask: Tensor) -> ConsensusActivations:
         """Activations of (B, T, D) features with their (B, T) mask."""
-        x = self.input(features)
         learning = self.training and not bool(self.taught)
         self.blocks.train(learning)
         self.threshold.train(learning)
         with torch.set_grad_enabled(torch.is_grad_enabled() and learning):
-            first, second = self.blocks(x, mask), self.threshold(x, mask)
-        s = self.classifier(self.dropout(x) * mask.unsqueeze(-1))  # Eq. 5; padding must look like the end of the video
-        assert second.background is not None
+            r, scores, b = self.teach(features, mask)
+        if learning and self.config.add_known == 0:
+            s = torch.zeros_like(r)  # Nothing trains the classifier yet.
+        else:
+            x = self.dropout(self.input(features))
+            s = self.classifier(x * mask.unsqueeze(-1))  # Eq. 5; padding must look like the end of the video
         return ConsensusActivations(
             mask,
             s,
             video_scores=self.pooled(s, mask).sigmoid(),
-            block_scores=first.cas,
-            threshold_scores=second.cas,
-            threshold=second.background,
+            block_scores=r,
+            threshold_scores=scores,
+            threshold=b,
         )
+
+    def teach(self, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """r, (B, T, C), the second teacher's class scores, (B, T, C), and its b, (B, T) (Eq. 1-2)."""
+        if self.training and not mask.all():
+            # Teachers take each snippet alone: all snippets as one long video have no padding to compute.
+            parts = self.teach(features[mask].unsqueeze(0), mask[mask].unsqueeze(0))
+            r, scores, b = (unpack(part[0], mask) for part in parts)
+            return r, scores, b
+        x = self.input(features)
+        _, r = self.blocks.snippets(x)
+        _, scores, b = self.threshold.snippets(x, mask)
+        return r, scores, b
 
     def losses(self, activations: ConsensusActivations, batch: Batch) -> dict[str, Tensor]:
         """Both teachers' losses and the classifier's; those of the other stage are constants, to look at."""

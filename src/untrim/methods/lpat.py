@@ -136,15 +136,19 @@ class LPAT(Method[LPATConfig, Activations]):
 
     def forward(self, features: Tensor, mask: Tensor) -> Activations:
         """Activations of (B, T, D) features with their (B, T) mask."""
-        u = F.relu(self.embedding(self.input(features)))  # (B, T, H)
+        u, s, b = self.snippets(self.input(features), mask)
+        p = self.video_log_probabilities(s, b, mask).exp()
+        return Activations(mask, cas=s, video_scores=p[:, :-1], embedded=u, background=b)
+
+    def snippets(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """u, (B, T, H), s, (B, T, C), and b, (B, T), of scaled features, (B, T, D), with their (B, T) mask."""
+        u = F.relu(self.embedding(x))
         if self.temconv is not None:
             real = u * mask.unsqueeze(-1)  # padding must look like the end of the video
             u = u + F.relu(self.temconv(real))
         u = self.dropout(u)
         scores = self.classifier(u)  # (B, T, C + 1)
-        s, b = scores[..., :-1], scores[..., -1]
-        p = self.video_log_probabilities(s, b, mask).exp()
-        return Activations(mask, cas=s, video_scores=p[:, :-1], embedded=u, background=b)
+        return u, scores[..., :-1], scores[..., -1]
 
     def pooled(self, s: Tensor, b: Tensor, mask: Tensor, ramp: float = 1.0) -> Tensor:
         """Gated temporal average pooling, s-hat of (B, C); the gates are raised to the power `ramp`."""

@@ -164,10 +164,14 @@ class WSAD(Method[WSADConfig, Activations]):
 
     def forward(self, features: Tensor, mask: Tensor) -> Activations:
         """Activations of (B, T, D) features with their (B, T) mask."""
-        u = self.dropout(F.relu(self.embedding(self.input(features))))  # (B, T, H)
-        s = self.classifier(u)  # (B, T, C)
+        u, s = self.snippets(self.input(features))
         log_present, _ = self.video_log_probabilities(s, mask)
         return Activations(mask, cas=s, video_scores=log_present.exp(), embedded=u)
+
+    def snippets(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """u, (B, T, H), and s, (B, T, C), of scaled features, (B, T, D)."""
+        u = self.dropout(F.relu(self.embedding(x)))
+        return u, self.classifier(u)
 
     def losses(self, activations: Activations, batch: Batch) -> dict[str, Tensor]:
         """Classification and metric loss, weighted (Eq. 12)."""

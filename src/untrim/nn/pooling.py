@@ -17,6 +17,13 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     return values.masked_fill(~mask, 0.0).sum(dim=-1) / mask.sum(dim=-1)
 
 
+def unpack(values: Tensor, mask: Tensor) -> Tensor:
+    """Values of the N snippets inside videos, (N, ...), in their places, (B, T, ...); 0 in the padding."""
+    places = values.new_zeros(*mask.shape, *values.shape[1:])
+    places[mask] = values
+    return places
+
+
 def topk_mean(scores: Tensor, mask: Tensor, k: Tensor) -> Tensor:
     """Mean of the `k` largest scores over time, for each video and class.
 
