@@ -66,6 +66,16 @@ class Page:
     def save(self, key: str, revision: int, **content: object) -> Answer:
         return self.ask("PUT", f"/api/videos/{key}/review", content, If_Match=f'"{revision}"')
 
+    def list_when_known(self) -> Answer:
+        """The list of videos, once the size of each file was looked up in the background or it could not be."""
+        pause = threading.Event()
+        for _ in range(400):
+            answer = self.get("/api/videos")
+            if all(row["width"] or row["problem"] for row in answer.json["videos"]):
+                return answer
+            pause.wait(0.05)
+        raise AssertionError("a file is not looked up")
+
     def until(self, path: str) -> Answer:
         """The answer to a request, once what it asks for was made."""
         pause = threading.Event()
