@@ -25,9 +25,9 @@ import torch
 
 import untrim
 from bench_predictor import parts, processor_seconds, seconds_of
-from untrim.support.names import VIDEO_SUFFIXES
 from untrim.video.decode import VideoFile
 from untrim.video.encode import VideoWriter
+from untrim.video.files import find_videos
 
 FASTEST = 30.0  # Frames per second of a cut.
 ROUNDS = 3
@@ -43,10 +43,10 @@ def main() -> None:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    given = [file for path in arguments.videos for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    files = find_videos(arguments.videos).files.values()
     with TemporaryDirectory() as place:
         folder = Path(place, "videos")
-        cuts = [cut(file, Path(place), arguments.seconds) for file in given if file.suffix.lower() in VIDEO_SUFFIXES]
+        cuts = [cut(file, Path(place), arguments.seconds) for file in files]
         lasting = repeated(cuts, folder, arguments.count)
         print(f"{arguments.count} videos of {lasting / arguments.count:.1f} s, {len(cuts)} different ones")
         rows = {"starting the processes": starting(arguments.workers)}
@@ -103,19 +103,8 @@ def by_part(run: Path, cuts: list[Path], count: int) -> dict[str, float]:
 
 def whole(run: Path, folder: Path, workers: int) -> tuple[float, float]:
     """Seconds of real time, and of processor time, that the command takes."""
-    output = str(folder.with_name("found.json"))
-    command = [
-        sys.executable,
-        "-m",
-        "untrim",
-        "localize",
-        str(run),
-        str(folder),
-        "-o",
-        output,
-        "--workers",
-        str(workers),
-    ]
+    output = folder.with_name("found.json")
+    command = [sys.executable, "-m", "untrim", "localize", *map(str, (run, folder, "-o", output, "--workers", workers))]
     real, used = time.perf_counter(), processor_seconds()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - real, processor_seconds() - used

@@ -3,7 +3,7 @@
 import http.client
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -68,22 +68,21 @@ class Page:
 
     def list_when_known(self) -> Answer:
         """The list of videos, once the size of each file was looked up in the background or it could not be."""
-        pause = threading.Event()
-        for _ in range(400):
-            answer = self.get("/api/videos")
-            if all(row["width"] or row["problem"] for row in answer.json["videos"]):
-                return answer
-            pause.wait(0.05)
-        raise AssertionError("a file is not looked up")
+        return self._once(
+            "/api/videos", lambda answer: all(row["width"] or row["problem"] for row in answer.json["videos"])
+        )
 
     def until(self, path: str) -> Answer:
         """The answer to a request, once what it asks for was made."""
+        return self._once(path, lambda answer: answer.status != 202)
+
+    def _once(self, path: str, done: Callable[[Answer], bool]) -> Answer:
         pause = threading.Event()
         for _ in range(400):
-            if (answer := self.get(path)).status != 202:
+            if done(answer := self.get(path)):
                 return answer
             pause.wait(0.05)
-        raise AssertionError(f"{path} is not made")
+        raise AssertionError(f"{path} is not ready after 20 s")
 
 
 @contextmanager

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from itertools import islice
+from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class _Item(Generic[T]):
-    value: T
 
 
 def prefetch(items: Iterable[T], ahead: int) -> Generator[T]:
@@ -25,34 +18,20 @@ def prefetch(items: Iterable[T], ahead: int) -> Generator[T]:
     An error in making an item is raised here, after the items before it. Close the generator if it is left early:
     the thread has then ended, and no longer uses what `items` reads from.
     """
-    ready: queue.Queue[_Item[T] | BaseException | None] = queue.Queue(ahead)
-    left = threading.Event()
+    rest = iter(items)
 
-    def work() -> None:
+    def following() -> list[T]:
+        """The next item; nothing at the end."""
+        return list(islice(rest, 1))
+
+    with ThreadPoolExecutor(1) as pool:
+        running = deque(pool.submit(following) for _ in range(ahead))
         try:
-            for item in items:
-                ready.put(_Item(item))
-                if left.is_set():
-                    return
-            ready.put(None)
-        except BaseException as error:  # Of any kind: without it, the thread that reads would wait for ever.
-            ready.put(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        while (found := ready.get()) is not None:
-            if isinstance(found, BaseException):
-                raise found
-            yield found.value
-    finally:
-        left.set()
-        while thread.is_alive():  # It may wait for a place in a full queue.
-            try:
-                ready.get(timeout=0.05)
-            except queue.Empty:
-                continue
-        thread.join()
+            while found := running.popleft().result():
+                running.append(pool.submit(following))
+                yield from found
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def in_threads(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:

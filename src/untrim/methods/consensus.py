@@ -24,10 +24,11 @@ Equations:
 
     (7) o = (1 - w) s + w q sd(s) / sd(q), w the `threshold_share`, sd the standard deviation.
 
-The teachers alone are trained up to the share `teaching` of the steps, then the classifier alone. Until then s is 0 in
-training, but where something is known of single snippets (`add_known`), which trains the classifier, too. Snippets that
-are neither k+ nor k- count for nothing. Localization is that of `untrim.methods.snippet_classifier`; the levels and the
-contrast are those of o: the second teacher still knows best where an action ends. The levels count in halves of sd(s).
+The teachers alone are trained up to the share `teaching` of the steps, then the classifier alone. In training s is 0
+until then, unless something is known of single snippets (`add_known`), which trains the classifier from the start.
+Snippets that are neither k+ nor k- count for nothing. Localization is that of `untrim.methods.snippet_classifier`; the
+levels and the contrast are those of o: the second teacher still knows best where an action ends. The levels count in
+halves of sd(s).
 The variances of Eq. 7 are running means over the classifier's stage.
 """
 

@@ -9,7 +9,7 @@ _SHARES = 1 << 16  # what 16 random bits tell apart
 
 
 class FastDropout(nn.Dropout):
-    """`torch.nn.Dropout` with 16 random bits per value, rounded to that.
+    """`torch.nn.Dropout` with 16 random bits per value. p, below 1, is rounded to that.
 
     On a processor `torch.nn.Dropout` draws a number in double precision for every value, which takes as long as a
     matrix product. Here a draw of 64 bits is enough for four values.
