@@ -12,6 +12,7 @@ from untrim.methods import METHODS
 from untrim.pipeline import localize
 from untrim.timeline import Detection, Instance, Segment
 from untrim.training.checkpoint import Run
+from untrim.training.choices import Select
 from untrim.training.loop import train
 from untrim.training.operating_point import read_operating_point
 
@@ -95,7 +96,7 @@ def test_too_few_videos_to_hold_any_out(corpus: Corpus, tmp_path: Path) -> None:
     assert (point.videos, point.held_out) == (6, False)
 
 
-@pytest.mark.parametrize("steps", [5, 12, 17, 24])
+@pytest.mark.parametrize("steps", [5, 12, 15, 19])
 def test_a_stop_changes_nothing(corpus: Corpus, tmp_path: Path, steps: int) -> None:
     """In the training, between both, in the rehearsal, and before the choice."""
     asked = 0
@@ -115,10 +116,23 @@ def test_a_stop_changes_nothing(corpus: Corpus, tmp_path: Path, steps: int) -> N
     assert points[0] == points[1] is not None
 
 
+@pytest.mark.parametrize(("select", "steps"), [("last", 6), ("rehearsed", 12)])
+def test_half_of_the_steps_are_rehearsed_but_where_they_choose(
+    corpus: Corpus, tmp_path: Path, select: Select, steps: int
+) -> None:
+    seen: set[tuple[str, int]] = set()
+
+    def progress(what: str, done: int, total: int, note: str, /) -> None:
+        seen.add((what, total))
+
+    train("wsad", [corpus], tmp_path / "run", settings=SHORT, select=select, progress=progress)
+    assert seen == {("train wsad", 12), ("train wsad, rehearsal", steps)}
+
+
 def test_a_damaged_rehearsal_begins_anew(corpus: Corpus, tmp_path: Path) -> None:
     asked = iter(range(100))
     with pytest.raises(Stopped):
-        train("wsad", [corpus], tmp_path / "stopped", settings=SHORT, should_stop=lambda: next(asked) >= 17)
+        train("wsad", [corpus], tmp_path / "stopped", settings=SHORT, should_stop=lambda: next(asked) >= 15)
     (tmp_path / "stopped" / "rehearsal" / "state" / "training.pt").write_bytes(b"no state")
     for name in ("stopped", "whole"):
         train("wsad", [corpus], tmp_path / name, settings=SHORT, resume=True)

@@ -91,11 +91,11 @@ def train(
             labels of its fifth (``rehearsed``).
         start: A finished run to start from: the last tenth of its training once more, with its values, on the labels
             as they are today.
-        rehearsal: Whether to train once more without a fifth of the videos, which takes as long again, to choose by
-            them from which score a detection counts as found (`untrim.training.rehearsal`); the weights are the same.
-            False chooses it by the videos that were trained on, which sets it too high. With ``weak``, the fifth is
-            held out already, and nothing is rehearsed; nor is it with `start`, which knows the fifth already. With
-            ``rehearsed``, it is needed.
+        rehearsal: Whether to train once more without a fifth of the videos, which takes half as long again, to choose
+            by them from which score a detection counts as found (`untrim.training.rehearsal`); the weights are the
+            same. False chooses it by the videos that were trained on, which sets it too high. With ``weak``, the fifth
+            is held out already, and nothing is rehearsed; nor is it with `start`, which knows the fifth already. With
+            ``rehearsed``, it is needed, and takes as long again.
         tensorboard: Whether to write losses as TensorBoard events too, and ten times how well videos are told apart by
             their labels (`untrim.training.selection`); the weights are the same.
         progress: Told of each step; None for silence.
