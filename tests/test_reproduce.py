@@ -14,6 +14,7 @@ from untrim.features.store import FeatureFolder
 from untrim.reproduction.measuring import Job, TableData, measure
 from untrim.reproduction.published import PublishedFigures, Row, Table, tables
 from untrim.reproduction.runner import collect, estimate, jobs_of, run_jobs
+from untrim.reproduction.sharing import trained_alike
 from untrim.reproduction.tables import reproduce
 from untrim.reproduction.writing import markdown
 
@@ -149,10 +150,51 @@ def test_the_page_lists_every_table_of_the_papers() -> None:
 
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(jobs: list[Job], *_: object) -> None:
-        missing = [job for job in jobs if job.measured() is None]
-        assert [reason for job in missing if (reason := measure(job)) is not None] == []
+        assert [reason for alike in trained_alike(jobs) if (reason := measure(alike)) is not None] == []
 
     monkeypatch.setattr("untrim.reproduction.tables.run_jobs", run)
+
+
+def test_rows_that_differ_in_localization_alone_are_trained_once_with_the_same_results(
+    data: TableData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_this_process(monkeypatch)
+    call = {"seeds": 2, "settings": {"iterations": 3, "hidden": 8, "input_scaling": "standard"}}
+    together, apart = tmp_path / "together", tmp_path / "apart"
+    both = reproduce("lpat:table3", data, together, **call)  # type: ignore[arg-type]
+    assert "\nOne network per seed, localized in different ways: 'midrange', 'predicted'.\n" in both.markdown
+    for row in "midrange", "predicted":
+        alone = reproduce("lpat:table3", data, apart / row, rows=[row], **call)  # type: ignore[arg-type]
+        assert "One network" not in alone.markdown
+        for seed in "01":
+            mine, theirs = (folder / "lpat-table3" / row for folder in (together, apart / row))
+            for name in (f"{seed}.detections.json", f"{seed}/config.yaml", f"{seed}/model.safetensors"):
+                assert (mine / name).read_bytes() == (theirs / name).read_bytes(), name
+            kept, wanted = (json.loads((folder / f"{seed}.json").read_text()) for folder in (mine, theirs))
+            own = {"peak_memory_mb", "train_seconds"}
+            assert {key for key in wanted if kept[key] != wanted[key]} <= own
+    seconds = {path.read_text() for path in together.glob("lpat-table3/*/*/metrics.jsonl")}
+    assert len(seconds) == 2, "one training per seed"
+    found = [(together / "lpat-table3" / row / "0.detections.json").read_text() for row in ("midrange", "predicted")]
+    assert found[0] != found[1]
+
+
+def test_a_row_whose_network_is_there_takes_no_time_to_train(
+    data: TableData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("untrim.reproduction.runner._in_own_process", lambda alike, _: measure(alike))
+    rows = tuple(Row(name=f"gamma {g}", method="lpat", settings={"gamma": g, "iterations": 2}) for g in (0.1, 0.2))
+    jobs = jobs_of(rows, TABLE, data, tmp_path / "out", 1, None, {})
+    seconds = estimate(jobs)
+    assert seconds["gamma 0.1"] > 0
+    assert seconds["gamma 0.2"] == 0
+    run_jobs(jobs[:1])
+    assert estimate(jobs) == {"gamma 0.1": 0, "gamma 0.2": 0}
+    seen: list[tuple[str, int, int, str]] = []
+    run_jobs(jobs, progress=lambda *step: seen.append(step))
+    assert seen == [("reproduce", 1, 2, ""), ("reproduce", 2, 2, "gamma 0.2, seed 0")]
+    first, second = (job.run / "metrics.jsonl" for job in jobs)
+    assert first.read_text() == second.read_text()
 
 
 def test_no_figures_of_the_paper_beside_values_that_are_not_the_papers(

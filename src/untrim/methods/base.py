@@ -31,6 +31,9 @@ class MethodConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
+    of_localization: ClassVar[frozenset[str]] = frozenset()
+    """Keys that only localization reads: whatever their values, the same network is trained."""
+
     learning_rate: float = Field(default=1e-4, gt=0, le=1)
     """Adam's step size."""
     weight_decay: float = Field(default=0.0, ge=0)
@@ -71,6 +74,11 @@ class MethodConfig(BaseModel):
     def ramp(self, progress: float) -> float:
         """How far the warm-up is, from 0 to 1, when `progress` is the share of the training that is done."""
         return min(progress / self.warmup, 1.0) if self.warmup > 0 else 1.0
+
+    @classmethod
+    def of_training(cls, values: Mapping[str, object]) -> dict[str, object]:
+        """Those of some values, by key, that the training depends on: where they are equal, so is the network."""
+        return {key: value for key, value in values.items() if key not in cls.of_localization}
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,8 @@ _KEPT = 0.01  # share of a step in the running means
 class ConsensusConfig(SnippetClassifierConfig):
     """Values of the method."""
 
+    of_localization = SnippetClassifierConfig.of_localization | {"threshold_share"}
+
     iterations: int = Field(default=4000, ge=0)
     """Training steps of teachers and classifier together; 0 leaves the network untrained, a baseline."""
     crop: Crop = "uniform"

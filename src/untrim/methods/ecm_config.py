@@ -20,6 +20,12 @@ from untrim.methods.base import MethodConfig
 class ECMConfig(MethodConfig):
     """Values of ECM; defaults are the paper's for THUMOS14 (Sec. 4.1)."""
 
+    of_localization = frozenset({
+        "fusion", "test_snippets", "class_threshold", "class_fallback", "cas_range", "upsample", "lowest_threshold",
+        "highest_threshold", "threshold_step", "threshold_inclusive", "outer", "outer_rounding", "gamma",
+        "nms_threshold",
+    })  # fmt: skip
+
     learning_rate: float = Field(default=2e-4, gt=0, le=1)
     """Adam's step size."""
     decay_after: float | None = Field(default=None, gt=0, lt=1)
@@ -88,6 +94,12 @@ class ECMConfig(MethodConfig):
     """Weight of the class score in an instance's score."""
     nms_threshold: float = Field(default=0.6, gt=0, le=1)
     """tIoU from which two detections of a class count as one; the better one is kept."""
+
+    @classmethod
+    def of_training(cls, values: Mapping[str, object]) -> dict[str, object]:
+        """As for every method; and whether sequences or detections are joined, the same streams are trained."""
+        kept = super().of_training(values)
+        return {**kept, "detections": "fused"} if kept.get("detections") == "merged" else kept
 
 
 # Iterations are the paper's 40 epochs of 4,819 and 10,024 videos, and the 36 of the authors' code.

@@ -61,6 +61,8 @@ from untrim.timeline import Detection, SnippetGrid
 class LPATConfig(MethodConfig):
     """Values of LPAT; defaults are the paper's (Sec. 4.2)."""
 
+    of_localization = frozenset({"class_threshold", "threshold", "min_snippets", "gamma"})
+
     batch_size: int = Field(default=10, ge=1)
     """Videos per training step."""
     max_snippets: int | None = Field(default=320, ge=1)

@@ -41,6 +41,8 @@ _ANY_OVERLAP = 1e-9  # a tIoU
 class SnippetClassifierConfig(MethodConfig):
     """Values of a classifier of snippets."""
 
+    of_localization = frozenset({"min_snippets", "outer", "peak", "gamma", "second_choice", "nms_threshold"})
+
     batch_size: int = Field(default=10, ge=1)
     """Videos per training step."""
     max_snippets: int | None = Field(default=320, ge=1)

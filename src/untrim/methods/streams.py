@@ -36,6 +36,8 @@ from untrim.timeline import Detection, SnippetGrid
 class StreamsConfig(MethodConfig):
     """Values of both methods."""
 
+    of_localization = frozenset({"class_threshold", "highest_threshold", "threshold_step", "nms_threshold"})
+
     stream: str | None = None
     """Name in features.json of the only stream to use; null: all streams."""
     hidden: int = Field(default=256, ge=1)

@@ -62,6 +62,8 @@ Distance = Literal["classifier", "cosine", "cosine_unsquared", "euclidean", "lea
 class WSADConfig(MethodConfig):
     """Values of WSAD; defaults are the paper's (Sec. 4.2)."""
 
+    of_localization = frozenset({"threshold", "min_snippets", "score", "gamma"})
+
     groups: int = Field(default=4, ge=0)
     """Groups of videos with a class in common, per batch."""
     group_videos: int = Field(default=5, ge=2)

@@ -66,6 +66,8 @@ from untrim.support.array_types import Float64
 class WSBMConfig(StreamsConfig):
     """Values of WSBM; defaults are the paper's (Sec. 4.2)."""
 
+    of_localization = StreamsConfig.of_localization | {"lowest_threshold", "proposals", "score", "outer"}
+
     batch_size: int = Field(default=1, ge=1)
     """Videos per training step."""
     bias: bool = False

@@ -56,6 +56,8 @@ Rounding = Literal["down", "up"]
 class WTALCConfig(MethodConfig):
     """Values of W-TALC; defaults are the paper's."""
 
+    of_localization = frozenset({"class_threshold", "min_snippets", "gamma"})
+
     batch_size: int = Field(default=10, ge=1)
     """Videos per training step."""
     groups: int = Field(default=3, ge=0)

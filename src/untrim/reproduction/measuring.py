@@ -1,4 +1,7 @@
-"""One row of a table with one seed: train, localize, evaluate, in a process of its own, and keep the result."""
+"""One row of a table with one seed: train, localize, evaluate, in a process of its own, and keep the result.
+
+Rows that differ in nothing but localization have a run folder each, but share the training.
+"""
 
 from __future__ import annotations
 
@@ -112,7 +115,7 @@ class Result:
         average: Mean of mAP over the thresholds.
         interval: 95% interval of `average` over the videos.
         peak_memory_mb: Peak memory of the process that trained and localized; None if the system does not report it.
-        train_seconds: Wall time of the training; None if nothing is trained.
+        train_seconds: Wall time of the training, which may be shared; None if nothing is trained.
         frame_accuracy: Frame accuracy of the activations (ECM, Table 6), as a fraction; None if there are none.
         minutes: Of a person's time, for what was told of the training videos; None where the annotations count.
     """
@@ -204,19 +207,26 @@ def _stamp(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def measure(job: Job) -> str | None:
-    """Make the result of a job and write it. Returns None, or the reason why it could not be made."""
+def measure(jobs: tuple[Job, ...]) -> str | None:
+    """Make the results of jobs that share a training and write them, but those that are there.
+
+    Returns:
+        None, or the first job that could not be done, and why.
+    """
     import torch
 
     torch.set_num_threads(1)  # So that figures depend on the seed alone, not on how many jobs run at a time.
-    try:
-        write_json(job.result, _measure(job))
-    except UntrimError as error:
-        return str(error)
+    for job in jobs:
+        try:
+            if job.measured() is None:
+                write_json(job.result, _measure(job, [other.run for other in jobs if other is not job]))
+        except UntrimError as error:
+            return f"row '{job.row}', seed {job.seed}: {error}"
     return None
 
 
-def _measure(job: Job) -> dict[str, object]:
+def _measure(job: Job, alike: Sequence[Path]) -> dict[str, object]:
+    """The result of a job, whose training is that of the runs in the folders `alike`, once they are trained."""
     from untrim.activations import ActivationFolder
     from untrim.annotations import write_detections
     from untrim.evaluation.detection import evaluate_detections
@@ -239,6 +249,7 @@ def _measure(job: Job) -> dict[str, object]:
             first, minutes = tell(given[0].subset(job.data.training), job.told, job.seed)
             given = [first, *given[1:]]
         sources = list(zip(folders, given, strict=True))
+        _share_training(job, sources, alike)
         run = train(
             job.method,
             sources,
@@ -275,6 +286,31 @@ def _measure(job: Job) -> dict[str, object]:
         "frame_accuracy": accuracy,
         "minutes": minutes,
     }
+
+
+def _share_training(job: Job, sources: Sequence[tuple[FeatureFolder, Annotations]], alike: Sequence[Path]) -> None:
+    """Let the run of a job end where the first of the runs `alike` ended that is finished, if there is one."""
+    from untrim.training.checkpoint import MODEL, Run
+    from untrim.training.loop import resolve
+    from untrim.training.sharing import share_training
+
+    ended = [path for path in alike if (path / MODEL).is_file()]
+    if not ended or (job.run / MODEL).is_file():
+        return
+    assert job.method is not None
+    run, _, data = resolve(
+        job.run,
+        job.method,
+        sources,
+        recipe=job.recipe,
+        settings=json.loads(job.settings),
+        subset=job.data.training,
+        seed=job.seed,
+        select="last",
+    )
+    for path in ended:
+        if share_training(Run.open(path), run, data):
+            return
 
 
 def _frame_accuracy(

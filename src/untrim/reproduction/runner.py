@@ -1,4 +1,7 @@
-"""Run the rows of a table with several seeds, one at a time per core. Results that exist are not measured again."""
+"""Run the rows of a table with several seeds, one at a time per core. Results that exist are not measured again.
+
+Rows that differ in nothing but localization are trained once, and follow each other in one process.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from statistics import mean, stdev
 from untrim.errors import UntrimError, WorkFailed, nearest
 from untrim.reproduction.measuring import Job, Result, TableData, measure
 from untrim.reproduction.published import Row, Table
+from untrim.reproduction.sharing import trained_alike
 from untrim.support.progress import Progress, ShouldStop, count_steps
 from untrim.support.system import cores
 from untrim.support.validation import validate
@@ -165,34 +169,38 @@ def run_jobs(
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> None:
-    """Do the jobs that are not done, each in a process of its own with one thread.
+    """Do the jobs that are not done, each in a process of its own with one thread; those trained alike share it.
 
     Raises:
         UntrimError: The first job that cannot be done: its input is wrong.
         WorkFailed: The first job whose process died.
         Stopped: `should_stop` said so. It is asked in threads of their own. Finished jobs are kept.
     """
-    missing = [job for job in jobs if job.measured() is None]
+    missing = {job for job in jobs if job.measured() is None}
     at_a_time = at_a_time or cores()
     advance = count_steps(progress, "reproduce", len(jobs), len(jobs) - len(missing))
     with ThreadPoolExecutor(at_a_time) as pool:
-        futures = {pool.submit(_in_own_process, job, should_stop): job for job in missing}
+        groups = [group for group in trained_alike(jobs) if not missing.isdisjoint(group)]
+        futures = {pool.submit(_in_own_process, group, should_stop): group for group in groups}
         try:
             for future in as_completed(futures):
                 future.result()
-                advance(f"{futures[future].row}, seed {futures[future].seed}")
+                for job in futures[future]:
+                    if job in missing:
+                        advance(f"{job.row}, seed {job.seed}")
         finally:  # A row that cannot be done ends the table: waiting jobs are not started.
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _in_own_process(job: Job, should_stop: ShouldStop | None) -> None:
-    for outcome in work_off(measure, [job], 1, should_stop=should_stop):
+def _in_own_process(alike: tuple[Job, ...], should_stop: ShouldStop | None) -> None:
+    for outcome in work_off(measure, [alike], 1, should_stop=should_stop):
         if outcome is not None:
             reason = outcome[1]
             if isinstance(reason, Died):
+                job = next(job for job in alike if job.measured() is None)
                 raise WorkFailed(f"row '{job.row}', seed {job.seed}: {reason.reason}", where=job.folder)
             if reason is not None:
-                raise UntrimError(f"row '{job.row}', seed {job.seed}: {reason}")
+                raise UntrimError(reason)
 
 
 def collect(rows: Sequence[Row], jobs: Sequence[Job]) -> list[Measured]:
@@ -207,10 +215,17 @@ def collect(rows: Sequence[Row], jobs: Sequence[Job]) -> list[Measured]:
 def estimate(
     jobs: Sequence[Job], progress: Progress | None = None, should_stop: ShouldStop | None = None
 ) -> dict[str, float]:
-    """Seconds to train each row with all seeds, estimated from a few steps of each. Nothing is kept."""
+    """Seconds to train each row with all seeds, estimated from a few steps of each. Nothing is kept.
+
+    Rows that share a training count once: the others take no time.
+    """
+    trained = [group[0] for group in trained_alike(jobs) if all(job.measured() is None for job in group)]
     seconds: dict[str, float] = {}
     for job in {job.row: job for job in jobs if job.method is not None}.values():
-        seeds = sum(other.row == job.row and other.measured() is None for other in jobs)
+        seeds = sum(other.row == job.row for other in trained)
+        if seeds == 0:
+            seconds[job.row] = 0.0
+            continue
         short = json.dumps({**json.loads(job.settings), "iterations": _TRIAL_STEPS}, sort_keys=True)
         with tempfile.TemporaryDirectory() as folder:
             trial = replace(job, settings=short, folder=Path(folder))

@@ -11,6 +11,7 @@ from untrim.reproduction.figures import check_figure, draw
 from untrim.reproduction.measuring import Job, TableData
 from untrim.reproduction.published import DEFAULTS, Row, Table, find_table
 from untrim.reproduction.runner import Measured, chosen_rows, collect, estimate, jobs_of, lacking, run_jobs
+from untrim.reproduction.sharing import rows_alike
 from untrim.reproduction.writing import markdown, write_table
 from untrim.support.kinds import check_kind
 from untrim.support.locks import locked
@@ -114,7 +115,11 @@ def estimate_seconds(
 
 
 def _notes(table: Table, jobs: Sequence[Job], dataset: str | None, recipe: str | None) -> Iterator[str]:
-    """Lines that say whose values the rows of a paper's table have, and why no published figures are shown."""
+    """Lines that say which rows have one network, whose values those of a paper's table have, and why no published
+    figures are shown."""
+    for names in rows_alike(jobs):
+        listed = ", ".join(f"'{name}'" for name in names)
+        yield f"One network per seed, localized in different ways: {listed}."
     if table.dataset is None:
         return
     if recipe == DEFAULTS:

@@ -119,9 +119,17 @@ def refuse_other_data(path: Path, data: Data) -> None:
     Raises:
         UntrimError: They are not the same; gives an example.
     """
-    begun_on = validate(Data, read_object(path / TRAINED_ON), path / TRAINED_ON)
-    if difference := difference_of(begun_on, data):
+    if difference := difference_of(begun_on(path), data):
         raise UntrimError(f"was begun on other data: {difference}", where=path, fix=_OTHER_DATA)
+
+
+def begun_on(path: Path) -> Data:
+    """What the run in a folder was begun on.
+
+    Raises:
+        UntrimError: There is no ``trained_on.json``, or it is wrong.
+    """
+    return validate(Data, read_object(path / TRAINED_ON), path / TRAINED_ON)
 
 
 def knows_its_data(run: Run) -> bool:

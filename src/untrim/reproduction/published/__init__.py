@@ -123,7 +123,8 @@ def find_table(name: str) -> Table:
 
 def describe_tables() -> str:
     """All tables and figures: name, title, rows, or where a drawing is explained."""
-    return "\n".join(f"{name:20} {entry.title} ({_content(entry)})" for name, entry in _entries().items())
+    width = max(map(len, _entries()))
+    return "\n".join(f"{name:{width}}  {entry.title} ({_content(entry)})" for name, entry in _entries().items())
 
 
 def _content(entry: Table | Drawing) -> str:
