@@ -108,6 +108,7 @@ OPTIONS = [
     {"streams": "post"},
     {"streams": "post", "weights": "attention", "beta": 0.0},
     {"alpha": 0.0, "beta": 0.0},
+    {"share_classifier": False, "weights": "attention", "alpha": 0.0, "beta": 0.0, "detections": "post"},
     {"share_classifier": False, "weights": "attention", "alpha": 0.0, "beta": 0.0, "detections": "merged"},
     {"share_classifier": False, "weights": "attention", "alpha": 0.0, "beta": 0.0, "detections": "fused"},
 ]

@@ -273,7 +273,10 @@ class ECM(Method[ECMConfig, ECMActivations]):
         """Classification and consistency losses of the streams that are trained, weighted (Eq. 5)."""
         found, config, labels, terms = activations, self.config, batch.labels, {}
         ramp = config.ramp(batch.progress)
-        pre = self.pooled(found.cas, found.mask, ramp)
+        cas = found.cas
+        if self.post_classifier is not None and self.source == "post":  # Then that one is the second stream's.
+            cas = self.classifier.output(found.embedded)
+        pre = self.pooled(cas, found.mask, ramp)
         if config.streams != "post":
             terms["cls_pre"] = normalized_cross_entropy(pre, labels)
         if found.post is not None:
