@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # For type checkers and editors; at run time `_HOMES` says th
     from untrim.exchange.losses import Losses as Losses
     from untrim.features.combining import combine as combine
     from untrim.features.extract import extract as extract
+    from untrim.features.extract import extract_several as extract_several
     from untrim.features.importers import import_features as import_features
     from untrim.features.store import FeatureFolder as FeatureFolder
     from untrim.features.store import FeatureInfo as FeatureInfo
@@ -79,7 +80,7 @@ _HOMES = {
     "exchange.dataset_labels": "import_labels",
     "exchange.losses": "Losses",
     "features.combining": "combine",
-    "features.extract": "extract",
+    "features.extract": "extract extract_several",
     "features.importers": "import_features",
     "features.store": "FeatureFolder FeatureInfo",
     "pipeline": "localize localize_videos suggest",

@@ -151,7 +151,7 @@ def test_ctrl_c_leaves_a_folder_that_can_go_on(videos: Path, tmp_path: Path, mon
             raise KeyboardInterrupt
 
     save, interrupted = FeatureFolder.save_info, list[bool]()
-    monkeypatch.setattr("untrim.features.extract._SECONDS_BETWEEN_SAVES", 0)
+    monkeypatch.setattr("untrim.features.inventory._SECONDS_BETWEEN_SAVES", 0)
     monkeypatch.setattr(FeatureFolder, "save_info", interrupt)
     with pytest.raises(KeyboardInterrupt):
         extract([videos], tmp_path, settings=SMALL, workers=1)

@@ -1,12 +1,14 @@
 import threading
+import time
 from collections.abc import Iterator
 from itertools import islice
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from untrim.features.prefetch import in_threads, prefetch
+from untrim.features.prefetch import in_threads, prefetch, share_out
 
 
 @given(st.lists(st.none() | st.integers()), st.integers(1, 4))
@@ -82,3 +84,65 @@ def test_an_error_in_a_thread_is_raised_here(threads: int) -> None:
     assert next(results) == 1
     with pytest.raises(ZeroDivisionError):
         next(results)
+
+
+def pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for index in range(40):
+        yield np.full(2, index), np.full(3, -index)
+
+
+def test_each_work_is_given_its_part_of_all_items() -> None:
+    found = share_out(pairs(), [lambda part: [item.tolist() for item in part] for _ in range(2)], 4)
+    assert found == [[[index] * 2 for index in range(40)], [[-index] * 3 for index in range(40)]]
+    assert share_out(((item,) for item in range(3)), [list], 4) == [[0, 1, 2]]
+
+
+def test_no_work_is_far_before_the_slowest() -> None:
+    made, full = list[int](), threading.Event()
+
+    def items() -> Iterator[tuple[int, int]]:
+        for index in range(20):
+            made.append(index)
+            if index == 5:
+                full.set()
+            yield index, index
+
+    def slow(part: Iterator[int]) -> int:
+        assert full.wait(60)
+        time.sleep(0.05)  # Without a bound, all are made meanwhile.
+        before = len(made)
+        assert list(part) == list(range(20))
+        return before
+
+    assert share_out(items(), [slow, lambda part: len(list(part))], 5) == [6, 20]
+
+
+@pytest.mark.parametrize("taken", [0, 3, 40])
+def test_a_work_that_ends_early_holds_up_no_other(taken: int) -> None:
+    def some(part: Iterator[np.ndarray]) -> int:
+        count = len(list(islice(part, taken)))
+        part.close()  # type: ignore[attr-defined]
+        return count
+
+    assert share_out(pairs(), [some, lambda part: len(list(part))], 2) == [taken, 40]
+
+
+def test_an_error_in_a_work_or_in_an_item_is_raised_when_all_have_ended() -> None:
+    ended = list[int]()
+
+    def fail(part: Iterator[np.ndarray]) -> None:
+        next(part)
+        raise ZeroDivisionError
+
+    def count(part: Iterator[np.ndarray]) -> None:
+        ended.append(len(list(part)))
+
+    def broken() -> Iterator[tuple[int, int]]:
+        yield 1, 2
+        raise ValueError("broken")
+
+    with pytest.raises(ZeroDivisionError):
+        share_out(pairs(), [fail, count], 2)
+    with pytest.raises(ValueError, match="broken"):
+        share_out(broken(), [count, count], 2)
+    assert ended == [40, 1, 1]

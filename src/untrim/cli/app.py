@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -31,7 +31,7 @@ _PANELS = {
 PATH_OPTIONS = frozenset(
     ["--output", "-o", "--json", "--features", "-f", "--annotations", "-a", "--detections", "-d", "--evaluation", "-e"]
     + ["--from", "--videos", "--run", "--against", "--segments", "--subset-file", "--fps-file", "--labels"]
-    + ["--activations", "--report", "--ledger", "--second-corpus"]
+    + ["--activations", "--report", "--inventory", "--second-corpus"]
 )
 """Options of all verbs that take a path."""
 
@@ -200,17 +200,18 @@ def _late(folder: Path, labelled: Annotations) -> tuple[str, ...]:
     return late_pictures(info, late_labels(info, labelled))
 
 
-def complain_of(failed: Mapping[str, str], features: Path | None = None) -> None:
+def complain_of(failed: Mapping[str, str], features: Sequence[Path] = ()) -> None:
     """Say which videos failed, if any, and end with exit code 1.
 
     Args:
         failed: The reasons.
-        features: The folder of features that lists them; None if there is none.
+        features: The folders of features that list them.
     """
-    from untrim.features.extract import FAILURES_NAME
+    from untrim.features.inventory import FAILURES_NAME
 
     for reason in failed.values():
         complain(f"failed: {reason}")
     if failed:
-        listed = "" if features is None else f", listed in {features / FAILURES_NAME}"
+        lists = " and ".join(str(folder / FAILURES_NAME) for folder in features)
+        listed = f", listed in {lists}" if lists else ""
         raise WorkFailed(f"{numbered(len(failed), 'video', 'videos')} failed{listed}")

@@ -26,7 +26,7 @@ from untrim.cli.app import (
     read_labels,
     read_training_labels,
 )
-from untrim.cli.next_steps import next_steps
+from untrim.cli.next_steps import how_to_combine, next_steps
 from untrim.cli.printing import columns, complain, is_standard_output, one_file, say
 from untrim.cli.terminal import stop_requests, terminal_progress
 from untrim.errors import UntrimError, numbered
@@ -78,9 +78,15 @@ Or without a command line, on a page in your browser. With this demo:
 @app.command()
 def extract(
     videos: Annotated[list[Path], typer.Argument(help="Video files, or folders of them.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Feature folder to write.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Feature folder to write; for several backbones, the folder of theirs."),
+    ],
     backbone: Annotated[
-        str, typer.Option(help="hoghof, i3d, hf:NAME_OR_PATH, …; auto: i3d where its weights are, else hoghof.")
+        str,
+        typer.Option(
+            help="hoghof, i3d, hf:NAME_OR_PATH, …; several as i3d,hoghof; auto: i3d where its weights are, else hoghof."
+        ),
     ] = "auto",
     settings: Settings = [],  # noqa: B006
     shortest: Annotated[
@@ -96,7 +102,8 @@ def extract(
 ) -> None:
     """Extract snippet features from videos; resumes by itself."""
     from untrim.features.choosing import choose_backbone, stride_for
-    from untrim.features.extract import extract
+    from untrim.features.extract import extract, extract_several
+    from untrim.features.several import share_settings, split_backbones
     from untrim.support.settings import parse_settings
 
     values = parse_settings(settings)
@@ -104,11 +111,14 @@ def extract(
     if backbone == "auto":
         backbone, why = choose_backbone(output)
         lines.append(why)
-    if shortest is not None:
-        values["stride_frames"], cost = stride_for(backbone, values, shortest)
-        lines.append(cost)
+    names = split_backbones(backbone)
     if device is not None:
-        values["device"] = _checked_device(device, backbone, values)
+        values["device"] = _checked_device(device, names, values)
+    own = share_settings(names, values)
+    if shortest is not None:
+        for name in names:
+            own[name]["stride_frames"], cost = stride_for(name, own[name], shortest)
+            lines.append(cost if len(names) == 1 else f"{name}: {cost}")
     place: AbstractContextManager[Engine | None] = nullcontext()
     if engine == "ray":
         from untrim.support.ray_workers import ray_engine
@@ -118,10 +128,30 @@ def extract(
         raise UntrimError("--address and --gpus are for a Ray cluster", fix="add --engine ray")
     for line in lines:
         say(line)
-    with place as where, terminal_progress() as progress, stop_requests() as should_stop:
-        report = extract(videos, output, backbone, values, workers, where, progress=progress, should_stop=should_stop)
-    say("\n".join([*report.notes, f"{len(report.done)} extracted, {len(report.skipped)} already present: {output}"]))
-    complain_of(report.failed, output)
+    with place as where, terminal_progress() as progress, stop_requests() as stop:
+        if len(names) == 1:
+            found = extract(
+                videos, output, names[0], own[names[0]], workers, where, progress=progress, should_stop=stop
+            )
+            reports = {output: found}
+        else:
+            reports = extract_several(videos, output, own, workers, where, progress=progress, should_stop=stop)
+    notes = dict.fromkeys(note for report in reports.values() for note in report.notes)
+    counts = [
+        f"{len(report.done)} extracted, {len(report.skipped)} already present: {folder}"
+        for folder, report in reports.items()
+    ]
+    say("\n".join([*notes, *counts]))
+    if len(names) > 1:
+        say(how_to_combine(list(reports), output / "combined"))
+    failed: dict[str, list[str]] = {}
+    for report in reports.values():
+        for name, reason in report.failed.items():
+            failed.setdefault(name, []).append(reason)
+    complain_of(
+        {name: "; ".join(dict.fromkeys(reasons)) for name, reasons in failed.items()},
+        [folder for folder, report in reports.items() if report.failed],
+    )
 
 
 @app.command()
@@ -273,7 +303,7 @@ def localize(
             say(f"features: {kept}, {_megabytes(kept):.1f} MB{'' if features else '; --no-keep leaves none'}")
         if any(found.values()) and not is_standard_output(output):
             say(next_steps(output, videos or ()))
-    complain_of(failed, kept if stays else None)
+    complain_of(failed, [kept] if stays else [])
 
 
 def _refuse_what_does_not_combine(
@@ -322,12 +352,13 @@ def _show_best(found: Mapping[str, Sequence[Detection]]) -> None:
         say(columns(("video", "action", "start", "end", "score"), rows, numbers=3))
 
 
-def _checked_device(device: str, backbone: str, values: Mapping[str, object]) -> str:
-    """`device`, where the backbone has such a setting and it is not set already."""
+def _checked_device(device: str, backbones: Sequence[str], values: Mapping[str, object]) -> str:
+    """`device`, where one of the backbones has such a setting and it is not set already."""
     from untrim.features.backbones import load_backbone_class
 
-    if "device" not in load_backbone_class(backbone).Config.model_fields:
-        raise UntrimError(f"--device {device}: backbone '{backbone}' has no device to choose", fix="drop --device")
+    if all("device" not in load_backbone_class(name).Config.model_fields for name in backbones):
+        who = f"backbone '{backbones[0]}' has" if len(backbones) == 1 else f"{' and '.join(backbones)} have"
+        raise UntrimError(f"--device {device}: {who} no device to choose", fix="drop --device")
     if "device" in values:
         raise UntrimError(f"--device {device} and --set device={values['device']}", fix="give one of the two")
     return device

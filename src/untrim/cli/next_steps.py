@@ -1,4 +1,4 @@
-"""What to type next with detections: for clips, for ELAN, for a spreadsheet."""
+"""What to type next: with detections, for clips, ELAN or a spreadsheet; with features of several backbones."""
 
 from __future__ import annotations
 
@@ -24,6 +24,34 @@ def next_steps(detections: Path, videos: Sequence[Path] = ()) -> str:
         "spreadsheet": _quoted(sheet) if sheet == detections else f"untrim convert {found} -o {_quoted(sheet)}",
     }
     return "\n".join(["to hand on what was found:", *(f"  {name:12} {step}" for name, step in steps.items())])
+
+
+def how_to_combine(folders: Sequence[Path], output: Path) -> str:
+    """The line with which an extraction by several backbones ends: how to make one feature folder of all.
+
+    Args:
+        folders: The feature folders.
+        output: The folder to make.
+    """
+    from untrim.features.store import INFO_NAME, read_info
+
+    infos = {folder: read_info(folder / INFO_NAME) for folder in folders}
+    if len({info.grid() for info in infos.values()}) > 1:
+        frames = min(info.snippet_frames for info in infos.values())
+        stride = max(info.stride_frames for info in infos.values())
+        return (
+            "their snippets have different times; for features that can be combined, extract into a new folder with "
+            f"--set snippet_frames={frames} --set stride_frames={stride}"
+        )
+    parts, taken = list[str](), set[str]()
+    for folder, info in infos.items():
+        fresh = [stream for stream in info.streams if stream not in taken]
+        if not fresh:
+            return f"{folder} has no stream that the others lack: use one folder at a time"
+        whole = len(fresh) == len(info.streams)
+        parts += [str(folder)] if whole else [f"{folder}:{stream}" for stream in fresh]
+        taken.update(fresh)
+    return f"to use them as one: untrim combine {shlex.join(parts)} -o {_quoted(output)}"
 
 
 def _quoted(path: Path) -> str:

@@ -55,4 +55,4 @@ def suggest(
         say(f"{numbered(len(rows), 'label', 'labels')} for {numbered(len(suggested), 'video', 'videos')}: {output}")
         if not is_standard_output(output):
             say(f"remove the rows that are wrong, then: untrim train -m consensus -f {kept} -a {output} -o run")
-    complain_of(failed, kept if features or not is_standard_output(output) else None)
+    complain_of(failed, [kept] if features or not is_standard_output(output) else [])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from untrim.doctor.finding import Finding, from_error
 from untrim.errors import UntrimError, listing, numbered
-from untrim.features.extract import FAILURES_NAME
+from untrim.features.inventory import FAILURES_NAME
 from untrim.features.store import INFO_NAME, FeatureFolder
 from untrim.support.progress import Progress, count_steps
 

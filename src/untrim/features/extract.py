@@ -1,53 +1,25 @@
-"""``untrim extract``: video files in, a feature folder out; resumes by itself.
-
-A video counts as done when its ``.npy`` is there and ``features.json`` lists it with the file it was made from
-(`untrim.features.source_files`). A file that has changed since is extracted again.
-"""
+"""``untrim extract``: video files in, a feature folder out, or one for each of several backbones; resumes by itself."""
 
 from __future__ import annotations
 
-import json
-import math
-import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import NamedTuple
 
-import cv2
-
-from untrim.errors import UntrimError, WorkFailed, listing, numbered, unforeseen
-from untrim.features.backbones import Backbone, BackboneConfig, load_backbone
-from untrim.features.source_files import State, adopt_renamed, late_pictures, made_of, state_of
-from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoInfo
+from untrim.errors import UntrimError
+from untrim.features.backbones import load_backbone
+from untrim.features.extractor import Extractor, Recipe, VideoJob
+from untrim.features.inventory import Inventory
+from untrim.features.several import check_one_decoding, folder_name
+from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo
 from untrim.features.writing import WritingReport
-from untrim.support.array_types import Image
-from untrim.support.files import remove_leftovers, write_text
-from untrim.support.kinds import check_kind
+from untrim.support.kinds import check_kind, kind_of
 from untrim.support.locks import locked
 from untrim.support.named_files import names_in
-from untrim.support.names import standard
 from untrim.support.paths import as_path, as_paths
 from untrim.support.progress import Progress, ShouldStop, count_steps, warn_each
-from untrim.support.workers import Died, Engine, HowFar, Local, work_off
-from untrim.video.decode import Frame, VideoFile
+from untrim.support.workers import Died, Engine, Local, work_off
 from untrim.video.files import FoundVideos, find_videos
-
-FAILURES_NAME = "failures.jsonl"
-
-_SECONDS_BETWEEN_SAVES = 1.0
-_PAUSES = 20  # Times as long as it takes to write features.json it is left alone.
-
-
-class VideoJob(NamedTuple):
-    """A video to be done: its name, and its file."""
-
-    name: str
-    path: Path
-
-
-Outcomes = Generator[tuple[VideoJob, VideoInfo | str | WorkFailed | Died] | None]
 
 
 def extract(
@@ -83,65 +55,137 @@ def extract(
         WorkFailed: No space left, or processes cannot be started. What is done is kept.
         Stopped: `should_stop` said so. What is done is kept, and the same call resumes.
     """
-    output, engine = as_path(output, "output"), engine or Local()
+    output = as_path(output, "output")
+    recipes = {output: Recipe(backbone, settings)}
+    return _extract(videos, recipes, workers, engine, progress, should_stop)[output]
+
+
+def extract_several(
+    videos: Path | str | Sequence[Path | str],
+    output: Path | str,
+    backbones: Mapping[str, Mapping[str, object]],
+    workers: int | None = None,
+    engine: Engine | None = None,
+    *,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> dict[Path, WritingReport]:
+    """Extract features by several backbones, each into a folder of its own in `output`; a frame is decoded once.
+
+    The folders are those that `extract` would write by one backbone after the other, and either may resume the other.
+    A backbone works in a thread of its own in each process. ``hf:OWNER/MODEL`` has the folder ``hf-MODEL``.
+
+    Args:
+        videos: As for `extract`, like what follows.
+        output: Folder of the feature folders.
+        backbones: Values of each one's config that differ from the defaults, by its name; all see the same rate of
+            frames and have the same limits.
+        workers: Processes.
+        engine: Where they run.
+        progress: Told of each video that is done by all backbones.
+        should_stop: Asked whether to stop.
+
+    Returns:
+        What became of the videos, by feature folder.
+
+    Raises:
+        UntrimError: As for `extract`; or no backbones, two with one folder, or with other rates or limits.
+        WorkFailed: As for `extract`.
+        Stopped: As for `extract`.
+    """
+    output = as_path(output, "output")
+    if kind_of(output) == "features":
+        raise UntrimError("holds features of one backbone", where=output, fix="choose another -o for several")
     check_kind(output, "features")
+    recipes = _recipes(backbones, output)
+    return _extract(videos, recipes, workers, engine, progress, should_stop)
+
+
+def _extract(
+    videos: Path | str | Sequence[Path | str],
+    recipes: Mapping[Path, Recipe],
+    workers: int | None,
+    engine: Engine | None,
+    progress: Progress | None,
+    should_stop: ShouldStop | None,
+) -> dict[Path, WritingReport]:
+    """Extract features by each recipe into its folder."""
+    for path in recipes:
+        check_kind(path, "features")
     found = find_videos(as_paths(videos, "videos"))
     if workers is not None and workers < 1:
         raise UntrimError(f"{workers} workers", fix="use at least 1")
-    info = load_backbone(backbone, settings).info(backbone)
-    with locked(output):
-        folder = _open(output, info)
-        task = _Extractor(output, backbone, settings)
-        return _complete(folder, found, task, workers, engine, progress, should_stop)
+    infos = _described(recipes)
+    with ExitStack() as held:
+        for path in recipes:
+            held.enter_context(locked(path))
+        folders = {path: _open(path, info) for path, info in infos.items()}
+        inventories = {path: Inventory(folder, found) for path, folder in folders.items()}
+        return _complete(inventories, found, Extractor(recipes), workers, engine or Local(), progress, should_stop)
+
+
+def _recipes(backbones: Mapping[str, Mapping[str, object]], output: Path) -> dict[Path, Recipe]:
+    """The recipe of each of several backbones, by its folder in `output`."""
+    named = isinstance(backbones, Mapping) and all(isinstance(name, str) for name in backbones)
+    if not named or not backbones or not all(isinstance(settings, Mapping) for settings in backbones.values()):
+        raise UntrimError(f"no backbones: {backbones!r:.60}", fix="give their settings, as {'i3d': {}, 'hoghof': {}}")
+    recipes: dict[Path, Recipe] = {}
+    for name, settings in backbones.items():
+        folder = output / folder_name(name)
+        if folder in recipes:
+            raise UntrimError(f"{recipes[folder].backbone} and {name} have one folder", where=folder, fix="name one")
+        recipes[folder] = Recipe(name, settings)
+    return recipes
+
+
+def _described(recipes: Mapping[Path, Recipe]) -> dict[Path, FeatureInfo]:
+    """What ``features.json`` says of each recipe; the backbones, which may be large, are not kept."""
+    infos, configs = {}, {}
+    for path, recipe in recipes.items():
+        backbone = load_backbone(*recipe)
+        infos[path], configs[recipe.backbone] = backbone.info(recipe.backbone), backbone.config
+    check_one_decoding(configs)
+    return infos
 
 
 def _complete(
-    folder: FeatureFolder,
+    inventories: Mapping[Path, Inventory],
     found: FoundVideos,
-    task: _Extractor,
+    task: Extractor,
     workers: int | None,
     engine: Engine,
     progress: Progress | None,
     should_stop: ShouldStop | None,
-) -> WritingReport:
-    """Extract those of the videos `found` whose features are not in `folder`, which no other run works in."""
-    remove_leftovers(folder.path)
-    adopt_renamed(found.files, folder)
-    sizes, states, failed = _looked_at(found.files, folder)
-    missing = [job for job, state in states.items() if state is State.MISSING]
-    _forget(missing, folder)
-    missing.sort(key=sizes.__getitem__, reverse=True)  # So that no worker is left alone with a long one at the end.
-    done: list[str] = []
+) -> dict[Path, WritingReport]:
+    """Extract those of the videos `found` whose features are not in all folders, which no other run works in."""
+    sizes = {name: size for inventory in inventories.values() for name, size in inventory.sizes.items()}
+    lacking = {name: tuple(path for path, own in inventories.items() if name in own.missing) for name in sizes}
+    jobs = [VideoJob(name, found.files[name], paths) for name, paths in lacking.items() if paths]
+    jobs.sort(key=lambda job: sizes[job.name], reverse=True)  # So that no worker is left alone with a long one.
     if workers is None:  # Then all cores are to be used, also by fewer videos than there are cores.
         workers = engine.room
-        task.threads = engine.threads(min(workers, len(missing)))
-    how_far = _SecondsDone(progress, missing[0].name) if len(sizes) == len(missing) == 1 else None
-    outcomes = work_off(task, missing, workers, engine, should_stop, how_far)
+        task.threads = engine.threads(min(workers, len(jobs)))
+    how_far = _SecondsDone(progress, jobs[0].name) if len(sizes) == len(jobs) == 1 else None
+    outcomes = work_off(task, jobs, workers, engine, should_stop, how_far)
     try:
-        advance = how_far.end if how_far else count_steps(progress, "extract", len(sizes), len(sizes) - len(missing))
+        advance = how_far.end if how_far else count_steps(progress, "extract", len(sizes), len(sizes) - len(jobs))
         with closing(outcomes):
-            for job, result in _recorded(outcomes, folder):
-                if isinstance(result, VideoInfo):
-                    done.append(job.name)
-                else:
-                    failed[job.name] = result
-                    warn_each(None, [f"failed: {result}"])
-                advance(job.name)
+            for outcome in outcomes:
+                if outcome is not None:
+                    job, results = outcome
+                    if isinstance(results, Died):
+                        results = dict.fromkeys(job.folders, f"{job.path}: {results.reason}")
+                    for path, result in results.items():
+                        inventories[path].record(job.name, result)
+                    reasons = dict.fromkeys(result for result in results.values() if isinstance(result, str))
+                    warn_each(None, [f"failed: {reason}" for reason in reasons])
+                    advance(job.name)
+                for inventory in inventories.values():
+                    inventory.keep_up()
     finally:
-        remove_leftovers(folder.path)
-        folder.save_info()
-        _write_failures(
-            folder.path, {VideoJob(*job): failed[job[0]] for job in found.files.items() if job[0] in failed}
-        )
-    skipped = sorted(job.name for job in states if job not in set(missing))
-    unsure = [job.name for job, state in states.items() if state is State.PERHAPS_CHANGED]
-    notes = (
-        *found.notes(),
-        *_unsure(unsure, folder),
-        *_left_behind(found, folder),
-        *late_pictures(folder.info, found.files),
-    )
-    return WritingReport(tuple(sorted(done)), tuple(skipped), dict(sorted(failed.items())), notes)
+        for inventory in inventories.values():
+            inventory.close()
+    return {path: inventory.report() for path, inventory in inventories.items()}
 
 
 class _SecondsDone:
@@ -169,57 +213,6 @@ class _SecondsDone:
             self._progress("extract", self._done, self._total, note)
 
 
-class _Extractor:
-    """What a worker does with a video; the backbone is built in the worker, once."""
-
-    def __init__(self, output: Path, name: str, settings: Mapping[str, object] | None) -> None:
-        self._output, self._name, self._settings = output, name, settings
-        self.threads = 1
-        self.how_far: HowFar | None = None
-
-    @cached_property
-    def _backbone(self) -> Backbone[BackboneConfig]:
-        cv2.setNumThreads(1)
-        try:
-            return load_backbone(self._name, self._settings)
-        except UntrimError as error:  # It could be loaded where the run was started: this machine lacks something.
-            raise WorkFailed(f"in a worker: {error.what}", where=error.where, fix=error.fix) from error
-
-    def __call__(self, job: VideoJob) -> VideoInfo | str | WorkFailed:
-        """Write the features of a video; gives what is known of it, why it cannot be done, or why no video can."""
-        try:
-            return self._extract(job)
-        except WorkFailed as error:
-            return error
-        except UntrimError as error:
-            return str(error)
-        except Exception as error:  # A file may be broken in a way that no library foresees: it must stop no other.
-            return f"{job.path}: {unforeseen(error)}"
-
-    def _extract(self, job: VideoJob) -> VideoInfo:
-        config = self._backbone.config
-        with VideoFile(job.path, limits=config.limits) as file:
-            before = job.path.stat()
-            self._backbone.threads = self.threads
-            frames = file.frames(fps=config.fps, size=config.short_side)
-            features = self._backbone.features(self._counted(frames, config.fps, file.info.duration))
-            notes = [f"{file.broken_packets} broken packets"] if file.broken_packets else []
-            info = VideoInfo(
-                duration=file.duration, offset_seconds=file.offset, notes=notes, **made_of(job.path, before)
-            )
-        FeatureFolder(self._output, self._backbone.info(self._name)).save(job.name, features)
-        return info
-
-    def _counted(self, frames: Iterator[Frame], fps: float, stated: float | None) -> Iterator[Image]:
-        """The images of a video; every second of it is told, if its container states how many there are."""
-        told, total = -1, math.ceil(stated or 0)
-        for index, frame in enumerate(frames):
-            if self.how_far is not None and told < int(index / fps) < total:
-                told = int(index / fps)
-                self.how_far(told, total)
-            yield frame.image
-
-
 def _open(path: Path, info: FeatureInfo) -> FeatureFolder:
     """The folder at `path`, an empty one or one of features of the recipe `info`."""
     if not (path / INFO_NAME).exists():
@@ -235,83 +228,3 @@ def _open(path: Path, info: FeatureInfo) -> FeatureFolder:
             fix="name another folder, or extract with the same settings",
         )
     return folder
-
-
-def _looked_at(
-    files: Mapping[str, Path], folder: FeatureFolder
-) -> tuple[dict[VideoJob, int], dict[VideoJob, State], dict[str, str]]:
-    """Bytes of each video, and whether it is done; without those that are gone or whose names cannot name features,
-    with the reason by name."""
-    sizes, states, refused = {}, {}, {}
-    for name, path in files.items():
-        try:
-            folder.file(name)
-            size, state = path.stat().st_size, state_of(name, path, folder)
-        except UntrimError as error:
-            refused[name] = str(error)
-        except OSError as error:
-            refused[name] = f"{path}: {error.strerror}"
-        else:
-            sizes[VideoJob(name, path)], states[VideoJob(name, path)] = size, state
-    return sizes, states, refused
-
-
-def _forget(jobs: Sequence[VideoJob], folder: FeatureFolder) -> None:
-    """Drop what the folder has of some videos: features of files that changed, or that nothing is known of."""
-    for job in jobs:
-        folder.info.videos.pop(job.name, None)
-    folder.save_info()
-    for job in jobs:
-        folder.file(job.name).unlink(missing_ok=True)
-
-
-def _unsure(names: Sequence[str], folder: FeatureFolder) -> tuple[str, ...]:
-    """A note on videos that may have changed since an older untrim extracted them."""
-    if not names:
-        return ()
-    videos = numbered(len(names), "video", "videos")
-    return (
-        f"{videos} changed after an older untrim made the features, which knew their size alone: {listing(names)}. "
-        f"The size is the same, so the features were kept; to extract again, first remove {folder.file(names[0])}",
-    )
-
-
-def _left_behind(found: FoundVideos, folder: FeatureFolder) -> tuple[str, ...]:
-    """A note on features of a plain name that several of the files have now."""
-    plain = {standard(file.stem) for file in found.files.values()} - found.files.keys()
-    if not (left := [name for name in plain if name in folder.info.videos]):
-        return ()
-    return (
-        f"several files are called {listing(left)} now and go by their paths; remove the features of the plain name "
-        f"if they are of one of those: {folder.file(min(left))}",
-    )
-
-
-def _recorded(outcomes: Outcomes, folder: FeatureFolder) -> Iterator[tuple[VideoJob, VideoInfo | str]]:
-    """Pass outcomes on, and keep ``features.json`` about a second behind them; more where it is long."""
-    saved, interval, pending = time.monotonic(), _SECONDS_BETWEEN_SAVES, False
-    for outcome in outcomes:
-        if outcome is not None:
-            job, result = outcome
-            if isinstance(result, WorkFailed):
-                raise result
-            if isinstance(result, VideoInfo):
-                folder.info.videos[job.name] = result
-                pending = True
-            yield job, f"{job.path}: {result.reason}" if isinstance(result, Died) else result
-        began = time.monotonic()
-        if pending and began - saved >= interval:
-            folder.save_info()
-            saved, pending = time.monotonic(), False
-            interval = max(_SECONDS_BETWEEN_SAVES, _PAUSES * (saved - began))
-
-
-def _write_failures(folder: Path, failed: Mapping[VideoJob, str]) -> None:
-    if failed:
-        lines = [
-            json.dumps({"schema": 1, "video": job.name, "source": str(job.path), "reason": reason})
-            for job, reason in failed.items()
-        ]
-        write_text(folder / FAILURES_NAME, "\n".join(lines) + "\n")
-    else:
-        (folder / FAILURES_NAME).unlink(missing_ok=True)

@@ -1,11 +1,13 @@
-"""Work in threads: while a batch is computed, the next frames are decoded; on several cores, several batches are."""
+"""Work in threads: while a batch is computed, the next frames are decoded; on several cores, several batches are.
+What is decoded once is used by several."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from queue import Queue
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -50,3 +52,34 @@ def in_threads(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iter
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()
+
+
+def share_out(items: Iterable[Sequence[T]], works: Sequence[Callable[[Iterator[T]], R]], ahead: int) -> list[R]:
+    """What each of `works` makes of its part of all items: the first of the first parts, and so on.
+
+    Items are made here, while each work runs in a thread of its own; the fastest is at most `ahead` items before the
+    slowest. A single work runs here. An error in making an item is raised here; one in a work after all items.
+    """
+    if len(works) == 1:
+        return [works[0](part for (part,) in items)]
+    queues = [Queue[tuple[T, ...]](ahead) for _ in works]
+    with ThreadPoolExecutor(len(works)) as pool:
+        running = [pool.submit(_use_up, work, queue) for work, queue in zip(works, queues, strict=True)]
+        try:
+            for parts in items:
+                for part, queue in zip(parts, queues, strict=True):
+                    queue.put((part,))
+        finally:
+            for queue in queues:
+                queue.put(())
+    return [future.result() for future in running]
+
+
+def _use_up(work: Callable[[Iterator[T]], R], queue: Queue[tuple[T, ...]]) -> R:
+    """What `work` makes of the items in `queue`, up to an empty one; what it leaves is taken out, so that nobody waits
+    for it."""
+    taken = iter(queue.get, ())
+    try:
+        return work(item for (item,) in taken)
+    finally:
+        deque(taken, maxlen=0)

@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import cast
+from typing import TypeVar, cast
 
 import av
 from av.container import Flags, InputContainer
@@ -30,6 +30,8 @@ from untrim.video.limits import USUAL_LIMITS, Limits
 from untrim.video.packets import packet_times
 from untrim.video.resampling import at_rate, nearest_in_time
 from untrim.video.spans import Shown, joined
+
+T = TypeVar("T")
 
 _REORDER = 0.5  # seconds by which a key frame may be shown later than it is decoded
 _TIE = 1e-6  # seconds; less than this is rounding
@@ -137,7 +139,18 @@ class VideoFile:
         """
         if fps is not None and not (math.isfinite(fps) and fps > 0):
             raise UntrimError(f"fps {fps} must be a positive number")
-        return self._converted(self._timed() if fps is None else self._resampled(fps), self._converter(size))
+        timed = self._timed() if fps is None else self._resampled(fps)
+        return itertools.starmap(Frame, self._converted(timed, self._converter(size)))
+
+    def images(self, fps: float, short_sides: Sequence[int]) -> Iterator[tuple[Image, ...]]:
+        """The images that `frames` gives, in several sizes at a time: each picture is decoded once.
+
+        Raises:
+            UntrimError: As for `frames`.
+        """
+        converters = [self._converter(size) for size in short_sides]
+        converted = self._converted(self._resampled(fps), lambda picture: tuple(to(picture) for to in converters))
+        return (images for _, images in converted)
 
     def times(self) -> Iterator[float]:
         """Seconds of all frames, equal to those that `frames` gives; much faster, as few pictures are decoded.
@@ -370,10 +383,10 @@ class VideoFile:
 
     @staticmethod
     def _converted(
-        timed: Iterator[tuple[float, av.VideoFrame]], convert: Callable[[av.VideoFrame], Image]
-    ) -> Iterator[Frame]:
+        timed: Iterator[tuple[float, av.VideoFrame]], convert: Callable[[av.VideoFrame], T]
+    ) -> Iterator[tuple[float, T]]:
         shown: av.VideoFrame | None = None
         for seconds, picture in timed:
             if picture is not shown:
                 image, shown = convert(picture), picture
-            yield Frame(seconds, image)
+            yield seconds, image
