@@ -67,13 +67,65 @@ def test_what_is_recorded_is_enough_to_make_the_same_again(checkpoint: Path) -> 
     assert load_backbone(name, info.recipe).info(name) == info
 
 
-def test_other_models_that_see_videos(tmp_path: Path) -> None:
-    """TimeSformer has a class token and no such preparation file; its frames are prepared as its config says."""
+def tiny_model(architecture: str) -> Any:
+    """A classifier with random weights."""
     small = {key: value for key, value in TINY.items() if key != "tubelet_size"}
-    transformers.TimesformerForVideoClassification(transformers.TimesformerConfig(**small)).save_pretrained(tmp_path)
-    features = load_backbone(f"hf:{tmp_path}", SMALL).features(iter(pictures(12)))
-    assert features.shape == (1, 24)
-    assert np.isfinite(features).all()
+    if architecture == "VideoMAE":
+        return transformers.VideoMAEForVideoClassification(transformers.VideoMAEConfig(**TINY))
+    if architecture == "TimeSformer":
+        return transformers.TimesformerForVideoClassification(transformers.TimesformerConfig(**small))
+    if architecture == "ViViT":
+        config = transformers.VivitConfig(**small, tubelet_size=[2, 16, 16])
+        return transformers.VivitForVideoClassification(config)
+    assert architecture == "V-JEPA 2"
+    config = transformers.VJEPA2Config(
+        crop_size=32, patch_size=16, frames_per_clip=4, tubelet_size=2, hidden_size=24, num_hidden_layers=2,
+        num_attention_heads=2, mlp_ratio=2.0, num_pooler_layers=1, pred_hidden_size=24, pred_num_attention_heads=2,
+        pred_num_hidden_layers=1,
+    )  # fmt: skip
+    return transformers.VJEPA2ForVideoClassification(config)
+
+
+def documented() -> dict[str, str]:
+    """The models that the page names, with their architectures."""
+    page = (Path(__file__).parents[2] / "docs" / "add-a-backbone.md").read_text(encoding="utf-8")
+    table = page.partition("### Models that fit")[2].partition("\n\n- ")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| `")]
+    return {row[0].strip("`"): row[1] for row in rows}
+
+
+@pytest.mark.parametrize("architecture", sorted(set(documented().values())))
+def test_each_architecture_that_the_page_names_works(architecture: str, tmp_path: Path) -> None:
+    """There is no preparation file: frames are prepared as the model's config says. A model is saved with its
+    classifier, or without."""
+    model = tiny_model(architecture)
+    model.save_pretrained(tmp_path / "whole")
+    model.base_model.save_pretrained(tmp_path / "bare")
+    images = pictures(20)
+    whole, bare = (load_backbone(f"hf:{tmp_path / name}", SMALL) for name in ("whole", "bare"))
+    rows = whole.features(iter(images))
+    assert rows.shape == (3, 24)
+    assert np.isfinite(rows).all()
+    assert not np.allclose(rows[0], rows[1])  # It looks at the pictures.
+    np.testing.assert_array_equal(bare.features(iter(images)), rows)
+    seen = load_backbone(f"hf:{tmp_path / 'whole'}", {**SMALL, "pooled": "classifier"})
+    assert seen.features(iter(images)).shape == (3, 24)
+
+
+def test_the_page_names_models_of_every_architecture() -> None:
+    assert len(documented()) >= 5
+    assert set(documented().values()) == {"VideoMAE", "TimeSformer", "ViViT", "V-JEPA 2"}
+
+
+def test_a_pickle_is_read_once_it_is_converted_as_the_page_says(tmp_path: Path) -> None:
+    model = tiny_model("ViViT")
+    model.config.save_pretrained(tmp_path / "hub")
+    torch.save(model.state_dict(), tmp_path / "hub" / "pytorch_model.bin")
+    with pytest.raises(UntrimError, match=r"no model\.safetensors"):
+        load_backbone(f"hf:{tmp_path / 'hub'}")
+    again = transformers.AutoModelForVideoClassification.from_pretrained(tmp_path / "hub")
+    again.save_pretrained(tmp_path / "converted")
+    assert load_backbone(f"hf:{tmp_path / 'converted'}", SMALL).features(iter(pictures(12))).shape == (1, 24)
 
 
 def test_extraction_resumes_under_the_name(checkpoint: Path, tmp_path: Path, write_video: Callable[..., Path]) -> None:
