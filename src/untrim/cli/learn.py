@@ -33,6 +33,7 @@ from untrim.errors import UntrimError, numbered
 from untrim.training.choices import DEFAULT_METHOD, Precision, Select
 
 if TYPE_CHECKING:
+    from untrim.features.writing import WritingReport
     from untrim.support.workers import Engine
     from untrim.timeline import Detection
 
@@ -136,22 +137,7 @@ def extract(
             reports = {output: found}
         else:
             reports = extract_several(videos, output, own, workers, where, progress=progress, should_stop=stop)
-    notes = dict.fromkeys(note for report in reports.values() for note in report.notes)
-    counts = [
-        f"{len(report.done)} extracted, {len(report.skipped)} already present: {folder}"
-        for folder, report in reports.items()
-    ]
-    say("\n".join([*notes, *counts]))
-    if len(names) > 1:
-        say(how_to_combine(list(reports), output / "combined"))
-    failed: dict[str, list[str]] = {}
-    for report in reports.values():
-        for name, reason in report.failed.items():
-            failed.setdefault(name, []).append(reason)
-    complain_of(
-        {name: "; ".join(dict.fromkeys(reasons)) for name, reasons in failed.items()},
-        [folder for folder, report in reports.items() if report.failed],
-    )
+    _tell_of_features(reports, output)
 
 
 @app.command()
@@ -350,6 +336,24 @@ def _show_best(found: Mapping[str, Sequence[Detection]]) -> None:
     ]
     if rows:
         say(columns(("video", "action", "start", "end", "score"), rows, numbers=3))
+
+
+def _tell_of_features(reports: Mapping[Path, WritingReport], output: Path) -> None:
+    """Say what became of the videos in each feature folder, and how several can become one; complain of failures."""
+    for note in dict.fromkeys(note for report in reports.values() for note in report.notes):
+        say(note)
+    for folder, report in reports.items():
+        say(f"{len(report.done)} extracted, {len(report.skipped)} already present: {folder}")
+    if len(reports) > 1 and all(report.done or report.skipped for report in reports.values()):
+        say(how_to_combine(list(reports), output / "combined"))
+    failed: dict[str, dict[str, None]] = {}  # The reasons of each video, each once.
+    for report in reports.values():
+        for name, reason in report.failed.items():
+            failed.setdefault(name, {})[reason] = None
+    complain_of(
+        {name: "; ".join(reasons) for name, reasons in failed.items()},
+        [folder for folder, report in reports.items() if report.failed],
+    )
 
 
 def _checked_device(device: str, backbones: Sequence[str], values: Mapping[str, object]) -> str:
