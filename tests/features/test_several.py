@@ -10,18 +10,20 @@ from typing import Any
 import pytest
 
 from helpers import WriteVideo, new_folder, run_untrim
+from untrim.cli.learn import _tell_of_features
 from untrim.cli.next_steps import how_to_combine
-from untrim.errors import UntrimError
+from untrim.errors import UntrimError, WorkFailed
 from untrim.features.backbones import load_backbone
 from untrim.features.combining import combine
 from untrim.features.extract import extract, extract_several
 from untrim.features.several import folder_name, share_settings, split_backbones
 from untrim.features.store import FeatureFolder
+from untrim.features.writing import WritingReport
 from untrim.video.decode import VideoFile
 
 GREY = '''
 import numpy as np
-from untrim.errors import UntrimError
+from untrim.errors import UntrimError, WorkFailed
 from untrim.features.backbones import Backbone, BackboneConfig, Streams
 from untrim.features.snippets import windows
 
@@ -85,7 +87,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_the_bytes_are_those_of_one_extraction_after_the_other(videos: Path, alone: Path, tmp_path: Path) -> None:
     """Also of videos that only one of the backbones can do, or neither."""
-    reports = extract_several([videos], tmp_path, BOTH, workers=2)
+    reports = extract_several([videos], tmp_path, BOTH, workers=1)
     assert contents(tmp_path) == contents(alone)
     grey, hoghof = reports[tmp_path / "grey"], reports[tmp_path / "hoghof"]
     assert len(hoghof.done) == 6
@@ -257,10 +259,16 @@ def test_a_wrong_call_is_one_line(
     assert not (tmp_path / "new").exists()
 
 
-def test_the_command_lists_what_failed_once(videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    call = ("extract", videos / "broken.mp4", "-o", tmp_path / "new", "--backbone", "grey,hoghof", "--workers", "1")
-    assert run_untrim(*call) == 1
-    failed, ended = capsys.readouterr().err.splitlines()[-2:]
-    assert failed.count("broken.mp4") == 1
-    assert "1 video failed, listed in" in ended
-    assert all(str(tmp_path / "new" / name / "failures.jsonl") in ended for name in ("grey", "hoghof"))
+def test_what_failed_is_told_once_and_empty_folders_are_not_to_be_combined(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grey = WritingReport((), (), {"a": "a.mp4: broken", "b": "b.mp4: too dark"}, ("a note",))
+    hoghof = WritingReport((), (), {"a": "a.mp4: broken", "b": "b.mp4: too small"}, ("a note",))
+    with pytest.raises(WorkFailed, match="2 videos failed") as caught:
+        _tell_of_features({tmp_path / "grey": grey, tmp_path / "hoghof": hoghof}, tmp_path)
+    assert all(str(tmp_path / name / "failures.jsonl") in str(caught.value) for name in ("grey", "hoghof"))
+    told = capsys.readouterr()
+    assert told.err.splitlines() == ["failed: a.mp4: broken", "failed: b.mp4: too dark; b.mp4: too small"]
+    assert told.out.splitlines() == [
+        "a note", *(f"0 extracted, 0 already present: {tmp_path / name}" for name in ("grey", "hoghof"))
+    ]  # fmt: skip
