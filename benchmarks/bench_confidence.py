@@ -125,7 +125,9 @@ def main() -> None:
             columns = zip(*(result.shares for result in own), strict=True)
             percent = " | ".join(f"{100 * mean(column):.1f} ± {100 * stdev(column):.1f}" for column in columns)
             line, apart = mean(r.found.best_line for r in own), mean(r.found.calibration_error for r in own)
-            print(f"| `{name}` | all | {own[0].point.videos} | {percent} | {line:.2f} | {apart:.3f} |")
+            print(
+                f"| `{name}` | all | {mean(r.point.videos for r in own):.0f} | {percent} | {line:.2f} | {apart:.3f} |"
+            )
     (arguments.output / f"{arguments.method}.svg").write_text(picture(results))
 
 
