@@ -12,6 +12,7 @@ import torch
 from untrim.activations import ActivationFolder
 from untrim.annotations import Annotations, Video
 from untrim.errors import UntrimError, listing, numbered
+from untrim.features.backbones import settings_like
 from untrim.features.extract import extract
 from untrim.features.lasting import slack
 from untrim.features.source_files import durations_differ, late_labels, late_pictures
@@ -244,7 +245,7 @@ def _extracted(
 ) -> tuple[list[str], Mapping[str, str]]:
     """Extract the features of video files by the run's recipe; the videos that are done, and why others are not."""
     backbone_of(run, settings)  # What it refuses is refused before long work starts.
-    recipe = {**run.features.recipe, **settings}
+    recipe = {**settings_like(run.features), **settings}
     report = extract(
         videos, features, run.features.backbone, recipe, workers, progress=progress, should_stop=should_stop
     )

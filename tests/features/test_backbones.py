@@ -9,7 +9,15 @@ import pytest
 from pydantic import Field
 
 from untrim.errors import UntrimError
-from untrim.features.backbones import BACKBONES, Backbone, BackboneConfig, Features, backbone_names, load_backbone
+from untrim.features.backbones import (
+    BACKBONES,
+    Backbone,
+    BackboneConfig,
+    Features,
+    backbone_names,
+    load_backbone,
+    settings_like,
+)
 from untrim.features.snippets import windows, with_flow
 from untrim.support import registry
 from untrim.support.array_types import Image
@@ -133,3 +141,11 @@ def test_the_documented_example_keeps_the_contract() -> None:
     features = backbone.features(iter(images))
     assert features.shape == (backbone.grid.count(40), 12)
     np.testing.assert_allclose(features[:2], np.array([[7.5], [23.5]]).repeat(12, 1) / 255, rtol=1e-5)
+
+
+def test_settings_like_old_features_are_theirs() -> None:
+    old = load_backbone("hoghof", {"layout": False, "parts": 3}).info("hoghof")
+    assert "layout" not in old.recipe
+    assert load_backbone("hoghof", settings_like(old)).info("hoghof") == old
+    new = load_backbone("hoghof").info("hoghof")
+    assert load_backbone("hoghof", settings_like(new)).info("hoghof") == new != old

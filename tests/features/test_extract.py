@@ -234,7 +234,7 @@ def test_a_video_that_has_changed_is_done_again(tmp_path: Path, write_video: Wri
     [
         ({"short_side": 64}, "recipe.short_side: 48 against 64"),
         ({**SMALL, "stride_frames": 4}, "stride_frames: 8 against 4"),
-        ({**SMALL, "streams": "flow"}, "dim: 594 against 450"),
+        ({**SMALL, "streams": "flow"}, "dim: 834 against 450"),
         ({**SMALL, "flow": "farneback"}, "flow_algorithm: dis against farneback"),
     ],
 )
@@ -246,6 +246,17 @@ def test_a_folder_of_another_recipe_is_refused(
         extract([videos], undisturbed, settings=options)
     assert words in str(caught.value)
     assert contents(undisturbed) == before
+
+
+def test_a_folder_from_before_layouts_grows_by_its_own_recipe(videos: Path, tmp_path: Path) -> None:
+    output = tmp_path / "features"
+    extract([videos / "video0.mp4"], output, settings={**SMALL, "layout": False}, workers=1)
+    assert "layout" not in json.loads((output / "features.json").read_text())["recipe"]
+    assert extract([videos / "video1.mp4"], output, settings=SMALL, workers=1).done == ("video1",)
+    folder = FeatureFolder.open(output)
+    assert folder.load("video0").shape[1] == folder.load("video1").shape[1] == folder.info.dim == 594
+    with pytest.raises(UntrimError, match=r"recipe\.layout|dim: 594 against 834"):
+        extract([videos / "video2.mp4"], output, settings={**SMALL, "layout": True}, workers=1)
 
 
 def test_what_cannot_be_done_is_refused_before_work_starts(videos: Path, tmp_path: Path) -> None:

@@ -13,12 +13,14 @@ from untrim.features.backbones.hoghof import (
     HogHofConfig,
     camera_motion,
     fine_histograms,
+    layout,
     motion_window,
     normalise,
 )
 
 HOG, HOF, STILL, MBHX, MBHY = slice(0, 8), slice(8, 16), 16, slice(17, 25), slice(25, 33)
 RIGHT, DOWN, LEFT, UP = 0, 2, 4, 6
+RGB = 3 * 6 * 8 + 6 * 5 * 8  # Columns of the rgb stream at two parts: cells, then layout.
 GREY = np.full((120, 160, 3), 128, np.uint8)
 Y, X = np.mgrid[:120, :160].astype(np.float32)
 OBJECT = (np.hypot(X - 80, Y - 60) < 30)[..., None]  # 15% of the frame
@@ -60,7 +62,7 @@ def test_motion_lands_in_the_bin_of_its_direction(direction: int) -> None:
 
 def test_real_motion_to_the_right_lands_in_the_bin_of_its_direction() -> None:
     features = HogHof(HogHofConfig(snippet_frames=8, stride_frames=8)).features(video(8))
-    whole_first_part = features[0, 3 * 6 * 8 :].reshape(3, 6, 25)[0, 0]
+    whole_first_part = features[0, RGB:].reshape(3, 6, 25)[0, 0]
     assert whole_first_part[:8].argmax() == RIGHT
     assert whole_first_part[RIGHT] > 2 * np.delete(whole_first_part[:8], RIGHT).max()
 
@@ -95,7 +97,7 @@ def test_growing_and_shrinking_differ(sense: int, bins: tuple[int, int]) -> None
 def test_turning_one_way_is_told_from_turning_the_other_way() -> None:
     backbone = HogHof(HogHofConfig(snippet_frames=12, stride_frames=12))
     one, same, other = (
-        backbone.features(video(12, turn=turn, seed=seed))[0, 144:] for turn, seed in ((0.15, 0), (0.15, 7), (-0.15, 0))
+        backbone.features(video(12, turn=turn, seed=seed))[0, RGB:] for turn, seed in ((0.15, 0), (0.15, 7), (-0.15, 0))
     )
     assert np.linalg.norm(one - other) > 1.3 * np.linalg.norm(one - same)
 
@@ -115,7 +117,7 @@ def test_the_camera_is_taken_off(shift: list[float], slopes: list[float]) -> Non
 
 def test_no_motion_is_the_bin_of_no_motion() -> None:
     features = HogHof(HogHofConfig()).features([texture(120, 160)] * 30)
-    flow = features[:, 144:].reshape(2, 3, 6, 25)
+    flow = features[:, RGB:].reshape(2, 3, 6, 25)
     np.testing.assert_allclose(flow[:, :2, :, 8], 1, atol=1e-3)
     flow[:, :2, :, 8] = 0
     assert np.abs(flow).max() < 0.15
@@ -185,9 +187,9 @@ def test_parts_keep_the_order_of_time() -> None:
     frames = list(video(25))
     there = HogHof(HogHofConfig(parts=1, snippet_frames=12, stride_frames=12)).features(frames)
     halves = HogHof(HogHofConfig(parts=2)).features(frames)[0]
-    flow = halves[144:].reshape(3, 150)
-    np.testing.assert_allclose(flow[0][:25], there[0, 96:][:25], atol=1e-6)  # the whole frame, in the first half
-    np.testing.assert_allclose(flow[1][:25], there[1, 96:][:25], atol=1e-6)
+    flow = halves[RGB:].reshape(3, 150)
+    np.testing.assert_allclose(flow[0][:25], there[0, RGB - 48 :][:25], atol=1e-6)  # the whole frame, in the first half
+    np.testing.assert_allclose(flow[1][:25], there[1, RGB - 48 :][:25], atol=1e-6)
     assert np.abs(flow[0] - flow[1]).max() > 0.02
 
 
@@ -231,3 +233,31 @@ def test_frames_are_taken_one_by_one_and_not_kept() -> None:
 
     HogHof(HogHofConfig()).features(images())
     assert 1 <= most <= 3
+
+
+def test_the_layout_says_where_edges_are_and_is_that_of_the_mirror_image() -> None:
+    picture = texture(120, 200)
+    picture[:, 60:] = 128  # Edges in the left three of ten columns.
+    flow = np.zeros((120, 200, 2), np.float32)
+    there = layout(fine_histograms(picture, flow)[..., HOG])
+    assert there.shape == (6, 5, 8)
+    assert there[:, :3].mean() > 5 * there[:, 3:].mean() > 0
+    np.testing.assert_allclose(there, layout(fine_histograms(picture[:, ::-1], flow)[..., HOG]), atol=0.03)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(12, 21), (12, 12), (40, 12), (12, 16)])
+def test_the_layout_of_even_edges_is_even(rows: int, columns: int) -> None:
+    hog = np.zeros((rows, columns, 8), np.float32)
+    hog[..., DOWN] = 14
+    there = layout(hog)
+    np.testing.assert_allclose(there[..., DOWN], np.sqrt(14 / 16), rtol=1e-5)
+    assert there.sum() == pytest.approx(30 * np.sqrt(14 / 16), rel=1e-5)
+
+
+def test_features_without_layout_are_those_that_there_were_before() -> None:
+    frames = list(video(40))
+    now, before = HogHof(HogHofConfig()), HogHof(HogHofConfig(layout=False))
+    kept = np.r_[0 : RGB - 240, RGB : now.dim]
+    np.testing.assert_array_equal(now.features(frames)[:, kept], before.features(frames))
+    assert before.info("hoghof").streams == {"rgb": (0, 144), "flow": (144, 594)}
+    assert "layout" not in before.info("hoghof").recipe

@@ -7,11 +7,11 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from untrim.errors import UntrimError
-from untrim.features.backbones import load_backbone
+from untrim.features.backbones import load_backbone, settings_like
 from untrim.features.extractor import Extractor, Recipe, VideoJob
 from untrim.features.inventory import Inventory
 from untrim.features.several import check_one_decoding, folder_name
-from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo
+from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, read_info
 from untrim.features.writing import WritingReport
 from untrim.support.kinds import check_kind, kind_of
 from untrim.support.locks import locked
@@ -115,6 +115,7 @@ def _extract(
     found = find_videos(as_paths(videos, "videos"))
     if workers is not None and workers < 1:
         raise UntrimError(f"{workers} workers", fix="use at least 1")
+    recipes = {path: _as_begun(path, recipe) for path, recipe in recipes.items()}
     infos = _described(recipes)
     with ExitStack() as held:
         for path in recipes:
@@ -136,6 +137,14 @@ def _recipes(backbones: Mapping[str, Mapping[str, object]], output: Path) -> dic
             raise UntrimError(f"{recipes[folder].backbone} and {name} have one folder", where=folder, fix="name one")
         recipes[folder] = Recipe(name, settings)
     return recipes
+
+
+def _as_begun(path: Path, recipe: Recipe) -> Recipe:
+    """The recipe with the values that features in the folder have of settings that are newer than they."""
+    if not (path / INFO_NAME).is_file() or (info := read_info(path / INFO_NAME)).backbone != recipe.backbone:
+        return recipe
+    before = {key: value for key, value in settings_like(info).items() if key not in info.recipe}
+    return recipe._replace(settings={**before, **(recipe.settings or {})})
 
 
 def _described(recipes: Mapping[Path, Recipe]) -> dict[Path, FeatureInfo]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from untrim.errors import UntrimError
-from untrim.features.backbones import Backbone, BackboneConfig, load_backbone, load_backbone_class
+from untrim.features.backbones import Backbone, BackboneConfig, load_backbone, load_backbone_class, settings_like
 from untrim.training.checkpoint import FEATURES, Run
 
 
@@ -26,7 +26,7 @@ def backbone_of(run: Run, settings: Mapping[str, object]) -> Backbone[BackboneCo
     remedy = "extract the features as the run's were made, and name their folder with -f alone"
     try:
         _refuse_chosen_files(run, settings)
-        backbone = load_backbone(run.features.backbone, {**run.features.recipe, **settings})
+        backbone = load_backbone(run.features.backbone, {**settings_like(run.features), **settings})
         info = backbone.info(run.features.backbone)
     except UntrimError as error:
         raise UntrimError(

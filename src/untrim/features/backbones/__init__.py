@@ -90,6 +90,8 @@ class Backbone(ABC, Generic[C]):
     """
 
     Config: ClassVar[type[BackboneConfig]]
+    settings_before: ClassVar[Mapping[str, object]] = {}
+    """Settings that came later than the first features, with the value that features have whose recipe lacks them."""
     weights_sha256: str | None = None
     threads: int = 1
     """Snippets that may be computed at a time, on a CPU; the features are the same for any number."""
@@ -161,12 +163,22 @@ def load_backbone_class(name: str) -> type[Backbone[BackboneConfig]]:
     return found
 
 
+def settings_like(info: FeatureInfo) -> dict[str, object]:
+    """Settings with which the backbone of some features, by whichever untrim, extracts more features like these.
+
+    Raises:
+        UntrimError: No such backbone, or it cannot be imported.
+    """
+    return {**load_backbone_class(info.backbone).settings_before, **info.recipe}
+
+
 def load_backbone(name: str, settings: Mapping[str, object] | None = None) -> Backbone[BackboneConfig]:
     """A backbone, ready to work.
 
     Args:
         name: One of `backbone_names`, or ``NAME:CHECKPOINT`` of one that runs checkpoints: its setting `checkpoint`.
-        settings: Values of its config that differ from the defaults; the `recipe` in ``features.json`` has all.
+        settings: Values of its config that differ from the defaults; `settings_like` has all those of
+            some features.
 
     Raises:
         UntrimError: No such backbone, it cannot be imported, or the first setting that is unknown or out of bounds.

@@ -14,17 +14,24 @@ A histogram sums magnitudes by direction, each shared between the two nearest bi
 cells: the whole, the quarters, and a soft window around the centre of the snippet's motion. It is brought to sum 1,
 unless so little is in it that it may be noise, and its root taken. A snippet is described by the means over its parts
 in time and by the standard deviation over its frames.
+
+Two grids add where things are (`grids`): all histograms in 5 x 5 soft cells around the centre of the snippet's motion,
+about as large as an actor, and HOG in 6 x 10 cells of the picture, averaged with that of its mirror image. An action
+and its mirror image mostly are one action, and a grid of the picture that tells them apart takes twice the examples to
+learn from. What each is worth: docs/results/real-video.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from math import prod
+from typing import ClassVar
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from untrim.features.backbones import Backbone, BackboneConfig, Features
 from untrim.features.snippets import to_grey, windows, with_flow
@@ -39,6 +46,10 @@ _STILL = 0.4  # Slower motion, in pixels per frame, is none.
 _CELLS = 6
 _FINE = 12  # Fine cells along the short side of a frame, which the cells are made of.
 _WINDOW = 0.2  # Standard deviation of the window, as a part of the short side.
+_AROUND = (5, 5)  # Rows and columns of the grid around the motion,
+_APART = 0.15  # how far apart its cells are, as a part of the short side,
+_SOFT = 0.6  # and the standard deviation of each, as a part of that.
+_PICTURE = (6, 10)  # Rows and columns of the grid of the picture; every other column is the mirror image of one.
 
 
 class HogHofConfig(BackboneConfig):
@@ -52,24 +63,38 @@ class HogHofConfig(BackboneConfig):
     """Pixels of the shorter side that frames are scaled to; the other keeps the aspect."""
     parts: int = Field(default=2, ge=1, le=16)
     """Parts in time that a snippet is cut into."""
+    grids: bool = True
+    """Whether a snippet is also described by the grids, around the motion and of the picture."""
+
+    @model_serializer(mode="wrap")
+    def _as_before_grids(self, values: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Features without grids have the recipe that they had before there were any."""
+        return {name: value for name, value in values(self).items() if name != "grids" or value}
 
 
 class HogHof(Backbone[HogHofConfig]):
     """Histograms of gradients, flow and motion boundaries.
 
-    The window follows the motion, so that there is flow to compute whichever streams are chosen.
+    Windows follow the motion, so that there is flow to compute whichever streams are chosen.
     """
 
     Config = HogHofConfig
+    settings_before: ClassVar[Mapping[str, object]] = {"grids": False}
 
     @property
     def streams(self) -> dict[str, int]:
         """Width of each chosen stream."""
-        pools = self.config.parts + 1
-        return {name: pools * _CELLS * (_STREAMS[name].stop - _STREAMS[name].start) for name in self.config.streams}
+        cells = (self.config.parts + 1) * _CELLS + (prod(_AROUND) if self.config.grids else 0)
+        widths = {name: cells * (_STREAMS[name].stop - _STREAMS[name].start) for name in self.config.streams}
+        if self.config.grids and "rgb" in widths:
+            widths["rgb"] += prod(_PICTURE) // 2 * _BINS
+        return widths
 
     def features(self, images: Iterable[Image]) -> Features:
-        """Features of one video, float32 (T, D), in [0, 1]; in a stream the parts in order, then the deviation."""
+        """Features of one video, float32 (T, D), in [0, 1].
+
+        In a stream the parts in order, the deviation, the grid around the motion, and in rgb that of the picture.
+        """
         return np.concatenate(list(self.blocks(images)))
 
     def blocks(self, images: Iterable[Image]) -> Iterator[Features]:
@@ -80,11 +105,18 @@ class HogHof(Backbone[HogHofConfig]):
     def _pool(self, fine: Float32) -> Float32:
         """Features (D,) of one snippet from the fine histograms (F, rows, columns, 33) of its frames."""
         rows, columns = fine.shape[1:3]
-        motion = fine[..., _HOF][..., :_BINS].sum(-1).mean(0)
-        cells = np.concatenate([_fixed_cells(rows, columns), motion_window(motion)[None]])
-        frames = normalise(cells @ fine.reshape(len(fine), rows * columns, -1))  # (F, 6, 33)
+        centre = motion_centre(fine[..., _HOF][..., :_BINS].sum(-1).mean(0))
+        flat = fine.reshape(len(fine), rows * columns, -1)
+        cells = np.concatenate([_fixed_cells(rows, columns), soft_cells(centre, _WINDOW * _FINE, rows, columns)])
+        frames = normalise(cells @ flat)  # (F, 6, 33)
         pools = [*(part.mean(0) for part in _parts(frames, self.config.parts)), frames.std(0)]
-        return np.concatenate([pool[:, _STREAMS[name]].ravel() for name in self.config.streams for pool in pools])
+        if self.config.grids:
+            around = soft_cells(centre + _grid_around(), _SOFT * _APART * _FINE, rows, columns)
+            pools.append(normalise(around @ flat).mean(0))  # (25, 33)
+        found = {name: [pool[:, _STREAMS[name]].ravel() for pool in pools] for name in self.config.streams}
+        if self.config.grids and "rgb" in found:
+            found["rgb"].append(picture_grid(fine[..., _HOG].mean(0)).ravel())
+        return np.concatenate([part for parts in found.values() for part in parts])
 
 
 def fine_histograms(image: Image, flow: Flow) -> Float32:
@@ -126,15 +158,31 @@ def camera_motion(flow: Flow) -> Flow:
     return np.asarray(field.T.reshape(flow.shape), np.float32)
 
 
-def motion_window(motion: Float32) -> Float32:
-    """Weights (rows * columns,) of fine cells, of sum 1: a Gaussian around the centre of `motion` (rows, columns)."""
+def motion_centre(motion: Float32) -> npt.NDArray[np.float64]:
+    """Row and column of the centre of `motion` in fine cells, (rows, columns); as (1, 2), and 0 is their outer edge."""
     rows, columns = motion.shape
     y, x = np.arange(rows)[:, None] + 0.5, np.arange(columns) + 0.5
     mass = np.square(motion + 1e-3)  # Squared: a little motion everywhere moves it less than a strong one somewhere.
     mass /= mass.sum()
-    square = np.square(y - (mass * y).sum()) + np.square(x - (mass * x).sum())
-    weights = np.exp(square / (-2 * (_WINDOW * _FINE) ** 2)).astype(np.float32)
-    return np.asarray(weights / weights.sum(), np.float32).ravel()
+    return np.array([[(mass * y).sum(), (mass * x).sum()]])
+
+
+def soft_cells(centres: npt.NDArray[np.float64], deviation: float, rows: int, columns: int) -> Float32:
+    """Weights (n, rows * columns) of fine cells, of sum 1 each: Gaussians around `centres` (n, 2), of row and column."""
+    y, x = np.arange(rows)[:, None] + 0.5, np.arange(columns) + 0.5
+    square = np.square(y - centres[:, 0, None, None]) + np.square(x - centres[:, 1, None, None])
+    weights = np.exp(square / (-2 * deviation**2)).astype(np.float32).reshape(len(centres), -1)
+    return np.asarray(weights / weights.sum(1, keepdims=True), np.float32)
+
+
+def picture_grid(hog: Float32) -> Float32:
+    """HOG (6, 5, 8) in the left half of a grid of 6 x 10 cells, averaged with the mirror image's; from that in fine
+    cells (rows, columns, 8)."""
+    down, across = (_overlaps(size, count) for size, count in zip(hog.shape[:2], _PICTURE, strict=True))
+    grid = np.einsum("ri,cj,ijb->rcb", down, across, hog)
+    grid = np.sqrt(grid / (grid.sum(-1, keepdims=True) + _FLOORS[0][1]))
+    mirrored = grid[:, ::-1, (_BINS // 2 - np.arange(_BINS)) % _BINS]  # What brightens to the right, to the left.
+    return np.asarray((grid + mirrored)[:, : _PICTURE[1] // 2] / 2, np.float32)
 
 
 def normalise(histograms: Float32) -> Float32:
@@ -188,6 +236,21 @@ def _fixed_cells(rows: int, columns: int) -> Float32:
     quarter = (2 * np.arange(rows) // rows)[:, None] * 2 + 2 * np.arange(columns) // columns
     members = np.stack([quarter >= 0, *(quarter == i for i in range(4))]).reshape(5, -1)
     return np.asarray(members / members.sum(1, keepdims=True), np.float32)
+
+
+@lru_cache(maxsize=1)
+def _grid_around() -> npt.NDArray[np.float64]:
+    """Rows and columns (25, 2) of the cells around the motion, in fine cells off its centre."""
+    places = np.stack(np.meshgrid(*map(np.arange, _AROUND), indexing="ij"), axis=-1).reshape(-1, 2)
+    return np.asarray((places - (np.array(_AROUND) - 1) / 2) * _APART * _FINE)
+
+
+@lru_cache(maxsize=8)
+def _overlaps(size: int, count: int) -> Float32:
+    """The share of each of `count` cells that each of `size` has, where both tile one length; (count, size)."""
+    ends = np.arange(size + 1) / size * count
+    cells = np.arange(count)[:, None]
+    return np.asarray(np.clip(np.minimum(ends[1:], cells + 1) - np.maximum(ends[:-1], cells), 0, None), np.float32)
 
 
 @lru_cache(maxsize=8)
