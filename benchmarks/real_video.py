@@ -1,11 +1,12 @@
 """What features are worth on real video: short actions of small people, hard cuts, few videos.
 
     python benchmarks/real_video.py OUT [--data ../shared/data/tennis] [--row NAME …] [--seeds 3] [--only ROW …]
+        [--int8 FILE]
 
 A row is a backbone with its settings. Its features are extracted into OUT/ROW/features by one process with one thread,
 and measured by mAP on the validation videos: the supervised upper bound, the project's own method, and the best of the
-four papers' methods, the last two trained on video-level labels alone. The same command resumes a run that was
-stopped. Prints a table; OUT/costs.json has seconds of compute per second of video.
+four papers' methods, the last two trained on video-level labels alone. With --int8, I3D runs
+in FILE, which `untrim weights quantize` wrote. The same command resumes a run that was stopped. Prints a table; OUT/costs.json has seconds of compute per second of video.
 """
 
 from __future__ import annotations
@@ -43,12 +44,13 @@ def main() -> None:
     parser.add_argument("--row", choices=BACKBONES, action="append", help="default: hoghof")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", choices=[row.name for row in METHODS.rows], action="append", help="methods")
+    parser.add_argument("--int8", type=Path, help="weights of I3D from `untrim weights quantize`")
     given = parser.parse_args()
     rows = [row for row in METHODS.rows if not given.only or row.name in given.only]
     print("| features | compute | method | mAP@0.1 | 0.3 | 0.5 | 0.7 | average of 0.1 to 0.7 |")
     print("| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |")
     for name in given.row or ("hoghof",):
-        cost = extracted(name, given.data / "videos", given.output)
+        cost = extracted(name, given.data / "videos", given.output, given.int8)
         data = TableData(
             features=(given.output / name / "features",),
             annotations=(given.data / "annotations.json",),
@@ -61,9 +63,11 @@ def main() -> None:
             print(f"| `{name}` | {cost} | {label} | {figures} |", flush=True)
 
 
-def extracted(name: str, videos: Path, output: Path) -> str:
+def extracted(name: str, videos: Path, output: Path, int8: Path | None) -> str:
     """Extract the features of a row, and say how many seconds of compute a second of video takes, if all were timed."""
     backbone, settings = BACKBONES[name]
+    if int8 and backbone == "i3d":
+        settings = {**settings, "rgb_weights": str(int8)}
     folder, kept = output / name / "features", output / "costs.json"
     before = children_seconds()
     report = extract([videos], folder, backbone, settings, workers=1)

@@ -144,8 +144,8 @@ def test_the_documented_example_keeps_the_contract() -> None:
 
 
 def test_settings_like_old_features_are_theirs() -> None:
-    old = load_backbone("hoghof", {"layout": False, "parts": 3}).info("hoghof")
-    assert "layout" not in old.recipe
+    old = load_backbone("hoghof", {"grids": False, "parts": 3}).info("hoghof")
+    assert "grids" not in old.recipe
     assert load_backbone("hoghof", settings_like(old)).info("hoghof") == old
     new = load_backbone("hoghof").info("hoghof")
     assert load_backbone("hoghof", settings_like(new)).info("hoghof") == new != old

@@ -124,7 +124,7 @@ def test_a_killed_run_is_completed_by_the_next(videos: Path, undisturbed: Path, 
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     for file in output.glob("*.npy"):
-        assert np.load(file).shape[1] == 594
+        assert np.load(file).shape[1] == 1659
     (output / f".video0.npy.{files._host()}-{run.pid}-0.tmp").write_bytes(b"half")
     report = extract([videos], output, settings=SMALL, workers=3)
     assert sorted([*report.done, *report.skipped]) == [f"video{index}" for index in range(8)]
@@ -234,7 +234,7 @@ def test_a_video_that_has_changed_is_done_again(tmp_path: Path, write_video: Wri
     [
         ({"short_side": 64}, "recipe.short_side: 48 against 64"),
         ({**SMALL, "stride_frames": 4}, "stride_frames: 8 against 4"),
-        ({**SMALL, "streams": "flow"}, "dim: 834 against 450"),
+        ({**SMALL, "streams": "flow"}, "dim: 1659 against 1075"),
         ({**SMALL, "flow": "farneback"}, "flow_algorithm: dis against farneback"),
     ],
 )
@@ -248,15 +248,15 @@ def test_a_folder_of_another_recipe_is_refused(
     assert contents(undisturbed) == before
 
 
-def test_a_folder_from_before_layouts_grows_by_its_own_recipe(videos: Path, tmp_path: Path) -> None:
+def test_a_folder_from_before_grids_grows_by_its_own_recipe(videos: Path, tmp_path: Path) -> None:
     output = tmp_path / "features"
-    extract([videos / "video0.mp4"], output, settings={**SMALL, "layout": False}, workers=1)
-    assert "layout" not in json.loads((output / "features.json").read_text())["recipe"]
+    extract([videos / "video0.mp4"], output, settings={**SMALL, "grids": False}, workers=1)
+    assert "grids" not in json.loads((output / "features.json").read_text())["recipe"]
     assert extract([videos / "video1.mp4"], output, settings=SMALL, workers=1).done == ("video1",)
     folder = FeatureFolder.open(output)
     assert folder.load("video0").shape[1] == folder.load("video1").shape[1] == folder.info.dim == 594
-    with pytest.raises(UntrimError, match=r"recipe\.layout|dim: 594 against 834"):
-        extract([videos / "video2.mp4"], output, settings={**SMALL, "layout": True}, workers=1)
+    with pytest.raises(UntrimError, match=r"recipe\.grids|dim: 594 against 1659"):
+        extract([videos / "video2.mp4"], output, settings={**SMALL, "grids": True}, workers=1)
 
 
 def test_what_cannot_be_done_is_refused_before_work_starts(videos: Path, tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_a_full_disk_is_one_line_and_can_be_gone_on_from(
     assert "the disk is full" in error[0]
     assert not list(output.glob(".*"))
     for file in output.glob("*.npy"):
-        assert np.load(file).shape[1] == 594
+        assert np.load(file).shape[1] == 1659
     ballast.unlink()
     assert extract([videos], output, settings=SMALL, workers=1).failed == {}
     extract([videos], tmp_path / "undisturbed", settings=SMALL, workers=1)

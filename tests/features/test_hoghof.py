@@ -13,14 +13,17 @@ from untrim.features.backbones.hoghof import (
     HogHofConfig,
     camera_motion,
     fine_histograms,
-    layout,
-    motion_window,
+    motion_centre,
     normalise,
+    picture_grid,
+    soft_cells,
 )
 
 HOG, HOF, STILL, MBHX, MBHY = slice(0, 8), slice(8, 16), 16, slice(17, 25), slice(25, 33)
 RIGHT, DOWN, LEFT, UP = 0, 2, 4, 6
-RGB = 3 * 6 * 8 + 6 * 5 * 8  # Columns of the rgb stream at two parts: cells, then layout.
+CELLS, AROUND, PICTURE = 3 * 6, 25, 6 * 5  # Cells at two parts in time, and those of the grids.
+RGB = (CELLS + AROUND + PICTURE) * 8  # Columns of the rgb stream.
+FLOW = slice(RGB, RGB + CELLS * 25)  # Those of the flow stream without its grid.
 GREY = np.full((120, 160, 3), 128, np.uint8)
 Y, X = np.mgrid[:120, :160].astype(np.float32)
 OBJECT = (np.hypot(X - 80, Y - 60) < 30)[..., None]  # 15% of the frame
@@ -62,7 +65,7 @@ def test_motion_lands_in_the_bin_of_its_direction(direction: int) -> None:
 
 def test_real_motion_to_the_right_lands_in_the_bin_of_its_direction() -> None:
     features = HogHof(HogHofConfig(snippet_frames=8, stride_frames=8)).features(video(8))
-    whole_first_part = features[0, RGB:].reshape(3, 6, 25)[0, 0]
+    whole_first_part = features[0, FLOW].reshape(3, 6, 25)[0, 0]
     assert whole_first_part[:8].argmax() == RIGHT
     assert whole_first_part[RIGHT] > 2 * np.delete(whole_first_part[:8], RIGHT).max()
 
@@ -97,7 +100,7 @@ def test_growing_and_shrinking_differ(sense: int, bins: tuple[int, int]) -> None
 def test_turning_one_way_is_told_from_turning_the_other_way() -> None:
     backbone = HogHof(HogHofConfig(snippet_frames=12, stride_frames=12))
     one, same, other = (
-        backbone.features(video(12, turn=turn, seed=seed))[0, RGB:] for turn, seed in ((0.15, 0), (0.15, 7), (-0.15, 0))
+        backbone.features(video(12, turn=turn, seed=seed))[0, FLOW] for turn, seed in ((0.15, 0), (0.15, 7), (-0.15, 0))
     )
     assert np.linalg.norm(one - other) > 1.3 * np.linalg.norm(one - same)
 
@@ -117,7 +120,7 @@ def test_the_camera_is_taken_off(shift: list[float], slopes: list[float]) -> Non
 
 def test_no_motion_is_the_bin_of_no_motion() -> None:
     features = HogHof(HogHofConfig()).features([texture(120, 160)] * 30)
-    flow = features[:, RGB:].reshape(2, 3, 6, 25)
+    flow = features[:, FLOW].reshape(2, 3, 6, 25)
     np.testing.assert_allclose(flow[:, :2, :, 8], 1, atol=1e-3)
     flow[:, :2, :, 8] = 0
     assert np.abs(flow).max() < 0.15
@@ -187,7 +190,7 @@ def test_parts_keep_the_order_of_time() -> None:
     frames = list(video(25))
     there = HogHof(HogHofConfig(parts=1, snippet_frames=12, stride_frames=12)).features(frames)
     halves = HogHof(HogHofConfig(parts=2)).features(frames)[0]
-    flow = halves[RGB:].reshape(3, 150)
+    flow = halves[FLOW].reshape(3, 150)
     np.testing.assert_allclose(flow[0][:25], there[0, RGB - 48 :][:25], atol=1e-6)  # the whole frame, in the first half
     np.testing.assert_allclose(flow[1][:25], there[1, RGB - 48 :][:25], atol=1e-6)
     assert np.abs(flow[0] - flow[1]).max() > 0.02
@@ -196,7 +199,7 @@ def test_parts_keep_the_order_of_time() -> None:
 def test_the_window_follows_the_motion() -> None:
     motion = np.zeros((12, 16), np.float32)
     motion[2:4, 11:14] = 2
-    weights = motion_window(motion).reshape(12, 16)
+    weights = soft_cells(motion_centre(motion), 2.4, 12, 16).reshape(12, 16)
     assert weights.sum() == pytest.approx(1, rel=1e-5)
     y, x = np.unravel_index(weights.argmax(), weights.shape)
     assert 2 <= y <= 3
@@ -209,7 +212,8 @@ def test_an_actor_elsewhere_is_the_same_actor() -> None:
         flow = np.zeros((120, 160, 2), np.float32)
         flow[45:75, 50 + dx : 80 + dx] = 0.2 * np.stack([60 - Y, X - 65 - dx], axis=2)[45:75, 50 + dx : 80 + dx]
         fine = fine_histograms(GREY, flow)
-        return normalise((motion_window(fine[..., HOF].sum(-1)) @ fine.reshape(192, 33))[None])[0]
+        cells = soft_cells(motion_centre(fine[..., HOF].sum(-1)), 2.4, 12, 16)
+        return normalise(cells @ fine.reshape(192, 33))[0]
 
     np.testing.assert_allclose(at(0), at(30), atol=0.02)
 
@@ -235,29 +239,57 @@ def test_frames_are_taken_one_by_one_and_not_kept() -> None:
     assert 1 <= most <= 3
 
 
-def test_the_layout_says_where_edges_are_and_is_that_of_the_mirror_image() -> None:
+@given(st.integers(8, 30), st.integers(8, 30), st.data())
+def test_cells_that_reach_out_of_the_picture_take_what_is_nearest(rows: int, columns: int, data: st.DataObject) -> None:
+    at = data.draw(st.tuples(st.floats(-4, rows + 4), st.floats(-4, columns + 4)))
+    weights = soft_cells(np.array([at]), 1.08, rows, columns)
+    assert weights.sum() == pytest.approx(1, rel=1e-4)
+    y, x = np.unravel_index(weights.argmax(), (rows, columns))
+    assert abs(y + 0.5 - np.clip(at[0], 0.5, rows - 0.5)) <= 0.51
+    assert abs(x + 0.5 - np.clip(at[1], 0.5, columns - 0.5)) <= 0.51
+
+
+def test_the_grid_around_the_motion_moves_with_the_actor_and_tells_its_limbs_apart() -> None:
+    def around(dx: int, limb: int) -> np.ndarray:
+        """The grid of an actor at `dx` whose upper (-1) or lower (1) half moves up, the other one down."""
+        frames = []
+        for number in range(24):
+            picture = np.full((120, 200, 3), 128, np.uint8)
+            for half in (-1, 1):
+                shift = (2 if half == limb else -2) * (number % 12)
+                patch = np.roll(texture(32, 24), -shift, axis=0)
+                picture[60 + 16 * half - 16 : 60 + 16 * half + 16, 60 + dx : 84 + dx] = patch
+            frames.append(picture)
+        features = HogHof(HogHofConfig(streams=("flow",))).features(frames)
+        return features[0, CELLS * 25 :].reshape(AROUND, 25)
+
+    here, there, other = around(0, 1), around(60, 1), around(0, -1)
+    assert np.abs(here - there).mean() < 0.4 * np.abs(here - other).mean()
+
+
+def test_the_grid_of_the_picture_says_where_edges_are_and_is_that_of_the_mirror_image() -> None:
     picture = texture(120, 200)
     picture[:, 60:] = 128  # Edges in the left three of ten columns.
     flow = np.zeros((120, 200, 2), np.float32)
-    there = layout(fine_histograms(picture, flow)[..., HOG])
+    there = picture_grid(fine_histograms(picture, flow)[..., HOG])
     assert there.shape == (6, 5, 8)
     assert there[:, :3].mean() > 5 * there[:, 3:].mean() > 0
-    np.testing.assert_allclose(there, layout(fine_histograms(picture[:, ::-1], flow)[..., HOG]), atol=0.03)
+    np.testing.assert_allclose(there, picture_grid(fine_histograms(picture[:, ::-1], flow)[..., HOG]), atol=0.03)
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(12, 21), (12, 12), (40, 12), (12, 16)])
-def test_the_layout_of_even_edges_is_even(rows: int, columns: int) -> None:
+def test_the_grid_of_a_picture_of_even_edges_is_even(rows: int, columns: int) -> None:
     hog = np.zeros((rows, columns, 8), np.float32)
     hog[..., DOWN] = 14
-    there = layout(hog)
+    there = picture_grid(hog)
     np.testing.assert_allclose(there[..., DOWN], np.sqrt(14 / 16), rtol=1e-5)
     assert there.sum() == pytest.approx(30 * np.sqrt(14 / 16), rel=1e-5)
 
 
-def test_features_without_layout_are_those_that_there_were_before() -> None:
+def test_features_without_grids_are_those_that_there_were_before() -> None:
     frames = list(video(40))
-    now, before = HogHof(HogHofConfig()), HogHof(HogHofConfig(layout=False))
-    kept = np.r_[0 : RGB - 240, RGB : now.dim]
+    now, before = HogHof(HogHofConfig()), HogHof(HogHofConfig(grids=False))
+    kept = np.r_[: CELLS * 8, FLOW]
     np.testing.assert_array_equal(now.features(frames)[:, kept], before.features(frames))
     assert before.info("hoghof").streams == {"rgb": (0, 144), "flow": (144, 594)}
-    assert "layout" not in before.info("hoghof").recipe
+    assert "grids" not in before.info("hoghof").recipe

@@ -138,7 +138,7 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
             **rules,
             "iterations": 2 * int(str(rules["iterations"])),
             "input_scaling": "standard",
-            "hidden": min(data.dim, 2048),
+            "hidden": min(data.dim, 256),
             "lambda_clas": data.classification_share,
         }
 
