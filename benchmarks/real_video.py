@@ -5,8 +5,9 @@
 
 A row is a backbone with its settings. Its features are extracted into OUT/ROW/features by one process with one thread,
 and measured by mAP on the validation videos: the supervised upper bound, the project's own method, and the best of the
-four papers' methods, the last two trained on video-level labels alone. With --int8, I3D runs
-in FILE, which `untrim weights quantize` wrote. The same command resumes a run that was stopped. Prints a table; OUT/costs.json has seconds of compute per second of video.
+four papers' methods, the last two trained on video-level labels alone. With --int8, I3D runs in FILE, which
+`untrim weights quantize` wrote. The same command resumes a run that was stopped. Prints a table; OUT/costs.json has
+seconds of compute per second of video.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ METHODS = Table(
 )
 BACKBONES: dict[str, tuple[str, dict[str, object]]] = {
     "hoghof": ("hoghof", {}),
+    "hoghof-narrow": ("hoghof", {"grids": False}),
     "i3d": ("i3d", {}),
     "i3d-short": ("i3d", {"stride_frames": 6}),  # --shortest 1.0
 }

@@ -85,10 +85,10 @@ class HogHof(Backbone[HogHofConfig]):
     def streams(self) -> dict[str, int]:
         """Width of each chosen stream."""
         cells = (self.config.parts + 1) * _CELLS + (prod(_AROUND) if self.config.grids else 0)
-        widths = {name: cells * (_STREAMS[name].stop - _STREAMS[name].start) for name in self.config.streams}
-        if self.config.grids and "rgb" in widths:
-            widths["rgb"] += prod(_PICTURE) // 2 * _BINS
-        return widths
+        picture = {"rgb": prod(_PICTURE) // 2 * _BINS if self.config.grids else 0, "flow": 0}
+        return {
+            name: cells * (_STREAMS[name].stop - _STREAMS[name].start) + picture[name] for name in self.config.streams
+        }
 
     def features(self, images: Iterable[Image]) -> Features:
         """Features of one video, float32 (T, D), in [0, 1].
@@ -168,7 +168,7 @@ def motion_centre(motion: Float32) -> npt.NDArray[np.float64]:
 
 
 def soft_cells(centres: npt.NDArray[np.float64], deviation: float, rows: int, columns: int) -> Float32:
-    """Weights (n, rows * columns) of fine cells, of sum 1 each: Gaussians around `centres` (n, 2), of row and column."""
+    """Weights (n, rows * columns) of fine cells, of sum 1 each: Gaussians around `centres`, rows and columns (n, 2)."""
     y, x = np.arange(rows)[:, None] + 0.5, np.arange(columns) + 0.5
     square = np.square(y - centres[:, 0, None, None]) + np.square(x - centres[:, 1, None, None])
     weights = np.exp(square / (-2 * deviation**2)).astype(np.float32).reshape(len(centres), -1)
