@@ -36,6 +36,7 @@ BACKBONES: dict[str, tuple[str, dict[str, object]]] = {
     "hoghof-narrow": ("hoghof", {"grids": False}),
     "i3d": ("i3d", {}),
     "i3d-short": ("i3d", {"stride_frames": 6}),  # --shortest 1.0
+    "i3d-follow": ("i3d", {"stride_frames": 6, "follow": True}),
 }
 
 

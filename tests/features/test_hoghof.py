@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from untrim.features.backbones.hoghof import (
     HogHof,
     HogHofConfig,
-    camera_motion,
     fine_histograms,
-    motion_centre,
     normalise,
     picture_grid,
     soft_cells,
 )
+from untrim.features.motion import camera_motion, motion_centre
 
 HOG, HOF, STILL, MBHX, MBHY = slice(0, 8), slice(8, 16), 16, slice(17, 25), slice(25, 33)
 RIGHT, DOWN, LEFT, UP = 0, 2, 4, 6

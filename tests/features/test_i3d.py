@@ -186,6 +186,7 @@ def test_old_checkpoints_without_counters_load(files: dict[str, str], tmp_path: 
         ({"rgb_weights": "nowhere.pt"}, "nowhere.pt: no such file"),
         ({"crop": 300}, "crop 300 is larger than short_side 256"),
         ({"crops": 5}, "'crops'"),
+        ({"crops": 10, "follow": True}, "give follow=true or crops=10"),
         ({"runtime": "tensorrt"}, "'runtime'"),
     ],
 )
@@ -212,6 +213,8 @@ def test_streams_and_recipe(files: dict[str, str]) -> None:
         "crop": 32, "crops": 1, "flow_bound": 20.0,
     }  # fmt: skip
     assert load_backbone("i3d", both.recipe | files | {"device": "cpu"}).info("i3d") == both
+    follows = load_backbone("i3d", TINY | files | {"follow": True}).info("i3d")
+    assert follows.recipe == both.recipe | {"follow": True}
 
 
 def test_papers_values_are_the_defaults() -> None:
@@ -230,6 +233,37 @@ def test_colours_and_crop() -> None:
     assert clip["rgb"].dtype == np.float32
     np.testing.assert_allclose(clip["rgb"][0, 3, 16, 18], [-1, -0.6, -0.2], atol=1e-6)
     assert np.delete(clip["rgb"].reshape(16, -1, 3), 16 * 32 + 18, axis=1).min() == 1
+
+
+def test_a_square_follows_what_moves_and_stays_in_the_picture() -> None:
+    """An actor of one colour walks to the right edge, over a ground of another."""
+    actor = np.random.default_rng(1).integers(200, 255, (16, 12, 3), np.uint8)
+    images = [next(video(1, 64, 160)) // 2 for _ in range(64)]
+    for index, image in enumerate(images):
+        left = min(30 + 2 * index, 148)
+        image[24:40, left : left + 12] = actor
+    config = I3DConfig(short_side=64, crop=40, follow=True)
+    places = []
+    for clip in clips(images, config):
+        middle = 127.5 * (clip["rgb"][0, 8] + 1)
+        assert clip["rgb"].shape == (1, 16, 40, 40, 3)
+        places.append(np.flatnonzero((middle.min(-1) > 190).any(0)).mean())
+    assert np.abs(np.array(places[:3]) - 20).max() < 6
+    assert places[3] > 26  # At the edge, the square stays in the picture, and the actor leaves its centre.
+
+
+def test_flow_is_cut_where_the_picture_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(i3d, "OpticalFlow", flow_by(lambda grey, _: np.dstack([grey, grey]).astype(np.float32) / 255))
+    images = [np.repeat(frame[..., :1], 3, axis=2) for frame in video(16, 40, 80)]
+    config = I3DConfig(short_side=40, crop=32, streams="rgb,flow", flow_bound=1, follow=True)
+    (clip,) = clips(images, config)
+    np.testing.assert_allclose(clip["flow"][0, :15, ..., 0], (clip["rgb"][0, :15, ..., 0] + 1) / 2, atol=0.01)
+
+
+def test_where_nothing_moves_the_square_is_the_centre() -> None:
+    still = [next(video(1))] * 20
+    for follows, fixed in zip(*(clips(still, I3DConfig(**TINY, follow=f)) for f in (True, False)), strict=True):
+        np.testing.assert_array_equal(follows["rgb"], fixed["rgb"])
 
 
 @settings(max_examples=30)

@@ -12,7 +12,16 @@ from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from untrim.features.store import FeatureInfo, column_ranges
 from untrim.support.array_types import Image
@@ -55,6 +64,8 @@ class BackboneConfig(BaseModel):
     """What one can choose of every backbone. A subclass sets the defaults and adds values of its own, all scalars."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    before: ClassVar[Mapping[str, object]] = {}
+    """Settings that came later than the first features, with the value that features have whose recipe lacks them."""
 
     fps: float = Field(default=25.0, gt=0, le=1000)
     """Frames per second that videos are resampled to."""
@@ -78,6 +89,12 @@ class BackboneConfig(BaseModel):
         """What is refused in a video file."""
         return Limits(self.max_pixels, self.max_gap_seconds)
 
+    @model_serializer(mode="wrap")
+    def _as_before(self, values: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Features like those from before a setting have the recipe that they had then."""
+        before = self.before.items()
+        return {key: value for key, value in values(self).items() if (key, value) not in before}
+
 
 C = TypeVar("C", bound=BackboneConfig)
 
@@ -90,8 +107,6 @@ class Backbone(ABC, Generic[C]):
     """
 
     Config: ClassVar[type[BackboneConfig]]
-    settings_before: ClassVar[Mapping[str, object]] = {}
-    """Settings that came later than the first features, with the value that features have whose recipe lacks them."""
     weights_sha256: str | None = None
     threads: int = 1
     """Snippets that may be computed at a time, on a CPU; the features are the same for any number."""
@@ -169,7 +184,7 @@ def settings_like(info: FeatureInfo) -> dict[str, object]:
     Raises:
         UntrimError: No such backbone, or it cannot be imported.
     """
-    return {**load_backbone_class(info.backbone).settings_before, **info.recipe}
+    return {**load_backbone_class(info.backbone).Config.before, **info.recipe}
 
 
 def load_backbone(name: str, settings: Mapping[str, object] | None = None) -> Backbone[BackboneConfig]:

@@ -31,9 +31,10 @@ from typing import ClassVar
 import cv2
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
 from untrim.features.backbones import Backbone, BackboneConfig, Features
+from untrim.features.motion import STILL, camera_motion, motion_centre
 from untrim.features.snippets import to_grey, windows, with_flow
 from untrim.support.array_types import Float32, Image, Int32
 from untrim.video.flow import Flow, OpticalFlow
@@ -42,7 +43,6 @@ _BINS = 8
 _HOG, _HOF, _MBHX, _MBHY = slice(0, 8), slice(8, 17), slice(17, 25), slice(25, 33)
 _STREAMS = {"rgb": slice(0, 8), "flow": slice(8, 33)}
 _FLOORS = ((_HOG, 2.0), (_HOF, 1e-6), (_MBHX, 0.05), (_MBHY, 0.05))  # Mean magnitudes that may be noise.
-_STILL = 0.4  # Slower motion, in pixels per frame, is none.
 _CELLS = 6
 _FINE = 12  # Fine cells along the short side of a frame, which the cells are made of.
 _WINDOW = 0.2  # Standard deviation of the window, as a part of the short side.
@@ -55,6 +55,8 @@ _PICTURE = (6, 10)  # Rows and columns of the grid of the picture; every other c
 class HogHofConfig(BackboneConfig):
     """Values of the backbone `hoghof`."""
 
+    before: ClassVar[Mapping[str, object]] = {"grids": False}
+
     snippet_frames: int = Field(default=24, ge=1, le=10_000)
     """Frames that one snippet sees."""
     stride_frames: int = Field(default=8, ge=1, le=10_000)
@@ -66,11 +68,6 @@ class HogHofConfig(BackboneConfig):
     grids: bool = True
     """Whether a snippet is also described by the grids, around the motion and of the picture."""
 
-    @model_serializer(mode="wrap")
-    def _as_before_grids(self, values: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Features without grids have the recipe that they had before there were any."""
-        return {name: value for name, value in values(self).items() if name != "grids" or value}
-
 
 class HogHof(Backbone[HogHofConfig]):
     """Histograms of gradients, flow and motion boundaries.
@@ -79,7 +76,6 @@ class HogHof(Backbone[HogHofConfig]):
     """
 
     Config = HogHofConfig
-    settings_before: ClassVar[Mapping[str, object]] = {"grids": False}
 
     @property
     def streams(self) -> dict[str, int]:
@@ -136,35 +132,12 @@ def fine_histograms(image: Image, flow: Flow) -> Float32:
     # Flow is smooth: at half the size its histograms are the same and four times faster.
     half = np.asarray(cv2.resize(flow, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.float32)
     u, v = np.moveaxis(half - camera_motion(half), 2, 0).copy()
-    moving = np.asarray(cv2.magnitude(u, v) >= _STILL, np.float32)
+    moving = np.asarray(cv2.magnitude(u, v) >= STILL, np.float32)
     hof = _histograms(u * moving, v * moving, rows, columns)
     cells, sizes = _fine_cells(*u.shape, rows, columns)
     still = 1 - np.bincount(cells, moving.ravel(), rows * columns)[:, None] / sizes
     mbh = [_histograms(*_gradient(component, 2), rows, columns) for component in (u, v)]
     return np.concatenate([hog, hof, still, *mbh], axis=1, dtype=np.float32).reshape(rows, columns, -1)
-
-
-def camera_motion(flow: Flow) -> Flow:
-    """The affine motion (H, W, 2) that most of the flow (H, W, 2) follows: iteratively reweighted least squares."""
-    coarse = cv2.resize(flow, (16, 12), interpolation=cv2.INTER_AREA).reshape(-1, 2).T  # (2, places)
-    basis = _affine_basis(12, 16)  # (3, places)
-    fit = np.zeros((2, 3))
-    fit[:, 0] = np.median(coarse, axis=1)
-    for scale in (1.0, 0.5, 0.25):  # Pixels per frame off the fit from which on a place counts for little.
-        misfit = np.square((coarse - fit @ basis) / scale).sum(0)
-        weighted = basis / np.square(1 + misfit)
-        fit = np.linalg.solve(weighted @ basis.T + 1e-6 * np.eye(3), weighted @ coarse.T).T
-    field = fit.astype(np.float32) @ _affine_basis(*flow.shape[:2])
-    return np.asarray(field.T.reshape(flow.shape), np.float32)
-
-
-def motion_centre(motion: Float32) -> npt.NDArray[np.float64]:
-    """Row and column of the centre of `motion` in fine cells, (rows, columns); as (1, 2), and 0 is their outer edge."""
-    rows, columns = motion.shape
-    y, x = np.arange(rows)[:, None] + 0.5, np.arange(columns) + 0.5
-    mass = np.square(motion + 1e-3)  # Squared: a little motion everywhere moves it less than a strong one somewhere.
-    mass /= mass.sum()
-    return np.array([[(mass * y).sum(), (mass * x).sum()]])
 
 
 def soft_cells(centres: npt.NDArray[np.float64], deviation: float, rows: int, columns: int) -> Float32:
@@ -251,14 +224,3 @@ def _overlaps(size: int, count: int) -> Float32:
     ends = np.arange(size + 1) / size * count
     cells = np.arange(count)[:, None]
     return np.asarray(np.clip(np.minimum(ends[1:], cells + 1) - np.maximum(ends[:-1], cells), 0, None), np.float32)
-
-
-@lru_cache(maxsize=8)
-def _affine_basis(height: int, width: int) -> Float32:
-    """1, x and y of each pixel, row by row, (3, height * width), from -0.5 to 0.5."""
-    y, x = np.mgrid[:height, :width]
-    return (
-        np.stack([np.ones(x.shape), (x + 0.5) / width - 0.5, (y + 0.5) / height - 0.5])
-        .reshape(3, -1)
-        .astype(np.float32)
-    )

@@ -7,17 +7,18 @@ Carreira, Zisserman: Quo vadis, action recognition? A new model and the Kinetics
     flow     1024      TV-L1 flow, clipped at 20 pixels per frame, from -1 to 1         a file
 
 Frames are taken at 25 frames per second and scaled to a short side of 256. The flow is computed at that size. Then the
-central 224 x 224 pixels are cut out. A snippet has 16 frames. If the last snippet is shorter, its last frame and flow
-are repeated. With ten crops, the features of the corners, the centre and their mirror images are averaged.
+central 224 x 224 pixels are cut out, or those around the centre of the snippet's motion (`follow`). A snippet has 16
+frames. If the last snippet is shorter, its last frame and flow are repeated. With ten crops, the features of the
+corners, the centre and their mirror images are averaged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from itertools import islice
+from itertools import islice, repeat, tee
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ from untrim.errors import UntrimError
 from untrim.features.backbones import Backbone, BackboneConfig, Features, StreamName, Streams
 from untrim.features.backbones.i3d_engines import ClipEngine, ClipShape, Runtime, load_engine
 from untrim.features.backbones.i3d_network import FEATURES
+from untrim.features.motion import motion_centre, motions
 from untrim.features.prefetch import in_threads, prefetch
 from untrim.features.snippets import windows, with_flow
 from untrim.features.weights import file_sha256, weights_path
@@ -45,6 +47,8 @@ class I3DConfig(BackboneConfig):
     """Values of the backbone `i3d`. Those that say where weights lie, and what computes, are no part of the recipe:
     the weights themselves are known by their SHA-256, and every runtime gives the same features."""
 
+    before: ClassVar[Mapping[str, object]] = {"follow": False}
+
     streams: Streams = ("rgb",)
     """Parts of the features: `rgb`, `flow`, or both, joined by a comma. If not given: `rgb`, and `flow` where
     `flow_weights` is given."""
@@ -54,6 +58,8 @@ class I3DConfig(BackboneConfig):
     """Pixels of the square that the network sees."""
     crops: Literal[1, 10] = 1
     """1: the centre. 10: also the corners, and all five mirrored; ten times the work."""
+    follow: bool = False
+    """Whether the square follows what moves, from snippet to snippet, as far as the picture goes."""
     flow_bound: float = Field(default=20.0, gt=0, le=1000)
     """Pixels per frame that flow is clipped at, and that become 1."""
     rgb_weights: Path | None = Field(default=None, exclude=True)
@@ -76,6 +82,8 @@ class I3DConfig(BackboneConfig):
     def _crop_fits(self) -> I3DConfig:
         if self.crop > self.short_side:
             raise ValueError(f"crop {self.crop} is larger than short_side {self.short_side}")
+        if self.follow and self.crops > 1:
+            raise ValueError("a square that follows the motion is one crop: give follow=true or crops=10")
         return self
 
     def clip_shape(self, stream: StreamName) -> ClipShape:
@@ -154,31 +162,51 @@ def clips(images: Iterable[Image], config: I3DConfig) -> Generator[Clips]:
         images: Frames at `config.fps`, RGB uint8 (H, W, 3), shorter side `config.short_side`.
         config: Values of the backbone.
     """
+    moves: Iterable[Float32 | None] = repeat(None)
+    if config.follow:
+        images, seen = tee(images)
+        moves = motions(seen)
     frames: Iterable[tuple[Image, Flow | None]]
     if "flow" in config.streams:
         frames = with_flow(images, OpticalFlow(config.flow, config.device))
     else:
         frames = ((image, None) for image in images)
     grid = SnippetGrid.regular(config.snippet_frames, config.stride_frames, config.fps)
-    for window in windows(frames, grid):
-        full = window + window[-1:] * (config.snippet_frames - len(window))
+    for window in windows(zip(frames, moves, strict=False), grid):
+        size, shape = config.crop, window[0][0][0].shape
+        moved = [motion for _, motion in window if motion is not None]
+        corners = [_around(np.mean(moved, axis=0), shape, size)] if moved else _fixed(shape, size, config.crops)
+        full = [frame for frame, _ in window] + [window[-1][0]] * (config.snippet_frames - len(window))
         clip: Clips = {}
         if "rgb" in config.streams:
-            seen = cut([image for image, _ in full], config.crop, config.crops)
-            clip["rgb"] = seen.astype(np.float32) / 127.5 - 1
+            squares = cut([image for image, _ in full], size, corners)
+            clip["rgb"] = squares.astype(np.float32) / 127.5 - 1
         if "flow" in config.streams:
-            flow = cut([flow for _, flow in full if flow is not None], config.crop, config.crops)
+            flow = cut([flow for _, flow in full if flow is not None], size, corners)
             flow[5:, ..., 0] *= -1  # In a mirror, motion to the right is motion to the left.
             clip["flow"] = clip_flow(flow, config.flow_bound) / config.flow_bound
         yield clip
 
 
-def cut(frames: Sequence[npt.NDArray[N]], size: int, crops: Literal[1, 10]) -> npt.NDArray[N]:
-    """Squares (crops, T, size, size, C) of T frames (H, W, C): the centre alone, or the centre, the corners (top left,
-    top right, bottom left, bottom right), and the same mirrored."""
-    bottom, right = (side - size for side in frames[0].shape[:2])
-    corners = [(bottom // 2, right // 2)]
-    if crops == 10:
-        corners += [(0, 0), (0, right), (bottom, 0), (bottom, right)]
+def cut(frames: Sequence[npt.NDArray[N]], size: int, corners: Sequence[tuple[int, int]]) -> npt.NDArray[N]:
+    """Squares (crops, T, size, size, C) of T frames (H, W, C) with their top left at `corners`.
+
+    Of several corners, then the same squares mirrored.
+    """
     squares = np.stack([[frame[y : y + size, x : x + size] for frame in frames] for y, x in corners])
-    return squares if crops == 1 else np.concatenate([squares, squares[:, :, :, ::-1]])
+    return squares if len(corners) == 1 else np.concatenate([squares, squares[:, :, :, ::-1]])
+
+
+def _fixed(shape: tuple[int, ...], size: int, crops: Literal[1, 10]) -> list[tuple[int, int]]:
+    """The top left of the central square of a picture (H, W, …), and for ten crops of those in its corners: top left,
+    top right, bottom left, bottom right."""
+    bottom, right = (side - size for side in shape[:2])
+    corners = [(bottom // 2, right // 2)]
+    return corners if crops == 1 else [*corners, (0, 0), (0, right), (bottom, 0), (bottom, right)]
+
+
+def _around(motion: Float32, shape: tuple[int, ...], size: int) -> tuple[int, int]:
+    """The top left of the square around the centre of motion in cells (rows, columns), inside a picture (H, W, …)."""
+    centre = motion_centre(motion)[0] / motion.shape * shape[:2]
+    y, x = (int(np.clip(round(at - size / 2), 0, side - size)) for at, side in zip(centre, shape, strict=False))
+    return y, x
