@@ -49,6 +49,7 @@ ADVICE = {
     "features/backbones/i3d_engines.py": {"--set": ["extract", "localize", "weights quantize"]},
     "features/backbones/i3d.py": {"--set": ["extract", "localize", "weights quantize"]},
     "features/backbones/hf.py": {"--backbone": ["extract"]},
+    "features/extract.py": {"-o": ["extract"]},
     "features/lasting.py": {"--stride-frames": ["import features"], "--fps": ["import features"]},
     "features/store.py": {
         "-f": ["train", "tune", "localize", "doctor", "reproduce"],

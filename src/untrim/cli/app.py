@@ -31,7 +31,7 @@ _PANELS = {
 PATH_OPTIONS = frozenset(
     ["--output", "-o", "--json", "--features", "-f", "--annotations", "-a", "--detections", "-d", "--evaluation", "-e"]
     + ["--from", "--videos", "--run", "--against", "--segments", "--subset-file", "--fps-file", "--labels"]
-    + ["--activations", "--report", "--inventory", "--second-corpus"]
+    + ["--activations", "--report", "--ledger", "--second-corpus"]
 )
 """Options of all verbs that take a path."""
 
