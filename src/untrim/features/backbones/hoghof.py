@@ -16,9 +16,8 @@ unless so little is in it that it may be noise, and its root taken. A snippet is
 in time and by the standard deviation over its frames.
 
 Two grids add where things are (`grids`): all histograms in 5 x 5 soft cells around the centre of the snippet's motion,
-about as large as an actor, and HOG in 6 x 10 cells of the picture, averaged with that of its mirror image. An action
-and its mirror image mostly are one action, and a grid of the picture that tells them apart takes twice the examples to
-learn from. What each is worth: docs/results/real-video.md.
+and HOG in 6 x 10 cells of the picture, averaged with that of its mirror image, since an action and its mirror image
+mostly are one action. What the two are worth: docs/results/real-video.md.
 """
 
 from __future__ import annotations
