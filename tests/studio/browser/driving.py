@@ -19,7 +19,7 @@ CHROMIUM = os.environ.get("UNTRIM_CHROMIUM") or shutil.which("chromium") or shut
 ARGUMENTS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
 
 # The page's own modules, for what a test reads; it acts by keys and mouse.
-STORE = "(await import('/static/core/store.js')).store.state"
+STORE = "(await import('/static/core/store.js')).store"
 
 
 class Server:
@@ -79,8 +79,10 @@ def opened(context: Any, address: str) -> Iterator[Any]:
 
 
 def state(page: Any, expression: str) -> Any:
-    """A value of the page's state: `expression` of `state`."""
-    return page.evaluate(f"async () => {{ const state = {STORE}; return {expression}; }}")
+    """A value of the page's state: `expression` of `state`. What is to be seen of the state is drawn by then."""
+    return page.evaluate(
+        f"async () => {{ const store = {STORE}; store.flush(); const state = store.state; return {expression}; }}"
+    )
 
 
 def wait_for(page: Any, expression: str, timeout: float = 20) -> None:
