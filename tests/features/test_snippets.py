@@ -2,6 +2,7 @@ import weakref
 from collections.abc import Iterator
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +58,34 @@ def test_each_image_comes_with_the_flow_to_the_next() -> None:
     assert pairs == [(10, 20), (20, 40)]
     assert [int(image[0, 0, 0]) for image, _ in found] == [10, 20, 40]
     assert [float(flow[0, 0, 0]) for _, flow in found] == [20, 40, 40]
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 30])
+def test_images_are_looked_at_a_batch_ahead_and_not_kept(count: int) -> None:
+    images, flow, taken = np.random.default_rng(0).integers(0, 256, (count, 20, 24, 3), np.uint8), OpticalFlow(), 0
+
+    def some() -> Iterator[np.ndarray]:
+        nonlocal taken
+        for image in images:
+            taken += 1
+            yield image
+
+    for index, (image, motion) in enumerate(with_flow(some(), flow)):
+        assert taken == min(1 + (index // flow.batch + 1) * flow.batch, count)
+        np.testing.assert_array_equal(image, images[index])
+        if index + 1 < count:
+            np.testing.assert_array_equal(motion, flow(to_grey(image), to_grey(images[index + 1])))
+    assert index + 1 == count
+
+
+def test_grey_images_have_the_flow_of_those_in_colour() -> None:
+    images = list(np.random.default_rng(0).integers(0, 256, (3, 20, 24, 3), np.uint8))
+    grey = list(map(to_grey, images))
+    for (image, motion), (_, wanted), expected in zip(
+        with_flow(grey, OpticalFlow()), with_flow(images, OpticalFlow()), grey, strict=True
+    ):
+        np.testing.assert_array_equal(image, expected)
+        np.testing.assert_array_equal(motion, wanted)
 
 
 def test_an_only_image_does_not_move() -> None:

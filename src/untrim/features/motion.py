@@ -19,6 +19,7 @@ from untrim.video.flow import Flow, OpticalFlow
 
 STILL = 0.4
 """Slower motion, in pixels per frame of a short side of 120, is none."""
+_RIDGE = 1e-6 * np.eye(3)  # So that few places are enough.
 _SHORT_SIDE, _CELLS = 120, 12  # Of the pictures that motion is looked for in: pixels, and cells along it.
 
 
@@ -27,23 +28,27 @@ def motions(images: Iterable[Image]) -> Iterator[Float32]:
     a landscape, (n, 12) of a portrait. The last image has the motion of the one before it."""
     for image, flow in with_flow(map(_small, images), OpticalFlow("dis")):
         rows, columns = (round(_CELLS * side / min(image.shape[:2])) for side in image.shape[:2])
-        speed = cv2.magnitude(*np.moveaxis(flow - camera_motion(flow), 2, 0).copy())
+        speed = cv2.magnitude(*own_motion(flow))
         speed[speed < STILL] = 0
         yield np.asarray(cv2.resize(speed, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
 
 
-def camera_motion(flow: Flow) -> Flow:
-    """The affine motion (H, W, 2) that most of the flow (H, W, 2) follows: iteratively reweighted least squares."""
+def own_motion(flow: Flow) -> Float32:
+    """The flow (H, W, 2) less the camera's: motion to the right, and downwards, (2, H, W).
+
+    The camera's is the affine motion that most of the flow follows: iteratively reweighted least squares.
+    """
     coarse = cv2.resize(flow, (16, 12), interpolation=cv2.INTER_AREA).reshape(-1, 2).T  # (2, places)
-    basis = _affine_basis(12, 16)  # (3, places)
     fit = np.zeros((2, 3))
     fit[:, 0] = np.median(coarse, axis=1)
+    known = np.concatenate([_affine_basis(12, 16), coarse], dtype=np.float64)  # (3 + 2, places)
+    basis, moved = known[:3], known[3:]
     for scale in (1.0, 0.5, 0.25):  # Pixels per frame off the fit from which on a place counts for little.
-        misfit = np.square((coarse - fit @ basis) / scale).sum(0)
-        weighted = basis / np.square(1 + misfit)
-        fit = np.linalg.solve(weighted @ basis.T + 1e-6 * np.eye(3), weighted @ coarse.T).T
-    field = fit.astype(np.float32) @ _affine_basis(*flow.shape[:2])
-    return np.asarray(field.T.reshape(flow.shape), np.float32)
+        misfit = np.square((moved - fit @ basis) / scale).sum(0)
+        products = (basis / np.square(1 + misfit)) @ known.T  # (3, 3 + 2)
+        fit = np.linalg.solve(products[:, :3] + _RIDGE, products[:, 3:]).T
+    camera = fit.astype(np.float32) @ _affine_basis(*flow.shape[:2])  # (2, H * W)
+    return np.asarray(flow.transpose(2, 0, 1) - camera.reshape(2, *flow.shape[:2]), np.float32)
 
 
 def motion_centre(motion: Float32) -> npt.NDArray[np.float64]:

@@ -46,7 +46,7 @@ def windows(items: Iterable[T], grid: SnippetGrid) -> Iterator[list[T]]:
 
 
 def with_flow(images: Iterable[Image], flow: OpticalFlow) -> Iterator[tuple[Image, Flow]]:
-    """Each image (H, W, 3) with the flow (H, W, 2) from it to the next, in pixels per frame.
+    """Each image, RGB (H, W, 3) or grey (H, W), with the flow (H, W, 2) from it to the next, in pixels per frame.
 
     The last image, from which nothing moves on, has the flow of the one before it; an only image has none: zeros. Looks
     ahead by `flow.batch` images.
@@ -64,5 +64,5 @@ def with_flow(images: Iterable[Image], flow: OpticalFlow) -> Iterator[tuple[Imag
 
 
 def to_grey(image: Image) -> Grey:
-    """Brightness (H, W) of an RGB image (H, W, 3)."""
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+    """Brightness (H, W) of an RGB image (H, W, 3), or of one that is grey already."""
+    return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)

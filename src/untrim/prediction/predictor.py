@@ -155,7 +155,8 @@ class Predictor:
 
         The network sees the latest `window` seconds as if they were the whole video. A detection is given once, at the
         first look after its end is older than `margin`; its start cannot be before the window. So it comes at most
-        ``margin + step`` and the length of a snippet after its end, however long the stream. What is left at the end of
+        ``margin + step`` and the length of a snippet after its end, however long the stream; with `hoghof` perhaps
+        seven frames later, if eight does not divide the frames of a snippet or its stride. What is left at the end of
         the stream is given then.
 
         Args:

@@ -21,6 +21,7 @@ Flow = npt.NDArray[np.float32]
 Grey = npt.NDArray[np.uint8]
 
 _PAIRS_ON_GPU = 32
+_PAIRS_OF_OPENCV = 8  # Between other work, a small pair takes a tenth longer: caches have to be filled anew.
 _DIS = ("dis", "dis-light")
 _LEAST_FOR_DIS = 16  # Pixels, two patches: with less, OpenCV may read beyond the image and end the process.
 
@@ -41,7 +42,7 @@ class OpticalFlow:
 
     def __init__(self, algorithm: FlowAlgorithm = "dis", device: str = "cpu") -> None:
         self.algorithm = algorithm
-        self.batch = 1
+        self.batch = _PAIRS_OF_OPENCV
         """Pairs that are best given at once."""
         self._engine: cv2.DenseOpticalFlow | None = None
         if algorithm == "tvl1":
@@ -92,7 +93,7 @@ class OpticalFlow:
         return np.asarray(flow, dtype=np.float32)
 
     def between(self, images: Sequence[Grey]) -> list[Flow]:
-        """The flow from each of some consecutive images to the next, at once where `batch` is more than one.
+        """The flow from each of some consecutive images to the next; ``tvl1`` computes all at once on a GPU.
 
         Args:
             images: Grey, uint8 (H, W), of one size.
@@ -100,7 +101,7 @@ class OpticalFlow:
         Raises:
             UntrimError: As for a pair.
         """
-        if self.batch > 1 and len(images) > 1:
+        if self._engine is None and self.batch > 1 and len(images) > 1:
             _check(images)
             return self._tvl1(images)
         return [self(previous, following) for previous, following in pairwise(images)]

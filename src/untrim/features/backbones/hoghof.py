@@ -33,7 +33,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from untrim.features.backbones import Backbone, BackboneConfig, Features
-from untrim.features.motion import STILL, camera_motion, motion_centre
+from untrim.features.motion import STILL, motion_centre, own_motion
 from untrim.features.snippets import to_grey, windows, with_flow
 from untrim.support.array_types import Float32, Image, Int32
 from untrim.video.flow import Flow, OpticalFlow
@@ -94,7 +94,8 @@ class HogHof(Backbone[HogHofConfig]):
 
     def blocks(self, images: Iterable[Image]) -> Iterator[Features]:
         """The same, a snippet at a time."""
-        frames = (fine_histograms(image, flow) for image, flow in with_flow(images, OpticalFlow(self.config.flow)))
+        greys = with_flow(map(to_grey, images), OpticalFlow(self.config.flow))
+        frames = (fine_histograms(grey, flow) for grey, flow in greys)
         return (self._pool(np.stack(window))[None] for window in windows(frames, self.grid))
 
     def _pool(self, fine: Float32) -> Float32:
@@ -121,21 +122,23 @@ def fine_histograms(image: Image, flow: Flow) -> Float32:
     (and, last in HOF, a share of pixels), and 1 per frame.
 
     Args:
-        image: RGB, (H, W, 3).
+        image: RGB (H, W, 3), or grey (H, W).
         flow: From this frame to the next, (H, W, 2), in pixels per frame.
     """
     height, width = image.shape[:2]
     short = min(height, width)
     rows, columns = round(_FINE * height / short), round(_FINE * width / short)
-    hog = _histograms(*_gradient(to_grey(image), 1), rows, columns)
+    right, down = (part * np.float32(1 / 8) for part in cv2.spatialGradient(to_grey(image)))
+    hog = _histograms(*_polar(right, down), rows, columns)
     # Flow is smooth: at half the size its histograms are the same and four times faster.
     half = np.asarray(cv2.resize(flow, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.float32)
-    u, v = np.moveaxis(half - camera_motion(half), 2, 0).copy()
-    moving = np.asarray(cv2.magnitude(u, v) >= STILL, np.float32)
-    hof = _histograms(u * moving, v * moving, rows, columns)
-    cells, sizes = _fine_cells(*u.shape, rows, columns)
+    motion = own_motion(half)
+    speed, direction = _polar(*motion)
+    moving = speed >= STILL
+    hof = _histograms(speed * moving, direction, rows, columns)
+    cells, sizes = _fine_cells(*speed.shape, rows, columns)
     still = 1 - np.bincount(cells, moving.ravel(), rows * columns)[:, None] / sizes
-    mbh = [_histograms(*_gradient(component, 2), rows, columns) for component in (u, v)]
+    mbh = [_histograms(*_polar(*_gradient(component)), rows, columns) for component in motion]
     return np.concatenate([hog, hof, still, *mbh], axis=1, dtype=np.float32).reshape(rows, columns, -1)
 
 
@@ -172,23 +175,28 @@ def _parts(frames: Float32, count: int) -> Iterator[Float32]:
         yield frames[part * len(frames) // count : -(-(part + 1) * len(frames) // count)]
 
 
-def _gradient(image: npt.NDArray[np.uint8] | Float32, step: int) -> tuple[Float32, Float32]:
-    """Derivatives of a picture (H, W) to the right and downwards, per `step`-th part of its pixels."""
-    scale = 1 / (8 * step)
-    right, down = (cv2.Sobel(image, cv2.CV_32F, dx, 1 - dx, ksize=3, scale=scale) for dx in (1, 0))
+def _gradient(half: Float32) -> tuple[Float32, Float32]:
+    """Derivatives of a plane at half the size (H, W) to the right and downwards, per pixel of the whole size."""
+    right, down = (cv2.Sobel(half, cv2.CV_32F, dx, 1 - dx, ksize=3, scale=1 / 16) for dx in (1, 0))
     return np.asarray(right, np.float32), np.asarray(down, np.float32)
 
 
-def _histograms(x: Float32, y: Float32, rows: int, columns: int) -> npt.NDArray[np.float64]:
-    """Histograms (rows * columns, 8) of the directions of vectors (H, W): mean magnitudes in fine cells.
+def _polar(x: Float32, y: Float32) -> tuple[Float32, Float32]:
+    """Lengths of vectors (H, W), and their angles from the right, clockwise on the screen, from 0 to 2 pi."""
+    length, angle = cv2.cartToPolar(x, y)
+    return np.asarray(length, np.float32), np.asarray(angle, np.float32)
+
+
+def _histograms(magnitude: Float32, angle: Float32, rows: int, columns: int) -> npt.NDArray[np.float64]:
+    """Histograms (rows * columns, 8) of the directions of vectors (H, W), in polar form: mean magnitudes in fine cells.
 
     Bin 0 is to the right, bin 2 downwards.
     """
-    magnitude, angle = (part.ravel() for part in cv2.cartToPolar(x, y))
-    place = angle * np.float32(_BINS / (2 * np.pi))
-    to_next = magnitude * (place - np.floor(place))
-    cells, sizes = _fine_cells(*x.shape, rows, columns)
-    index = cells * _BINS + (place.astype(np.int32) & (_BINS - 1))
+    cells, sizes = _fine_cells(*magnitude.shape, rows, columns)
+    magnitude, place = magnitude.ravel(), angle.ravel() * np.float32(_BINS / (2 * np.pi))
+    bins = np.floor(place)
+    to_next = magnitude * (place - bins)
+    index = (cells * _BINS + (bins.astype(np.int32) & (_BINS - 1))).astype(np.intp)  # What `bincount` asks for.
     count = rows * columns * _BINS
     here, there = (np.bincount(index, part, count).reshape(-1, _BINS) for part in (magnitude - to_next, to_next))
     return np.asarray((here + np.roll(there, 1, axis=1)) / sizes)
