@@ -12,9 +12,11 @@ from helpers import new_folder
 from untrim.annotations import Annotations, Video
 from untrim.errors import Stopped, UntrimError
 from untrim.features.store import FeatureFolder
+from untrim.timeline import Instance, Segment
 from untrim.training.checkpoint import Run
 from untrim.training.loop import train
 from untrim.training.metrics import read_metrics
+from untrim.training.tracking import describe_outcome
 
 Corpus = tuple[FeatureFolder, Annotations]
 SHORT = {"iterations": 40, "hidden": 8}
@@ -45,6 +47,30 @@ def test_it_takes_a_tenth_of_the_steps_from_the_weights_that_are_there(corpus: C
     before, after = first.load_model(cpu).state_dict(), second.load_model(cpu).state_dict()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     assert {name.split(".")[0] for name in moved} == {"classifier", "variances"}  # no teacher learns anything anew
+
+
+def test_it_learns_from_corrections_though_the_run_before_knew_names_alone(corpus: Corpus, tmp_path: Path) -> None:
+    folder, annotations = corpus
+    videos = dict(annotations)
+    marked = Instance("run", Segment(6.4, 12.8))
+    videos["video0"] = replace(videos["video0"], instances=(marked,), exhaustive=True)
+    corrected = folder, Annotations(videos.values())
+    first = train("consensus", [corpus], tmp_path / "first", settings=SHORT, rehearsal=False)
+    second = train(None, [corrected], tmp_path / "second", start=first)
+    assert (first.config.add_known, second.config.add_known) == (0.0, 0.125), "one of eight videos tells times"
+    assert "weight 0.125" in describe_outcome(second)[1]
+    assert train(None, [corrected], tmp_path / "third", start=first, settings={"add_known": 0}).config == first.config
+
+
+def test_a_recipe_for_names_alone_stays_what_it_is(corpus: Corpus, tmp_path: Path) -> None:
+    folder, annotations = corpus
+    videos = [replace(one, instances=(Instance(one.labels[0], Segment(6.4, 12.8)),)) for one in annotations.values()]
+    few = {"iterations": 10, "max_snippets": 30}
+    first = train("wtalc", [corpus], tmp_path / "first", recipe="paper", settings=few)
+    second = train(None, [(folder, Annotations(videos))], tmp_path / "second", start=first)
+    third = train(None, [(folder, Annotations(videos))], tmp_path / "third", start=second)
+    assert [run.config.add_known for run in (second, third)] == [0, 0]
+    assert "paper, seed 0" in (third.path / "README.md").read_text()
 
 
 def test_stopped_at_any_step_it_ends_with_the_same_weights(corpus: Corpus, tmp_path: Path) -> None:

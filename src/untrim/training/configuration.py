@@ -42,14 +42,17 @@ def configure(
             f"{method.__name__} is not trained: its runs are ready", fix="get one: `untrim weights pull kinetics400`"
         )
     if recipe is None:
-        values = method.defaults(data)
-        if method.supervision == "labels":
-            values = {"add_known": data.known_weight(method.learns_from_nothing), **values}
+        values = {**weight_of_known(method, data), **method.defaults(data)}
     else:
         values = recipe_values(method, recipe)
     config = validate(method.Config, {**values, **settings}, "--set")
     _check_amount(config, data)
     return config
+
+
+def weight_of_known(method: type[Method], data: DataSummary) -> dict[str, object]:
+    """The weight of what is known beyond names of actions, where a method's own losses learn from names alone."""
+    return {"add_known": data.known_weight(method.learns_from_nothing)} if method.supervision == "labels" else {}
 
 
 def recipe_values(method: type[Method], recipe: str) -> dict[str, object]:

@@ -90,7 +90,8 @@ def train(
             (``weak``); or all videos are trained on, and the checkpoint is the one where the rehearsal was best by the
             labels of its fifth (``rehearsed``).
         start: A finished run to start from: the last tenth of its training once more, with its values, on the labels
-            as they are today.
+            as they are today. Without a recipe, the weight of what is known beyond names (`add_known`) follows from
+            these labels too.
         rehearsal: Whether to train once more without a fifth of the videos, which takes half as long again, to choose
             by them from which score a detection counts as found (`untrim.training.rehearsal`); the weights are the
             same. False chooses it by the videos that were trained on, which sets it too high. With ``weak``, the fifth
@@ -129,7 +130,7 @@ def train(
         config = configure(load_method(method), data, recipe, settings or {})
     else:
         check_start(base, [folder for folder, _ in opened], videos.class_names)
-        config = values_from(base, settings or {})
+        config, recipe = values_from(base, data, settings or {}), base.recipe
     run = Run(
         path=output,
         method=method,

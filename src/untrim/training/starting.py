@@ -1,7 +1,9 @@
 """Training from a finished run: its last tenth once more, on what is known by now.
 
 Somebody who has corrected ten videos waits for the result. The network starts with the weights of the run before, in
-the last stage of its method (no warm-up, and no teachers for `consensus`), and takes a tenth of the steps.
+the last stage of its method (no warm-up, and no teachers for `consensus`), and takes a tenth of the steps. Values are
+those of the run before, but for the weight of what is known beyond names (`add_known`): in a run that was trained on
+names alone it is 0, and nothing would be learned from the corrections.
 """
 
 from __future__ import annotations
@@ -9,13 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from untrim.data.summary import DataSummary
 from untrim.errors import UntrimError, listing
 from untrim.features.store import FeatureFolder
+from untrim.methods import load_method
 from untrim.methods.base import Method, MethodConfig
 from untrim.support.tensors import lay_over, read_safetensors
 from untrim.support.validation import validate
 from untrim.training.checkpoint import MODEL, Run
 from untrim.training.choices import Select
+from untrim.training.configuration import weight_of_known
 
 _LAST = 0.1
 
@@ -45,13 +50,22 @@ def starting_run(start: Run | Path | str, method: str | None, recipe: str | None
     return run
 
 
-def values_from(start: Run, settings: Mapping[str, object]) -> MethodConfig:
+def values_from(start: Run, data: DataSummary, settings: Mapping[str, object]) -> MethodConfig:
     """The config of a run that starts from another.
+
+    Args:
+        start: The run to start from.
+        data: Facts of the training data as they are today, which the weight of what is known beyond names follows. A
+            recipe has a weight of its own, which stays.
+        settings: The user's own values, which override all others.
 
     Raises:
         UntrimError: The user's `settings` are wrong.
     """
-    return validate(type(start.config), {**start.config.model_dump(), **settings}, "--set")
+    values = start.config.model_dump()
+    if start.recipe is None:
+        values |= weight_of_known(load_method(start.method), data)
+    return validate(type(start.config), {**values, **settings}, "--set")
 
 
 def check_start(start: Run, folders: Sequence[FeatureFolder], labels: Sequence[str]) -> None:
