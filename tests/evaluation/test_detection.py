@@ -227,6 +227,17 @@ def test_thresholds_are_linspace() -> None:
             iou_thresholds(wrong)
 
 
+def test_no_threshold_is_guessed_and_none_counts_twice() -> None:
+    assert iou_thresholds("0.3333:0.6666:0.1111").tolist() == np.linspace(0.3333, 0.6666, 4).tolist()
+    for wrong in ("0.1:0.65:0.1", "0.5:0.9:0.3", "0.5:0.95:1"):
+        with pytest.raises(UntrimError, match=r"is not a whole number of steps of [\d.]+ from 0\.[15] \(end at"):
+            iou_thresholds(wrong)
+    with pytest.raises(UntrimError, match=r"^--iou 0\.3,0\.5,0\.5: 0\.5 is listed twice"):
+        iou_thresholds("0.3,0.5,0.5")
+    with pytest.raises(UntrimError, match="listed twice"):
+        evaluate_detections({"v": [HIT]}, Annotations([truth_of(Instance("run", Segment(0, 1)))]), [0.5, 0.5])
+
+
 OTHER = truth_of(Instance("swim", Segment(0, 1)), name="w", subset="training")
 
 

@@ -68,41 +68,51 @@ class DetectionResult:
 
 
 _MOST_THRESHOLDS = 1000
+_TIE = 1e-6  # Of a step; decimal fractions are not exact.
 
 
 def iou_thresholds(text: str) -> Float64:
     """Thresholds of ``first:last:step`` (both ends included, `numpy.linspace`'s values) or of ``0.3,0.5``.
 
     Raises:
-        UntrimError: Not such a text, or a threshold outside (0, 1].
+        UntrimError: Not such a text; a last threshold that no whole number of steps leads to; or as of
+            `checked_thresholds`.
     """
     try:
         if ":" in text:
             first, last, step = (float(part) for part in text.split(":"))
-            count = round((last - first) / step) + 1
-            values = np.linspace(first, last, count) if count <= _MOST_THRESHOLDS else np.empty(0)
+            steps = round((last - first) / step)
+            values = np.linspace(first, last, steps + 1) if steps < _MOST_THRESHOLDS else np.empty(0)
         else:
             values = np.array([float(part) for part in text.split(",")])
     except (ValueError, ZeroDivisionError, OverflowError, MemoryError, TypeError, AttributeError):
         values = np.empty(0)
-    return checked_thresholds(values, f"--iou {text}")
+    thresholds = checked_thresholds(values, f"--iou {text}")
+    if ":" in text and abs((last - first) / step - steps) > _TIE:
+        what = f"--iou {text}: {last:g} is not a whole number of steps of {step:g} from {first:g}"
+        raise UntrimError(what, fix="end at another threshold, or list them, as 0.3,0.5")
+    return thresholds
 
 
 def checked_thresholds(values: npt.ArrayLike, what: str) -> Float64:
     """`values` as (K,) thresholds.
 
     Raises:
-        UntrimError: There is none, or one is outside (0, 1]; the message starts with `what`.
+        UntrimError: There is none, one is outside (0, 1], or one is listed twice, which would count twice in averages;
+            the message starts with `what`.
     """
     try:
         thresholds = np.atleast_1d(np.asarray(values, dtype=np.float64))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         thresholds = np.empty(0)
     if not 0 < thresholds.size <= _MOST_THRESHOLDS or not ((thresholds > 0) & (thresholds <= 1)).all():
         raise UntrimError(
             f"{what}: not thresholds above 0 and up to 1, at most {_MOST_THRESHOLDS:,}",
             fix="one is 0.5; several, where allowed, are 0.3,0.5 or 0.1:0.7:0.1",
         )
+    different, counts = np.unique(thresholds, return_counts=True)
+    if (counts > 1).any():
+        raise UntrimError(f"{what}: {different[counts > 1][0]:g} is listed twice", fix="list it once")
     return thresholds
 
 
