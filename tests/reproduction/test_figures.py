@@ -291,6 +291,13 @@ def test_names_that_look_like_formulas_are_drawn_as_they_are(tmp_path: Path) -> 
     assert [row[6] for row in rows if row[3] == "threshold"] == ["1", "1", "1"]
 
 
+def test_what_cannot_be_drawn_is_said_before_times_are_estimated(data: TableData, tmp_path: Path) -> None:
+    with pytest.raises(UntrimError, match="no video 'nowhere' in subset"):
+        estimate_seconds("wsbm:figure4", data, tmp_path, videos=["nowhere"])
+    with pytest.raises(UntrimError, match="no single video is drawn here"):
+        estimate_seconds("wsad:table3", data, tmp_path, videos=["nowhere"])
+
+
 def test_a_figure_of_single_runs_has_one_seed(data: TableData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("untrim.reproduction.tables.estimate", lambda jobs, *_: {job.row: job.seed for job in jobs})
     for name, last in {"wsbm:figure4": 0, "wsad:figure4a": 2, "wsad:table3": 2}.items():

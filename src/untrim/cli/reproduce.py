@@ -76,7 +76,7 @@ def reproduce(
         with terminal_progress() as progress, stop_requests() as should_stop:
             seconds = estimate_seconds(
                 table, data, output, rows=rows, seeds=seeds, recipe=recipe, settings=values,
-                progress=progress, should_stop=should_stop,
+                videos=videos, progress=progress, should_stop=should_stop,
             )  # fmt: skip
         for name, cost in seconds.items():
             say(f"{name}: {cost:.0f} s")

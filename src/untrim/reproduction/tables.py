@@ -78,9 +78,7 @@ def reproduce(
         Stopped: `should_stop` said so. What is done is kept, and the same call resumes.
     """
     output = as_path(output, "output")
-    check_kind(output, "tables")
-    found, chosen, jobs = _planned(table, data, output, rows, seeds, recipe, settings)
-    check_figure(found, data, videos)
+    found, chosen, jobs = _planned(table, data, output, rows, seeds, recipe, settings, videos)
     with locked(output):
         run_jobs(jobs, at_a_time, progress, should_stop)
         measured = collect(chosen, jobs)
@@ -103,6 +101,7 @@ def estimate_seconds(
     seeds: int | None = None,
     recipe: str | None = None,
     settings: Mapping[str, object] | None = None,
+    videos: Sequence[str] = (),
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> dict[str, float]:
@@ -110,7 +109,7 @@ def estimate_seconds(
 
     Arguments and errors are those of `reproduce`.
     """
-    _, _, jobs = _planned(table, data, as_path(output, "output"), rows, seeds, recipe, settings)
+    _, _, jobs = _planned(table, data, as_path(output, "output"), rows, seeds, recipe, settings, videos)
     return estimate(jobs, progress, should_stop)
 
 
@@ -138,7 +137,10 @@ def _planned(
     seeds: int | None,
     recipe: str | None,
     settings: Mapping[str, object] | None,
+    videos: Sequence[str],
 ) -> tuple[Table, list[Row], list[Job]]:
+    """The table, the rows of it that are measured, and their jobs; all that can be wrong is refused here."""
+    check_kind(output, "tables")
     table = find_table(name)
     if not isinstance(data, TableData):
         raise UntrimError(f"not a TableData: {data!r:.60}")
@@ -149,4 +151,6 @@ def _planned(
     chosen = chosen_rows(table, rows, data)
     folder = output / name.replace(":", "-")
     data.check(table.iou)
-    return table, chosen, jobs_of(chosen, table, data, folder, seeds, recipe, settings or {})
+    jobs = jobs_of(chosen, table, data, folder, seeds, recipe, settings or {})
+    check_figure(table, data, videos)
+    return table, chosen, jobs
