@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 import untrim
+from untrim.prediction.stream import Pace
 from untrim.timeline import Detection, Segment
+from untrim.video.resampling import FrameSource
 
 NONSENSE = [None, 3, [], {}, object(), "", "x", b"x", ["a"], float("nan")]
 FUNCTIONS = [name for name in untrim.__all__ if inspect.isfunction(getattr(untrim, name))]
@@ -46,6 +48,38 @@ def test_classes_say_what_they_are_made_of(tmp_path: Path) -> None:
             untrim.write_annotations(wrong, tmp_path / "labels.json")  # type: ignore[arg-type]
     with pytest.raises(untrim.UntrimError, match="fps, which is not finite"):
         untrim.Video("v", fps=float("inf"))
+    assert not list(tmp_path.iterdir())
+
+
+LARGE = 10**400
+"""A whole number that no float holds: comparing it is no error, computing with it is."""
+
+CALLS: dict[str, Callable[[], object]] = {
+    "rate of frames": lambda: FrameSource([], LARGE),
+    "rate of a grid": lambda: untrim.SnippetGrid(16, 8, LARGE, 0.32),
+    "first snippet": lambda: untrim.SnippetGrid(16, 8, 25, LARGE),
+    "rate of a table": lambda: untrim.FrameTable.regular(LARGE, 1.0),
+    "rate of a video": lambda: untrim.Video("v", fps=LARGE),
+    "rate of other tools": lambda: untrim.read("labels.csv", fps=LARGE),
+    "rate of a corpus": lambda: untrim.CorpusSpec(fps=LARGE),
+    "window": lambda: Pace(LARGE, 8, 2),
+    "settle": lambda: untrim.watch(".", "run", "found.jsonl", settle=LARGE),
+    "threshold": lambda: untrim.evaluate_detections({}, untrim.Annotations([]), [0.5, LARGE]),
+    "score to count from": lambda: untrim.counting_as_found({}, LARGE),
+    "score": lambda: untrim.write_detections({"v": [Detection("run", Segment(0, 1), LARGE)]}, "found.json"),
+    "draws": lambda: untrim.bootstrap({"v": []}, TRUTH, 0.5, samples=LARGE),
+}
+TRUTH = untrim.Annotations([untrim.Video(name, instances=(untrim.Instance("run", Segment(0, 1)),)) for name in "vw"])
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_number_that_no_float_holds_is_one_line(
+    call: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(untrim.UntrimError) as refused:
+        call()
+    assert len(str(refused.value)) < 300
     assert not list(tmp_path.iterdir())
 
 

@@ -7,11 +7,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
+from typing import TypeGuard
 
 from untrim.errors import UntrimError
 
 LONGEST = 1e9
 """Seconds beyond which a time, before or after 0, is taken for damage: 31 years. Sums of such times stay exact."""
+
+
+def is_finite(value: object) -> TypeGuard[float]:
+    """Whether `value` is a number that a float can hold: not NaN, not infinite, and no whole number beyond 1.8e308."""
+    try:
+        return isinstance(value, Real) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -111,10 +121,10 @@ class SnippetGrid:
             raise UntrimError(
                 f"snippet_frames {self.snippet_frames} and stride_frames {self.stride_frames} must be at least 1"
             )
-        if not (math.isfinite(self.fps) and self.fps > 0):
-            raise UntrimError(f"fps {self.fps} must be a positive number")
-        if not math.isfinite(self.first_center_seconds):
-            raise UntrimError(f"first_center_seconds {self.first_center_seconds} must be finite")
+        if not (is_finite(self.fps) and self.fps > 0):
+            raise UntrimError(f"fps {self.fps!r:.40} must be a positive number")
+        if not is_finite(self.first_center_seconds):
+            raise UntrimError(f"first_center_seconds {self.first_center_seconds!r:.40} must be finite")
 
     @classmethod
     def regular(cls, snippet_frames: int, stride_frames: int, fps: float) -> SnippetGrid:

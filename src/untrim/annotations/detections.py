@@ -80,7 +80,7 @@ class Detections(Mapping[str, list[Detection]]):
             scores = np.array([_score(d) for d in found], dtype=float)
             counts = [len(own) for own in detections.values()]
             return cls(tuple(detections), counts, [d.label for d in found], ends, scores, notes)
-        except (AttributeError, TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError, OverflowError) as error:
             what = f"not detections by video: {error!s:.100}"
             raise UntrimError(what, fix="give {video: [Detection(label, Segment(start, end), score), …]}") from error
 

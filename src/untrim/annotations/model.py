@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from untrim.annotations.drawing import MOST_VIDEOS, DrawnVideo, TimelineBar, draw_timelines
 from untrim.errors import UntrimError, listing, numbered
 from untrim.support.names import standard, without_ending
-from untrim.timeline import LONGEST, Instance, Point, Segment
+from untrim.timeline import LONGEST, Instance, Point, Segment, is_finite
 
 SLACK = 1.0
 """Seconds by which annotators and containers may differ; they do by less in nearly every video."""
@@ -52,8 +52,8 @@ class Video:
     def __post_init__(self) -> None:
         if self.duration is not None and not abs(self.duration) <= LONGEST:
             raise UntrimError(f"video '{self.name}' lasts {self.duration} s, which is not within {LONGEST:g}")
-        if self.fps is not None and not math.isfinite(self.fps):
-            raise UntrimError(f"video '{self.name}' has {self.fps} fps, which is not finite")
+        if self.fps is not None and not is_finite(self.fps):
+            raise UntrimError(f"video '{self.name}' has {self.fps!r:.40} fps, which is not finite")
         instances = tuple(replace(instance, label=standard(instance.label)) for instance in self.instances)
         points = tuple(replace(point, label=standard(point.label)) for point in self.points)
         labels = {*map(standard, self.labels), *(i.label for i in instances), *(point.label for point in points)}

@@ -10,7 +10,7 @@ from untrim.annotations import Detections
 from untrim.errors import UntrimError
 from untrim.evaluation.matching import match
 from untrim.support.array_types import Flags, Float64, Indices
-from untrim.timeline import Detection, Instance
+from untrim.timeline import Detection, Instance, is_finite
 
 OPERATING_POINT = 0.5
 """The confidence from which a detection of a run counts as found."""
@@ -33,8 +33,8 @@ def least_score(detections: Mapping[str, Sequence[Detection]], min_score: float 
         UntrimError: `min_score` is not finite.
     """
     if min_score is not None:
-        if not np.isfinite(min_score):
-            raise UntrimError(f"{min_score} is no score to count from", fix="name a number, such as 0.5")
+        if not is_finite(min_score):
+            raise UntrimError(f"{min_score!r:.40} is no score to count from", fix="name a number, such as 0.5")
         return min_score
     scores = Detections.of(detections).scores
     return OPERATING_POINT if ((scores >= 0) & (scores <= 1)).all() else -np.inf

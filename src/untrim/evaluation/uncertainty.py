@@ -25,6 +25,7 @@ from untrim.evaluation.detection import DetectionResult, by_class, checked_thres
 from untrim.support.array_types import Flags, Float64
 from untrim.timeline import Detection
 
+_MOST_DRAWS = 1_000_000
 _CELLS = 1 << 22
 """Weights held in memory at once."""
 
@@ -264,10 +265,10 @@ def _weighted_sums(hits: Flags, weights: Float64, interpolated: bool) -> Float64
 
 def _draws(videos: int, samples: int, seed: int, annotations: Annotations) -> Float64:
     """As `draw_videos`, of enough videos and draws for an interval."""
-    if videos < 2 or samples < 100:
-        raise UntrimError(
-            f"an interval needs at least 2 videos and 100 draws, not {videos} and {samples}", where=annotations.source
-        )
+    if videos < 2 or not 100 <= samples <= _MOST_DRAWS:
+        wanted = f"an interval needs at least 2 videos and 100 draws, {_MOST_DRAWS:,} draws at most"
+        what = f"{wanted}, not {videos} and {samples!r:.40}"
+        raise UntrimError(what, where=annotations.source)
     return draw_videos(videos, samples, seed)
 
 

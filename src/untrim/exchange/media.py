@@ -13,7 +13,7 @@ import numpy as np
 from untrim.errors import UntrimError, listing, numbered
 from untrim.support.names import standard, there_as, without_ending
 from untrim.support.progress import Progress, count_steps
-from untrim.timeline import Segment
+from untrim.timeline import Segment, is_finite
 from untrim.video.decode import VideoFile
 from untrim.video.files import FoundVideos, find_videos
 from untrim.video.frames import FrameTable
@@ -48,12 +48,14 @@ class Media:
         notes: What was passed over in the folder, and what could not be read: a line each.
 
     Raises:
-        UntrimError: The folder is missing or holds no videos.
+        UntrimError: The folder is missing or holds no videos, or `fps` is not positive.
     """
 
     def __init__(
         self, folder: Path | None = None, renamed: Mapping[str, str] | None = None, fps: float | None = None
     ) -> None:
+        if fps is not None and not (is_finite(fps) and fps > 0):
+            raise UntrimError(f"fps {fps!r:.40} must be a positive number")
         self.folder, self.fps = folder, fps
         found = FoundVideos({}) if folder is None else find_videos([folder])
         self.files, self.notes = found.files, list(found.notes())

@@ -10,14 +10,13 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from numbers import Real
 
 import numpy as np
 
 from untrim.errors import UntrimError
 from untrim.prediction.network import Network
 from untrim.support.array_types import Float32
-from untrim.timeline import Detection, SnippetGrid
+from untrim.timeline import Detection, SnippetGrid, is_finite
 
 _SAME = 0.3
 """tIoU from which on a detection is one that was given before, with borders that have moved since."""
@@ -42,7 +41,7 @@ class Pace:
 
     def __post_init__(self) -> None:
         seconds = (self.window, self.margin, self.step)
-        if not all(isinstance(value, Real) and 0 < value < math.inf for value in seconds):
+        if not all(is_finite(value) and value > 0 for value in seconds):
             raise UntrimError(f"window, margin, step {seconds!r:.80}: they must be positive seconds")
         if self.margin + self.step > self.window:
             raise UntrimError(

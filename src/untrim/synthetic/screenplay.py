@@ -29,6 +29,7 @@ COMPANION = {
 
 _INSTANCE_SECONDS = (1.0, 8.0)
 _BACKGROUND_SHARE = (0.6, 0.75)
+_MOST_FPS = 1000
 _GAP_SECONDS = 2.0  # Least time between instances, and at both ends of a video.
 _MARGIN_SECONDS = 0.8  # Least time between an instance and a cut, and between two cuts.
 
@@ -67,10 +68,11 @@ class CorpusSpec:
             )
         if self.width < 64 or self.height < 64 or self.width % 2 or self.height % 2:
             raise UntrimError(f"frames of {self.width}x{self.height} pixels", fix="use even numbers from 64 on")
-        if self.fps < 10 or not 15 <= self.min_seconds <= self.max_seconds < math.inf or not 0 <= self.context <= 1:
+        long = 15 <= self.min_seconds <= self.max_seconds < math.inf
+        if not (long and 10 <= self.fps <= _MOST_FPS and 0 <= self.context <= 1):
             raise UntrimError(
-                f"corpus of {self.min_seconds} to {self.max_seconds} s at {self.fps} fps, context {self.context}",
-                fix="use at least 15 s, at least 10 fps and a probability",
+                f"corpus of {self.min_seconds} to {self.max_seconds} s at {self.fps!r:.40} fps, context {self.context}",
+                fix=f"use at least 15 s, 10 to {_MOST_FPS} fps and a probability",
             )
 
     @property

@@ -7,7 +7,6 @@ durations; times come from the frames' own timestamps.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from av.video.stream import VideoStream
 from untrim.errors import UntrimError
 from untrim.support.array_types import Float64, Image
 from untrim.support.paths import as_path, similar
-from untrim.timeline import Segment
+from untrim.timeline import Segment, is_finite
 from untrim.video.clock import Clock, clock_may_jump, first_media_seconds, length, timestamp
 from untrim.video.images import orientation, rgb_converter
 from untrim.video.limits import USUAL_LIMITS, Limits
@@ -137,8 +136,8 @@ class VideoFile:
         Raises:
             UntrimError: `fps` or `size` is not positive, the file cannot be read to its end, or a limit is exceeded.
         """
-        if fps is not None and not (math.isfinite(fps) and fps > 0):
-            raise UntrimError(f"fps {fps} must be a positive number")
+        if fps is not None and not (is_finite(fps) and fps > 0):
+            raise UntrimError(f"fps {fps!r:.40} must be a positive number")
         timed = self._timed() if fps is None else self._resampled(fps)
         return itertools.starmap(Frame, self._converted(timed, self._converter(size)))
 

@@ -31,7 +31,7 @@ import numpy as np
 
 from untrim.errors import UntrimError
 from untrim.support.array_types import Float64
-from untrim.timeline import Segment
+from untrim.timeline import Segment, is_finite
 from untrim.video.decode import VideoFile
 
 _TIE = 1e-6  # seconds; less than this is rounding
@@ -76,8 +76,8 @@ class FrameTable:
         Raises:
             UntrimError: `fps` is not a positive number, or there would be more than a hundred million frames.
         """
-        if not (math.isfinite(fps) and fps > 0):
-            raise UntrimError(f"fps {fps} must be a positive number")
+        if not (is_finite(fps) and fps > 0):
+            raise UntrimError(f"fps {fps!r:.40} must be a positive number")
         count = max(1, math.ceil(end * fps - _TIE))
         if count > _MOST_FRAMES:
             raise UntrimError(f"{end:.10g} s at {fps:g} fps are more than {_MOST_FRAMES:,} frames")

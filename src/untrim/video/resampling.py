@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from untrim.errors import UntrimError
 from untrim.support.array_types import Image
+from untrim.timeline import is_finite
 from untrim.video.clock import Clock
 from untrim.video.images import rgb_converter
 
@@ -63,7 +63,7 @@ class FrameSource:
     """
 
     def __init__(self, frames: Iterable[Image], rate: float) -> None:
-        if not (isinstance(rate, int | float | np.integer | np.floating) and 0 < rate < math.inf):
+        if not (is_finite(rate) and rate > 0):
             raise UntrimError(f"fps {rate!r:.40} of the frames must be a positive number")
         if not isinstance(frames, Iterable):
             raise UntrimError(f"not frames: {frames!r:.60}", fix="give images, RGB uint8 (H, W, 3)")

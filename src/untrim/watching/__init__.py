@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from untrim.errors import UntrimError, WorkFailed, unforeseen
 from untrim.support.files import check_output
 from untrim.support.paths import as_path
 from untrim.support.progress import ShouldStop, Tell, stop_if, tell_each, warn_each
-from untrim.timeline import Detection
+from untrim.timeline import Detection, is_finite
 from untrim.watching.arrivals import Arrivals, FileState
 from untrim.watching.journal import ENDING, Journal, found_line
 from untrim.watching.predicting import open_predictor
@@ -91,7 +90,7 @@ def watch(
     """
     folder, path = as_path(folder, "folder"), None if ledger is None else as_path(ledger, "ledger")
     seconds = (settle, poll, retry_after)
-    if not all(isinstance(value, Real) and 0 <= value < math.inf for value in seconds):
+    if not all(is_finite(value) and value >= 0 for value in seconds):
         raise UntrimError(f"settle, poll, retry_after {seconds!r:.80}", fix="give seconds, 0 or more")
     if not (isinstance(retries, Integral) and retries >= 0):
         raise UntrimError(f"retries {retries!r:.40}", fix="give a whole number, 0 or more")
