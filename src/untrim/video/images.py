@@ -58,6 +58,8 @@ def rgb_converter(
         except av.FFmpegError as error:
             raise UntrimError(f"pictures of the form {frame.format.name} cannot become RGB", where=where) from error
         image = cast(Image, scaled.to_ndarray())
-        return np.ascontiguousarray(np.rot90(image[:, ::-1] if mirrored else image, rotation // 90))
+        if rotation or mirrored:
+            image = np.rot90(image[:, ::-1] if mirrored else image, rotation // 90)
+        return np.ascontiguousarray(image)
 
     return convert
