@@ -11,6 +11,7 @@ import pytest
 import untrim
 from helpers import run_untrim
 from untrim.cli import main
+from untrim.cli.printing import columns
 from untrim.errors import UntrimError, printable
 
 HOSTILE = "\x1b]0;title\x07\x1b[2J\0\x9b1m\u202ebad\u2066"
@@ -21,6 +22,11 @@ def test_signs_that_a_terminal_obeys_are_written_out() -> None:
     assert printable("\ud800") == "\\ud800"
     error = UntrimError(f"'{HOSTILE}' is wrong", where=Path(f"/tmp/{HOSTILE}"), fix=HOSTILE)
     assert str(error).isprintable()
+
+
+def test_a_row_of_a_table_is_one_line() -> None:
+    rows = [["new\nline", "0.5"], ["tab\tname", "1"]]
+    assert columns(["video", "score"], rows, 1) == "video      score\nnew\\nline    0.5\ntab\\tname      1"
 
 
 def test_no_verb_prints_by_itself() -> None:

@@ -83,7 +83,7 @@ def test_a_class_that_is_nowhere_is_refused_or_left_out(shared_data: Path) -> No
         name: [d for d in found if d.label != "never_in_gt"]
         for name, found in read_detections(folder / "pred.json").items()
     }
-    assert result.notes == ("Detections of 1 classes without ground truth were left out.",)
+    assert result.notes == ("Detections of 1 class without ground truth were left out.",)
     again = evaluate_detections(known, read_annotations(folder / "gt.json"), expected["tiou"], strict=True)
     assert again.average_precision == result.average_precision
     assert result.average > 0.1

@@ -108,6 +108,15 @@ def test_reviews_of_the_studio(tmp_path: Path) -> None:
     assert found["a"].instances == (Instance("run", Segment(1, 2)),)
 
 
+def test_a_wrong_ending_is_said_before_the_videos_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("untrim.exchange.converting.Media", None)
+    for form in ("otio", "label-studio"):
+        with pytest.raises(UntrimError, match="has ending ''"):
+            convert(tmp_path / "found.csv", tmp_path / "out", target_format=form, videos=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

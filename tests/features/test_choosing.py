@@ -57,6 +57,7 @@ def test_the_shortest_instance_has_four_snippets(
     found, cost = stride_for(backbone, settings, shortest)
     assert found == stride
     assert f"{times} as many snippets" in cost
+    assert ("not 4" in cost) == (shortest == 0.001), "four frames are not in a millisecond"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from helpers import run_untrim
 from untrim.errors import Stopped, UntrimError, WorkFailed
 from untrim.support.locks import locked_file
+from untrim.timeline import Detection, Segment
 from untrim.watching import WatchReport, watch
 
 pytestmark = pytest.mark.usefixtures("_fast_run")
@@ -80,6 +81,15 @@ def test_a_failure_is_logged(folder: Path, caplog: pytest.LogCaptureFixture) -> 
         once(folder)
     said = {record.getMessage().partition(";")[0]: record.levelname for record in caplog.records}
     assert said == {f"failed: {folder / 'bad.mp4'}: is not a readable video": "WARNING", "good: 1 found": "INFO"}
+
+
+def test_what_counts_as_found_is_told_apart_from_the_rest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [Detection("jump", Segment(0, 1), score) for score in (0.9, 0.5, 0.4)]
+    monkeypatch.setattr("untrim.watching.open_predictor", lambda run, **options: lambda path: found)
+    told: list[str] = []
+    put(folder, "good.mp4")
+    once(folder, tell=told.append)
+    assert told == ["good: 2 found, 1 more in the line"]
 
 
 def test_a_failure_waits_longer_each_time(folder: Path) -> None:

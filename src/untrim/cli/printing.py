@@ -86,8 +86,11 @@ def standard_output_taken() -> Iterator[None]:
 
 
 def columns(heading: Sequence[str], rows: Sequence[Sequence[str]], numbers: int) -> str:
-    """A table in plain text, its columns as wide as they need to be; the last `numbers` columns are flush right."""
-    table = [[printable(cell) for cell in row] for row in (heading, *rows)]
+    """A table in plain text, its columns as wide as they need to be; the last `numbers` columns are flush right.
+
+    A row is one line: names of files may hold line feeds and tabs.
+    """
+    table = [[printable(cell).replace("\n", "\\n").replace("\t", "\\t") for cell in row] for row in (heading, *rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     texts = len(widths) - numbers
     lines = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from untrim.annotations import Annotations, Detections, Video
-from untrim.errors import UntrimError, listing
+from untrim.errors import UntrimError, listing, numbered
 from untrim.evaluation.matching import match, overlapping
 from untrim.evaluation.protocols import BROADER, Protocol, find_protocol
 from untrim.support.array_types import Flags, Float64, Indices
@@ -179,7 +179,9 @@ def _check_names(names: Sequence[str], chosen: Annotations, annotations: Annotat
             fix=there_as(unknown, annotations)
             or "use the same video names, or leave them out with --ignore-unknown (in Python: strict=False)",
         )
-    return [f"Detections in {len(foreign)} videos outside the ground truth were left out."] if foreign else []
+    if not foreign:
+        return []
+    return [f"Detections in {numbered(len(foreign), 'video', 'videos')} outside the ground truth were left out."]
 
 
 def _check_labels(found: Sequence[str], labels: Sequence[str], annotations: Annotations, strict: bool) -> list[str]:
@@ -200,7 +202,9 @@ def _check_labels(found: Sequence[str], labels: Sequence[str], annotations: Anno
             fix=there_as(unknown, annotations.labels)
             or "use the same class names, or leave them out with --ignore-unknown (in Python: strict=False)",
         )
-    return [f"Detections of {len(foreign)} classes without ground truth were left out."] if foreign else []
+    if not foreign:
+        return []
+    return [f"Detections of {numbered(len(foreign), 'class', 'classes')} without ground truth were left out."]
 
 
 def _renamed(column: Indices, names: Sequence[str], wanted: Sequence[str]) -> Indices:

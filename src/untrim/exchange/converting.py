@@ -186,6 +186,8 @@ def _target(path: Path, name: str | None) -> Format:
     form = format_to_write(path) if name is None else format_of_name(name)
     if form.write is None:
         raise UntrimError(f"{form.title}: can be read, not written", where=path, fix="choose another --to")
+    if not form.per_video:
+        check_output(path, form.endings)  # Before the videos are looked at, which may take long.
     return form
 
 

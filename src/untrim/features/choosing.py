@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from untrim.errors import UntrimError
+from untrim.errors import UntrimError, numbered
 from untrim.features.backbones import BackboneConfig, backbone_names, load_backbone_class
 from untrim.features.backbones.i3d import RGB_WEIGHTS
 from untrim.features.store import INFO_NAME, read_info
@@ -38,7 +38,8 @@ def choose_backbone(output: Path) -> tuple[str, str]:
 def stride_for(backbone: str, settings: Mapping[str, object], shortest: float) -> tuple[int, str]:
     """Frames from one snippet to the next, for instances of at least `shortest` seconds, and a line on what it costs.
 
-    The shortest instance has four snippets, at least one frame apart. The stride is never longer than the default.
+    The shortest instance has four snippets, at least one frame apart; where it has fewer frames, the line says so. The
+    stride is never longer than the default.
 
     Args:
         backbone: Name of a backbone.
@@ -55,7 +56,10 @@ def stride_for(backbone: str, settings: Mapping[str, object], shortest: float) -
     config: BackboneConfig = validate(load_backbone_class(backbone).Config, dict(settings), f"settings of {backbone}")
     usual = config.stride_frames
     stride = max(1, min(usual, int(shortest * config.fps / _LEAST_SNIPPETS)))
+    frames = shortest * config.fps
+    few = "" if frames >= _LEAST_SNIPPETS else f"; an instance has {frames:.2g} of them, not {_LEAST_SNIPPETS}"
     return stride, (
-        f"a snippet every {stride} frames ({stride / config.fps:.2g} s) for instances of {shortest:g} s: "
-        f"{usual / stride:.3g} times as many snippets as usual, and as much work for a network that sees them"
+        f"a snippet every {numbered(stride, 'frame', 'frames')} ({stride / config.fps:.2g} s) "
+        f"for instances of {shortest:g} s: {usual / stride:.3g} times as many snippets as usual, "
+        f"and as much work for a network that sees them{few}"
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from untrim.errors import UntrimError, WorkFailed, unforeseen
+from untrim.evaluation.found import counting_as_found
 from untrim.support.files import check_output
 from untrim.support.paths import as_path
 from untrim.support.progress import ShouldStop, Tell, stop_if, tell_each, warn_each
@@ -153,7 +154,9 @@ class _Watcher:
             self._journal.found(state, line)
         self._done += 1
         self._failed.pop(state.file, None)
-        tell_each(self._tell, [f"{state.video}: {len(detections)} found"])
+        found = len(counting_as_found({state.video: detections})[state.video])
+        more = f", {len(detections) - found} more in the line" if found < len(detections) else ""
+        tell_each(self._tell, [f"{state.video}: {found} found{more}"])
 
     def _attempt(self, state: FileState) -> Sequence[Detection] | None:
         """What is found in a file; None if that failed, which is recorded, or if it is another file by now."""
