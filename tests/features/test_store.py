@@ -132,6 +132,9 @@ def test_a_video_may_have_its_own_fps() -> None:
 def test_disagreement_names_the_first_difference() -> None:
     assert INFO.disagreement(INFO.model_copy(update={"videos": {"a": VideoInfo()}})) is None
     assert INFO.disagreement(INFO.model_copy(update={"fps": 30.0})) == "fps: 25.0 against 30.0"
+    wide = INFO.model_copy(update={"dim": 9, "recipe": {**INFO.recipe, "grids": True}})
+    assert INFO.disagreement(wide) == "dim: 4 against 9, by grids: not set against True"
+    assert INFO.disagreement(wide.model_copy(update={"backbone": "other"})) == "dim: 4 against 9"
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e6])

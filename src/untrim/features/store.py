@@ -122,16 +122,26 @@ class FeatureInfo(BaseModel):
         return self.model_copy(update={"stride_frames": frames, "recipe": recipe})
 
     def disagreement(self, other: FeatureInfo) -> str | None:
-        """The first thing in which two recipes differ, as ``key: mine against theirs``; None if they agree."""
+        """The first thing in which two recipes differ, as ``key: mine against theirs``; None if they agree.
+
+        Where one backbone gives features of two widths, the setting that differs is named too.
+        """
         for key in type(self).model_fields:
             mine, theirs = getattr(self, key), getattr(other, key)
             if key in ("version", "videos") or mine == theirs:
                 continue
             if key == "recipe":
-                name = min(name for name in mine | theirs if mine.get(name) != theirs.get(name))
-                key, mine, theirs = f"recipe.{name}", mine.get(name), theirs.get(name)
-            return f"{key}: {mine} against {theirs}"
+                return f"recipe.{_first_difference(mine, theirs)}"
+            chosen = key == "dim" and self.backbone == other.backbone and self.recipe != other.recipe
+            why = f", by {_first_difference(self.recipe, other.recipe)}" if chosen else ""
+            return f"{key}: {mine} against {theirs}{why}"
         return None
+
+
+def _first_difference(mine: Mapping[str, object], theirs: Mapping[str, object]) -> str:
+    """The first setting in which two recipes differ, as ``key: mine against theirs``."""
+    name = min(name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name))
+    return f"{name}: {mine.get(name, 'not set')} against {theirs.get(name, 'not set')}"
 
 
 def read_info(path: Path) -> FeatureInfo:
