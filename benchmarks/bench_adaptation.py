@@ -32,7 +32,7 @@ from scipy.linalg import eigh
 
 from real_video import METHODS, figures_of
 from untrim.features.combining import combine
-from untrim.features.store import INFO_NAME, FeatureFolder
+from untrim.features.store import INFO_NAME, FeatureFolder, VideoInfo
 from untrim.features.writing import growing
 from untrim.reproduction.measuring import TableData
 from untrim.reproduction.runner import collect, jobs_of, run_jobs
@@ -96,10 +96,10 @@ FITS: dict[str, Callable[[Videos, float], Float64]] = {
 
 
 def projected(name: str, source: FeatureFolder, output: Path) -> Path:
-    """The feature folder of a projection, written unless it is present."""
-    path = output / name / "features"
-    if name == "original" or (path / INFO_NAME).is_file():
-        return source.path if name == "original" else path
+    """The feature folder of a projection, written unless it is present with all its videos."""
+    path = source.path if name == "original" else output / name / "features"
+    if (path / INFO_NAME).is_file() and FeatureFolder.open(path).names() == source.names():
+        return path
     if name.endswith("+"):
         combine([source.path, projected(name.removesuffix("+"), source, output)], path)
         return path
@@ -117,7 +117,7 @@ def projected(name: str, source: FeatureFolder, output: Path) -> Path:
     with growing(path) as folder:
         folder.begin(source.info.model_copy(update=told))
         for video, features in zip(stored, scaled, strict=True):
-            folder.add(video, features @ projection, source.info.videos[video])
+            folder.add(video, features @ projection, source.info.videos.get(video, VideoInfo()))
     return path
 
 

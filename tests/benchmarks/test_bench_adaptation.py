@@ -78,21 +78,45 @@ def test_contrast_keeps_what_changes_slowly(bench: ModuleType, videos: list[np.n
     assert share(bench.contrast(videos, 0.32, 4)) > 3 * share(bench.pca(videos, 0.32, 4))
 
 
-def test_projected_columns_replace_the_original_ones_or_follow_them(bench: ModuleType, tmp_path: Path) -> None:
+@pytest.fixture
+def source(tmp_path: Path) -> FeatureFolder:
+    """Two videos, of which b has features alone, as in a corpus made elsewhere."""
     rng = np.random.default_rng(1)
-    told = {"snippet_frames": 16, "stride_frames": 8, "fps": 25.0, "first_center_seconds": 0.32, "backbone": "made"}
-    info = FeatureInfo(**told, dim=6, streams={"rgb": (0, 2), "flow": (2, 6)})
+    info = FeatureInfo(
+        snippet_frames=16,
+        stride_frames=8,
+        fps=25.0,
+        first_center_seconds=0.32,
+        dim=6,
+        streams={"rgb": (0, 2), "flow": (2, 6)},
+        backbone="made",
+        videos={"a": VideoInfo(duration=13.0)},
+    )
     (tmp_path / "made").mkdir()
-    source = FeatureFolder(tmp_path / "made", info)
+    folder = FeatureFolder(tmp_path / "made", info)
     for name in ("a", "b"):
-        source.save(name, rng.normal(size=(40, 6)) * [1, 1, 9, 9, 9, 9])
-        info.videos[name] = VideoInfo(duration=13.0)
-    source.save_info()
+        folder.save(name, rng.normal(size=(40, 6)) * [1, 1, 9, 9, 9, 9])
+    folder.save_info()
+    return folder
+
+
+def test_projected_columns_replace_the_original_ones_or_follow_them(
+    bench: ModuleType, source: FeatureFolder, tmp_path: Path
+) -> None:
     alone = FeatureFolder.open(bench.projected("columns", source, tmp_path / "out"))
     beside = FeatureFolder.open(bench.projected("columns+", source, tmp_path / "out"))
     assert alone.info.streams == {"adapted": (0, 6)}
     assert beside.info.streams == {"rgb": (0, 2), "flow": (2, 6), "adapted": (6, 12)}
-    assert alone.info.videos == beside.info.videos == info.videos
+    for folder in (alone, beside):
+        assert folder.info.videos == {"a": VideoInfo(duration=13.0), "b": VideoInfo()}
     np.testing.assert_array_equal(beside.load("b"), np.hstack([source.load("b"), alone.load("b")]))
     everything = np.concatenate([alone.load("a"), alone.load("b")])
     np.testing.assert_allclose(everything.std(axis=0), 1, atol=1e-2)
+
+
+def test_a_folder_that_lacks_videos_is_completed(bench: ModuleType, source: FeatureFolder, tmp_path: Path) -> None:
+    folder = FeatureFolder.open(bench.projected("columns", source, tmp_path / "out"))
+    before = folder.load("b")
+    folder.file("b").unlink()
+    again = FeatureFolder.open(bench.projected("columns", source, tmp_path / "out"))
+    np.testing.assert_array_equal(again.load("b"), before)
