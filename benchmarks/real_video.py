@@ -4,10 +4,10 @@
         [--int8 FILE]
 
 A row is a backbone with its settings. Its features are extracted into OUT/ROW/features by one process with one thread,
-and measured by mAP on the validation videos: the supervised upper bound, the project's own method, and the best of the
-four papers' methods, the last two trained on video-level labels alone. With --int8, I3D runs in FILE, which
-`untrim weights quantize` wrote. The same command resumes a run that was stopped. Prints a table; OUT/costs.json has
-seconds of compute per second of video.
+and measured by mAP on the validation videos: the supervised upper bound, the project's own method from video-level
+labels alone and with a point per instance, and the best of the four papers' methods, from video-level labels. With
+--int8, I3D runs in FILE, which `untrim weights quantize` wrote. The same command resumes a run that was stopped. Prints
+a table; OUT/costs.json has seconds of compute per second of video.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from untrim.features.extract import extract
 from untrim.features.store import FeatureFolder
+from untrim.reproduction.effort import Told
 from untrim.reproduction.measuring import TableData
 from untrim.reproduction.published import Row, Table
 from untrim.reproduction.runner import Measured, collect, jobs_of, run_jobs
@@ -29,7 +30,16 @@ DATA = Path(__file__).parents[2] / "shared" / "data" / "tennis"
 IOU = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 PAPERS = ("wsad", "wsbm", "lpat", "ecm")
 METHODS = Table(
-    title="", iou=IOU, rows=tuple(Row(name=name, method=name) for name in ("supervised", "consensus", *PAPERS))
+    title="",
+    iou=IOU,
+    rows=(
+        Row(name="supervised", method="supervised"),
+        Row(name="consensus", method="consensus"),
+        Row(name="points", method="consensus", told=Told(kind="points")),
+        # As wide as consensus. Without a value it is as wide as the features, where a step takes seconds.
+        Row(name="wsad", method="wsad", settings={"hidden": 256}),
+        *(Row(name=name, method=name) for name in PAPERS[1:]),
+    ),
 )
 BACKBONES: dict[str, tuple[str, dict[str, object]]] = {
     "hoghof": ("hoghof", {}),
@@ -92,11 +102,11 @@ def children_seconds() -> float:
 
 
 def shown(measured: Sequence[Measured]) -> list[tuple[str, Measured]]:
-    """The supervised row, that of the own method, and the best of the papers' by the average."""
+    """The supervised row, those of the own method, and the best of the papers' by the average."""
     found = {each.row.name: each for each in measured}
     papers = [found[name] for name in PAPERS if name in found]
     best = [max(papers, key=lambda each: each.average[0])] if papers else []
-    named = [(name, found[name]) for name in ("supervised", "consensus") if name in found]
+    named = [(name, found[name]) for name in ("supervised", "consensus", "points") if name in found]
     return [*named, *((f"best of {len(papers)}: {each.row.name}", each) for each in best)]
 
 
