@@ -93,6 +93,19 @@ def test_what_a_person_knows_counts_more_than_what_teachers_say() -> None:
     assert network().consensus_loss(never, sure) == network().consensus_loss(never, told(found, labels))
 
 
+def test_the_teachers_learn_what_a_person_knows() -> None:
+    found, labels = said(3, [5]), torch.tensor([[1.0, 1, 0]], dtype=torch.float64)
+    known, happens = torch.zeros(1, 5, 3), torch.zeros(1, 5, 3)
+    known[0, 2, :2], happens[0, 2, 0] = 1, 1
+    terms = network(add_known=0.5).teacher_losses(found, told(found, labels, known=known, snippet_labels=happens))
+    for name, logits in (("blocks_known", found.block_scores), ("threshold_known", found.margins)):
+        yes, no = logits[0, 2, :2].tolist()
+        expected = 0.5 * (math.log1p(math.exp(-yes)) + math.log1p(math.exp(no))) / 2
+        assert terms[name].item() == pytest.approx(expected)
+    told_nothing = network(add_known=0.5).teacher_losses(found, told(found, labels))
+    assert {*terms} - {*told_nothing} == {"blocks_known", "threshold_known"}
+
+
 @pytest.mark.parametrize("classes", [20, 100])
 def test_the_gradient_of_the_loss(classes: int) -> None:
     model, found = network(classes), said(classes, [3, 2])

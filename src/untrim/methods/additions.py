@@ -24,7 +24,7 @@ from untrim.errors import UntrimError
 from untrim.methods import load_method
 from untrim.methods.base import Activations, Method, MethodConfig
 from untrim.nn.attention import guidance_loss, guidance_targets
-from untrim.nn.losses import balanced_cross_entropy, coactivity_loss, metric_loss, projected_distances
+from untrim.nn.losses import coactivity_loss, known_cross_entropy, metric_loss, projected_distances
 from untrim.nn.pooling import masked_mean
 
 Need = Literal["embedded features", "linear class scores", "attention"]
@@ -82,7 +82,7 @@ def _known(model: Method, found: Activations, batch: Batch) -> Tensor:
     logits = model.snippet_logits(found)
     if batch.snippet_labels is None or batch.known is None:
         return logits.new_zeros(())
-    return balanced_cross_entropy(logits, batch.snippet_labels * batch.known, (1 - batch.snippet_labels) * batch.known)
+    return known_cross_entropy(logits, batch.snippet_labels, batch.known)
 
 
 ADDITIONS = {

@@ -25,7 +25,8 @@ Equations:
     (7) o = (1 - w) s + w q sd(s) / sd(q), w the `threshold_share`, sd the standard deviation.
 
 The teachers alone are trained up to the share `teaching` of the steps, then the classifier alone. In training s is 0
-until then, unless something is known of single snippets (`add_known`), which trains the classifier from the start.
+until then, unless something is known of single snippets (`add_known`): the classifier learns it from the start, and the
+teachers learn it of r and q, so that they look for more of the kind.
 Snippets that are neither k+ nor k- count for nothing. Localization is that of `untrim.methods.snippet_classifier`; the
 levels and the contrast are those of o: the second teacher still knows best where an action ends. The levels count in
 halves of sd(s).
@@ -52,7 +53,7 @@ from untrim.methods.snippet_classifier import SnippetClassifier, SnippetClassifi
 from untrim.methods.wsad import WSAD, WSADConfig
 from untrim.nn.convolution import TemporalConv
 from untrim.nn.dropout import FastDropout
-from untrim.nn.losses import balanced_cross_entropy
+from untrim.nn.losses import balanced_cross_entropy, known_cross_entropy
 from untrim.nn.pooling import unpack
 
 _KEPT = 0.01  # share of a step in the running means
@@ -204,14 +205,19 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
         }
 
     def teacher_losses(self, found: ConsensusActivations, batch: Batch) -> dict[str, Tensor]:
-        """Both teachers' own losses (Eq. 1-2)."""
+        """Both teachers' own losses (Eq. 1-2), and what they learn of snippets that a person knows."""
         mask, scores = found.mask, found.video_scores
         first = self.blocks.losses(Activations(mask, found.block_scores, scores), batch)
         second = Activations(mask, found.threshold_scores, scores, background=found.threshold)
-        return {
+        terms = {
             **{f"blocks_{name}": term for name, term in first.items()},
             **{f"threshold_{name}": term for name, term in self.threshold.losses(second, batch).items()},
         }
+        if self.config.add_known and batch.known is not None and batch.snippet_labels is not None:
+            for name, logits in (("blocks", found.block_scores), ("threshold", found.margins)):
+                loss = known_cross_entropy(logits, batch.snippet_labels, batch.known)
+                terms[f"{name}_known"] = self.config.add_known * loss
+        return terms
 
     def consensus_loss(self, found: ConsensusActivations, batch: Batch) -> Tensor:
         """Balanced binary cross-entropy where the teachers agree (Eq. 6). Where a person knows better, that counts."""

@@ -165,3 +165,14 @@ def balanced_cross_entropy(logits: Tensor, present: Tensor, absent: Tensor) -> T
     yes = (present * F.softplus(-logits)).sum() / present.sum().clamp(min=1)
     no = (absent * F.softplus(logits)).sum() / absent.sum().clamp(min=1)
     return (yes + no) / 2
+
+
+def known_cross_entropy(logits: Tensor, happens: Tensor, known: Tensor) -> Tensor:
+    """`balanced_cross_entropy` where it is known whether a class happens.
+
+    Args:
+        logits: s, of any shape.
+        happens: Whether it does, in {0, 1}, of the same shape.
+        known: Whether that is known, in {0, 1}, of the same shape.
+    """
+    return balanced_cross_entropy(logits, happens * known, (1 - happens) * known)
