@@ -101,6 +101,7 @@ def test_what_is_known_of_snippets_is_learned(name: str) -> None:
     assert batch.known is not None
     parameters, last = list(model.parameters()), 0.0
     optimizer = torch.optim.Adam(parameters, lr=2e-2)
+    model.after_step(optimizer, 0.9)  # The stage of consensus's classifier.
     for _ in range(150):
         found = model(batch.features, batch.mask)
         loss = added_losses(model, model.config, found, batch)["add_known"]

@@ -24,9 +24,10 @@ Equations:
 
     (7) o = (1 - w) s + w q sd(s) / sd(q), w the `threshold_share`, sd the standard deviation.
 
-The teachers alone are trained up to the share `teaching` of the steps, then the classifier alone. In training s is 0
-until then, unless something is known of single snippets (`add_known`): the classifier learns it from the start, and the
-teachers learn it of r and q, so that they look for more of the kind.
+The teachers alone are trained up to the share `teaching` of the steps, then the classifier alone; in training s is 0
+until then. What is known of single snippets (`add_known`) the teachers learn of r and q, so that they look for more of
+the kind, and the classifier of s. It would learn the few videos of which something is known by heart if it had nothing
+else to learn from in the first stage.
 Snippets that are neither k+ nor k- count for nothing. Localization is that of `untrim.methods.snippet_classifier`; the
 levels and the contrast are those of o: the second teacher still knows best where an action ends. The levels count in
 halves of sd(s).
@@ -167,7 +168,7 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
         self.threshold.train(learning)
         with torch.set_grad_enabled(torch.is_grad_enabled() and learning):
             r, scores, b = self.teach(features, mask)
-        if learning and self.config.add_known == 0:
+        if learning:
             s = torch.zeros_like(r)  # Nothing trains the classifier yet.
         else:
             x = self.dropout(self.input(features))
@@ -196,12 +197,11 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
     def losses(self, activations: ConsensusActivations, batch: Batch) -> dict[str, Tensor]:
         """Both teachers' losses and the classifier's; those of the other stage are constants, to look at."""
         progress = batch.progress / self.config.teaching
-        found = replace(activations, cas=activations.cas.detach()) if progress < 1 else activations
         if self.training and progress >= 1:
-            self.measure(found)
+            self.measure(activations)
         return {
-            **self.teacher_losses(found, replace(batch, progress=min(progress, 1.0))),
-            "consensus": self.consensus_loss(found, batch),
+            **self.teacher_losses(activations, replace(batch, progress=min(progress, 1.0))),
+            "consensus": self.consensus_loss(activations, batch),
         }
 
     def teacher_losses(self, found: ConsensusActivations, batch: Batch) -> dict[str, Tensor]:
