@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from untrim.reproduction.runner import Measured
 
@@ -39,7 +39,8 @@ def draw_effort(axes: Axes, measured: Sequence[Measured], iou: Sequence[float]) 
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.margins(x=0.1, y=0.1)
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.margins(x=0.1, y=0.15)
     axes.set_xlabel("minutes of a person's time")
     axes.set_title(f"mAP at tIoU {iou[index]:g}", fontsize=10)
     axes.legend(fontsize=8, loc="lower right")

@@ -133,7 +133,8 @@ def _over_iou(table: Table, measured: Sequence[Measured]) -> Drawn:
         axes.bar([row.row.name for row in measured], means, yerr=spreads, capsize=3)
         axes.tick_params(axis="x", rotation=20)
     axes.set_ylabel("mAP in %")
-    axes.set_ylim(bottom=0)
+    if all(row.minutes is None for row in measured):
+        axes.set_ylim(bottom=0)  # The gain from a person's minutes would be flat.
     axes.grid(alpha=0.3)
     return Drawn(figure)
 
