@@ -10,12 +10,15 @@ import torch
 
 from helpers import new_folder
 from untrim.annotations import Annotations, Video
+from untrim.data.dataset import Batch
 from untrim.errors import Stopped, UntrimError
 from untrim.features.store import FeatureFolder
+from untrim.methods.consensus import Consensus, ConsensusActivations
 from untrim.timeline import Instance, Segment
 from untrim.training.checkpoint import Run
 from untrim.training.loop import train
 from untrim.training.metrics import read_metrics
+from untrim.training.starting import late_progress
 from untrim.training.tracking import describe_outcome
 
 Corpus = tuple[FeatureFolder, Annotations]
@@ -46,7 +49,29 @@ def test_it_takes_a_tenth_of_the_steps_from_the_weights_that_are_there(corpus: C
     cpu = torch.device("cpu")
     before, after = first.load_model(cpu).state_dict(), second.load_model(cpu).state_dict()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
-    assert {name.split(".")[0] for name in moved} == {"classifier", "variances"}  # no teacher learns anything anew
+    assert {name.split(".")[0] for name in moved} == {"blocks", "threshold", "classifier", "variances"}
+
+
+def test_the_last_tenth_of_each_stage_comes_once_more() -> None:
+    shares = (0.0, 0.25, 0.5, 0.75, 1.0)
+    assert [late_progress(share, (1.0,)) for share in shares] == pytest.approx([0.9, 0.925, 0.95, 0.975, 1])
+    assert [late_progress(share, (0.5, 1.0)) for share in shares] == pytest.approx([0.45, 0.475, 0.95, 0.975, 1])
+
+
+def test_the_teachers_learn_the_corrections_before_the_classifier(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = train("consensus", [corpus], tmp_path / "first", settings=SHORT, rehearsal=False)
+    seen = list[tuple[float, bool]]()
+    losses = Consensus.losses
+
+    def watched(self: Consensus, activations: ConsensusActivations, batch: Batch) -> dict[str, torch.Tensor]:
+        seen.append((batch.progress, activations.block_scores.requires_grad))
+        return losses(self, activations, batch)
+
+    monkeypatch.setattr(Consensus, "losses", watched)
+    train(None, [corpus], tmp_path / "second", start=first)
+    assert seen == [(pytest.approx(p), p < 0.5) for p in (0.45, 0.475, 0.95, 0.975)]
 
 
 def test_it_learns_from_corrections_though_the_run_before_knew_names_alone(corpus: Corpus, tmp_path: Path) -> None:

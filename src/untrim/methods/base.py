@@ -235,6 +235,14 @@ class Method(nn.Module, Generic[C, A]):
             progress: Share of the training that is done, this step included, in (0, 1].
         """
 
+    @property
+    def stages(self) -> tuple[float, ...]:
+        """The shares of a training at which its stages end, ascending to 1; most methods have one.
+
+        A training that starts from a finished run does the last tenth of each once more.
+        """
+        return (1.0,)
+
     def crop(self, progress: float) -> Crop:
         """How the videos of a step are cropped, where `progress`, in [0, 1), is the share of the training before it."""
         return self.config.crop

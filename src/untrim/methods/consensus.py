@@ -153,6 +153,11 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
         ]
         return Adam(groups, lr=config.learning_rate)
 
+    @property
+    def stages(self) -> tuple[float, ...]:
+        """The teachers', then the classifier's."""
+        return self.config.teaching, 1.0
+
     def after_step(self, optimizer: Optimizer, progress: float) -> None:
         """Let the classifier's stage begin when the teachers' share of the steps is done."""
         self.taught.fill_(float(progress >= self.config.teaching))

@@ -1,9 +1,10 @@
 """Training from a finished run: its last tenth once more, on what is known by now.
 
-Somebody who has corrected ten videos waits for the result. The network starts with the weights of the run before, in
-the last stage of its method (no warm-up, and no teachers for `consensus`), and takes a tenth of the steps. Values are
-those of the run before, but for the weight of what is known beyond names (`add_known`): in a run that was trained on
-names alone it is 0, and nothing would be learned from the corrections.
+Somebody who has corrected ten videos waits for the result. The network starts with the weights of the run before, and
+takes a tenth of the steps: the last tenth of each stage of its method. So there is no warm-up, and the teachers of
+`consensus` learn the corrections first, its classifier from them. Values are those of the run before, but for the
+weight of what is known beyond names (`add_known`): in a run that was trained on names alone it is 0, and nothing would
+be learned from the corrections.
 """
 
 from __future__ import annotations
@@ -84,6 +85,17 @@ def check_start(start: Run, folders: Sequence[FeatureFolder], labels: Sequence[s
 def first_step(iterations: int) -> int:
     """How many steps count as done at the start."""
     return iterations - max(1, round(_LAST * iterations)) if iterations else 0
+
+
+def late_progress(share: float, stages: Sequence[float]) -> float:
+    """Which moment of a whole training a step repeats: one in the last tenth of a stage.
+
+    Args:
+        share: Share of the steps from the start that are done, in [0, 1].
+        stages: Shares of a whole training at which its stages end, ascending to 1.
+    """
+    end = next((end for end in stages if share < end), 1.0)
+    return end - _LAST * (end - share)
 
 
 def lay_start(model: Method, path: Path | str) -> None:

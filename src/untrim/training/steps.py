@@ -21,7 +21,7 @@ from untrim.training.checkpoint import STATE, Run
 from untrim.training.metrics import Metrics
 from untrim.training.parallel import World, video_dimensions
 from untrim.training.selection import checkpoint_steps
-from untrim.training.starting import first_step, lay_start
+from untrim.training.starting import first_step, late_progress, lay_start
 from untrim.training.state import read_state, write_state
 
 _LINES_PER_RUN = 500
@@ -95,10 +95,18 @@ class Trainer:
                 if stop:
                     raise Stopped(f"stopped after {self.step} of {total} iterations; resume to complete them")
 
+    def progress(self, step: int) -> float:
+        """Share of a whole training that is done before a step, in [0, 1]."""
+        total = self.run.config.iterations
+        if self.run.start is None:
+            return step / total
+        first = first_step(total)
+        return late_progress((step - first) / (total - first), self.model.stages)
+
     def batch(self, step: int) -> Batch:
         """What a step sees, on the CPU."""
         config, rng = self.run.config, np.random.default_rng((self.run.seed, step, 2))
-        progress = step / config.iterations
+        progress = self.progress(step)
         crop = self.model.crop(progress)
         times = config.add_known > 0
         batch = self.videos.batch(*self.sampler.draw(step), config.max_snippets, crop, rng, times=times)
@@ -115,7 +123,7 @@ class Trainer:
             torch.nn.utils.clip_grad_norm_(parameters, self.run.config.clip_gradient)
         self.optimizer.step()
         self.step += 1
-        self.model.after_step(self.optimizer, self.step / self.run.config.iterations)
+        self.model.after_step(self.optimizer, self.progress(self.step))
         return terms, stop
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
@@ -169,8 +177,8 @@ class Trainer:
         elif self.run.start is not None:
             lay_start(self.model, self.run.start)
             self.step = first_step(self.run.config.iterations)
-            if self.step:  # A schedule is where it would be after so many steps.
-                self.model.after_step(self.optimizer, self.step / self.run.config.iterations)
+            if self.step:  # A schedule is where it would be after so many steps, a stage that has several begins anew.
+                self.model.after_step(self.optimizer, self.progress(self.step))
 
 
 def ahead(make: Callable[[int], Batch], steps: range) -> Iterator[Batch]:
