@@ -9,7 +9,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from untrim.features.store import FeatureFolder, FeatureInfo, VideoInfo
+from helpers import new_folder
+from untrim.features.store import FeatureFolder, VideoInfo
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 LENGTHS = (90, 60, 150)
@@ -82,18 +83,8 @@ def test_contrast_keeps_what_changes_slowly(bench: ModuleType, videos: list[np.n
 def source(tmp_path: Path) -> FeatureFolder:
     """Two videos, of which b has features alone, as in a corpus made elsewhere."""
     rng = np.random.default_rng(1)
-    info = FeatureInfo(
-        snippet_frames=16,
-        stride_frames=8,
-        fps=25.0,
-        first_center_seconds=0.32,
-        dim=6,
-        streams={"rgb": (0, 2), "flow": (2, 6)},
-        backbone="made",
-        videos={"a": VideoInfo(duration=13.0)},
-    )
-    (tmp_path / "made").mkdir()
-    folder = FeatureFolder(tmp_path / "made", info)
+    made = new_folder(tmp_path / "made", rgb=2, flow=4)
+    folder = FeatureFolder(made.path, made.info.model_copy(update={"videos": {"a": VideoInfo(duration=25.6)}}))
     for name in ("a", "b"):
         folder.save(name, rng.normal(size=(40, 6)) * [1, 1, 9, 9, 9, 9])
     folder.save_info()
@@ -108,7 +99,7 @@ def test_projected_columns_replace_the_original_ones_or_follow_them(
     assert alone.info.streams == {"adapted": (0, 6)}
     assert beside.info.streams == {"rgb": (0, 2), "flow": (2, 6), "adapted": (6, 12)}
     for folder in (alone, beside):
-        assert folder.info.videos == {"a": VideoInfo(duration=13.0), "b": VideoInfo()}
+        assert folder.info.videos == {"a": VideoInfo(duration=25.6), "b": VideoInfo()}
     np.testing.assert_array_equal(beside.load("b"), np.hstack([source.load("b"), alone.load("b")]))
     everything = np.concatenate([alone.load("a"), alone.load("b")])
     np.testing.assert_allclose(everything.std(axis=0), 1, atol=1e-2)

@@ -26,8 +26,8 @@ Equations:
 
 The teachers alone are trained up to the share `teaching` of the steps, then the classifier alone; in training s is 0
 until then. What is known of single snippets (`add_known`) the teachers learn of r and q, so that they look for more of
-the kind, and the classifier of s. It would learn the few videos of which something is known by heart if it had nothing
-else to learn from in the first stage.
+the kind, and the classifier of s, in its own stage: earlier, it would have nothing else to learn from, and would learn
+these few videos by heart.
 Snippets that are neither k+ nor k- count for nothing. Localization is that of `untrim.methods.snippet_classifier`; the
 levels and the contrast are those of o: the second teacher still knows best where an action ends. The levels count in
 halves of sd(s).
@@ -218,17 +218,22 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
             **{f"blocks_{name}": term for name, term in first.items()},
             **{f"threshold_{name}": term for name, term in self.threshold.losses(second, batch).items()},
         }
-        if self.config.add_known and batch.known is not None and batch.snippet_labels is not None:
+        if told := self.told(batch):
             for name, logits in (("blocks", found.block_scores), ("threshold", found.margins)):
-                loss = known_cross_entropy(logits, batch.snippet_labels, batch.known)
-                terms[f"{name}_known"] = self.config.add_known * loss
+                terms[f"{name}_known"] = self.config.add_known * known_cross_entropy(logits, *told)
         return terms
+
+    def told(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
+        """Whether each class happens in each snippet, and whether that is known; None where none of it is learned."""
+        if self.config.add_known == 0 or batch.snippet_labels is None or batch.known is None:
+            return None
+        return batch.snippet_labels, batch.known
 
     def consensus_loss(self, found: ConsensusActivations, batch: Batch) -> Tensor:
         """Balanced binary cross-entropy where the teachers agree (Eq. 6). Where a person knows better, that counts."""
         present, absent = self.consensus(found, batch.labels)
-        if self.config.add_known and batch.known is not None and batch.snippet_labels is not None:
-            known, happens = batch.known > 0, batch.snippet_labels > 0
+        if told := self.told(batch):
+            happens, known = (flags > 0 for flags in told)
             present, absent = torch.where(known, happens, present), torch.where(known, ~happens, absent)
         s, present, absent = (values[found.mask] for values in (found.cas, present, absent))  # (N, C)
         return balanced_cross_entropy(s, present, absent)

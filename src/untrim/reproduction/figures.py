@@ -120,7 +120,8 @@ def _over_iou(table: Table, measured: Sequence[Measured]) -> Drawn:
     """mAP over a person's time, else over tIoU, or over rows if there is only one threshold; bars are the deviation."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
-    if any(row.minutes is not None for row in measured):
+    effort = any(row.minutes is not None for row in measured)
+    if effort:
         draw_effort(axes, measured, table.iou)
     elif len(table.iou) > 1:
         for row in measured:
@@ -133,8 +134,8 @@ def _over_iou(table: Table, measured: Sequence[Measured]) -> Drawn:
         axes.bar([row.row.name for row in measured], means, yerr=spreads, capsize=3)
         axes.tick_params(axis="x", rotation=20)
     axes.set_ylabel("mAP in %")
-    if all(row.minutes is None for row in measured):
-        axes.set_ylim(bottom=0)  # The gain from a person's minutes would be flat.
+    if not effort:  # What a person's minutes gain would look flat.
+        axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     return Drawn(figure)
 

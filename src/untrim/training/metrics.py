@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from untrim.support.documents import parse_json
 from untrim.support.extras import optional
 from untrim.support.files import read_text, write_text, writing
 from untrim.support.schema import SCHEMA, check_schema
+from untrim.timeline import is_finite
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard.writer import SummaryWriter
@@ -99,11 +99,7 @@ def _values(line: str, where: Place) -> dict[str, float]:
 
 
 def _is_number(value: object) -> bool:
-    """Whether `value` is a finite number; a whole number may be larger than any float."""
-    try:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:
-        return False
+    return is_finite(value) and not isinstance(value, bool)
 
 
 def _event_writer(folder: Path, iteration: int) -> SummaryWriter:

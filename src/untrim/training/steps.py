@@ -177,7 +177,7 @@ class Trainer:
         elif self.run.start is not None:
             lay_start(self.model, self.run.start)
             self.step = first_step(self.run.config.iterations)
-            if self.step:  # A schedule is where it would be after so many steps, a stage that has several begins anew.
+            if self.step:  # A schedule is where it would be by now; a method with several stages is in its first again.
                 self.model.after_step(self.optimizer, self.progress(self.step))
 
 
