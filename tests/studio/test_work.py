@@ -206,7 +206,7 @@ def test_exports_hold_what_was_decided(page: Page, folder: Path, tmp_path: Path)
 def test_what_was_shown_of_a_random_pick_is_measured(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("untrim.studio.choosing.EVERY", 1)
+    monkeypatch.setattr("untrim.evaluation.choosing.EVERY", 1)
     found = [Detection("jump", Segment(0.1, 0.5), 0.9), Detection("jump", Segment(0.6, 0.7), 0.9)]
     write_detections(dict.fromkeys(("garage", "yard", "hall"), found), tmp_path / "found.json")
     with opened(open_project(folder, detections=tmp_path / "found.json")) as page:

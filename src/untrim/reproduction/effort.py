@@ -4,13 +4,13 @@ Of every video, a person says which actions happen or that nothing does. Then:
 
 - *tags*: no more.
 - *points*: a key is pressed at a moment of each instance, while the videos play at twice their speed.
-- *corrected*: in a share of the videos, chosen at random, what was found is corrected until all of it is right.
+- *corrected*: in a share of the videos, what was found is corrected until all of it is right.
 - *everything*: all instances of all videos are marked by hand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -39,13 +39,14 @@ class Told(BaseModel):
     """Share of the videos that are corrected."""
 
 
-def tell(whole: Annotations, told: Told, seed: int) -> tuple[Annotations, float]:
+def tell(whole: Annotations, told: Told, seed: int, order: Sequence[str] | None = None) -> tuple[Annotations, float]:
     """Annotations with what a person says, and the minutes that it takes.
 
     Args:
         whole: Videos with all their segments and their durations; the training videos alone.
         told: What the person says.
         seed: Of the choice of videos, and of the moments.
+        order: Videos in the order in which they are corrected; None for an order at random.
 
     Raises:
         UntrimError: A video has no duration.
@@ -55,7 +56,8 @@ def tell(whole: Annotations, told: Told, seed: int) -> tuple[Annotations, float]
         raise UntrimError(what, where=whole.source, fix="write durations into the labels")
     rng = np.random.default_rng((seed, 4))
     count = max(1, round(told.share * len(whole))) if told.kind == "corrected" else 0
-    chosen = frozenset(rng.permutation(list(whole))[:count].tolist())
+    at_random = rng.permutation(list(whole)).tolist()
+    chosen = frozenset((at_random if order is None else order)[:count])
     seconds = [_TAGS * len(whole), *_seconds(whole, told, chosen)]
     videos = [_said(video, told, video.name in chosen, rng) for video in whole.values()]
     return whole.changed(videos), sum(seconds) / 60

@@ -144,6 +144,7 @@ class Job:
         folder: Where to keep run and result.
         data: What it is measured on.
         told: What a person says of the training videos; None for what the annotations say.
+        led_by: The job after whose run the studio chooses the videos that are corrected; None if chosen at random.
     """
 
     row: str
@@ -155,6 +156,7 @@ class Job:
     folder: Path
     data: TableData
     told: Told | None = None
+    led_by: Job | None = None
 
     @property
     def result(self) -> Path:
@@ -179,6 +181,10 @@ class Job:
         del what["data"]["second_corpus"]
         if self.told is None:
             del what["told"]
+        if self.led_by is None:
+            del what["led_by"]
+        else:
+            what["led_by"] = self.led_by.key
         files = [_stamp(path) for path in (*self.data.annotations, self.data.segments) if path is not None]
         stamps = [_stamp(path / "features.json") for path in self.data.features]
         return hashlib.sha256(json.dumps([what, files, stamps], sort_keys=True, default=str).encode()).hexdigest()
@@ -246,7 +252,7 @@ def _measure(job: Job, alike: Sequence[Path]) -> dict[str, object]:
     else:
         given = _with_segments(job, annotations)
         if job.told is not None:
-            first, minutes = tell(given[0].subset(job.data.training), job.told, job.seed)
+            first, minutes = _said(job, job.told, given[0].subset(job.data.training), folders[0])
             given = [first, *given[1:]]
         sources = list(zip(folders, given, strict=True))
         _share_training(job, sources, alike)
@@ -286,6 +292,17 @@ def _measure(job: Job, alike: Sequence[Path]) -> dict[str, object]:
         "frame_accuracy": accuracy,
         "minutes": minutes,
     }
+
+
+def _said(job: Job, told: Told, whole: Annotations, features: FeatureFolder) -> tuple[Annotations, float]:
+    """What a person says, and the minutes that it takes; the job that leads is done."""
+    from untrim.pipeline import localize
+    from untrim.reproduction.studio_order import studio_order
+
+    if job.led_by is None:
+        return tell(whole, told, job.seed)
+    found = localize(job.led_by.run, features, whole, device="cpu")
+    return tell(whole, told, job.seed, studio_order(whole, found, job.seed))
 
 
 def _share_training(job: Job, sources: Sequence[tuple[FeatureFolder, Annotations]], alike: Sequence[Path]) -> None:

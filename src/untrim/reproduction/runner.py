@@ -1,6 +1,7 @@
 """Run the rows of a table with several seeds, one at a time per core. Results that exist are not measured again.
 
-Rows that differ in nothing but localization are trained once, and follow each other in one process.
+Rows that differ in nothing but localization are trained once, and follow each other in one process. A row that is led
+by another one waits for it.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
@@ -90,7 +91,7 @@ def jobs_of(
     recipe: str | None,
     settings: Mapping[str, object],
 ) -> list[Job]:
-    """The jobs of some rows of a table, all seeds of the first row first.
+    """The jobs of some rows of a table and of the rows that lead them, all seeds of the first row first.
 
     Args:
         rows: Rows of `table`.
@@ -107,27 +108,31 @@ def jobs_of(
     from untrim.methods import load_method
     from untrim.training.configuration import recipe_values
 
+    known = {row.name: row for row in table.rows}
+    leading = dict.fromkeys(row.led_by for row in rows if row.led_by is not None)
+    rows = [*(known[name] for name in leading), *(row for row in rows if row.name not in leading)]
     for row in rows:
         if row.method is not None:
             method, name = load_method(row.method), table.recipe_of(row, recipe)
             validate(method.Config, {**settings, **row.settings}, f"--set, row '{row.name}'")
             if name is not None:
                 recipe_values(method, name)
-    return [
-        Job(
-            row=row.name,
-            method=row.method,
-            recipe=table.recipe_of(row, recipe),
-            settings=json.dumps({**settings, **row.settings} if row.method else {}, sort_keys=True),
-            seed=seed,
-            iou=table.iou,
-            folder=output / "".join(c if c.isalnum() or c in "._-" else "-" for c in row.name),
-            data=data.of(row),
-            told=row.told,
-        )
-        for row in rows
-        for seed in range(seeds)
-    ]
+    jobs: dict[tuple[str | None, int], Job] = {}
+    for row in rows:
+        for seed in range(seeds):
+            jobs[row.name, seed] = Job(
+                row=row.name,
+                method=row.method,
+                recipe=table.recipe_of(row, recipe),
+                settings=json.dumps({**settings, **row.settings} if row.method else {}, sort_keys=True),
+                seed=seed,
+                iou=table.iou,
+                folder=output / "".join(c if c.isalnum() or c in "._-" else "-" for c in row.name),
+                data=data.of(row),
+                told=row.told,
+                led_by=jobs.get((row.led_by, seed)),
+            )
+    return list(jobs.values())
 
 
 def lacking(row: Row, data: TableData) -> UntrimError | None:
@@ -181,7 +186,12 @@ def run_jobs(
     advance = count_steps(progress, "reproduce", len(jobs), len(jobs) - len(missing))
     with ThreadPoolExecutor(at_a_time) as pool:
         groups = [group for group in trained_alike(jobs) if not missing.isdisjoint(group)]
-        futures = {pool.submit(_in_own_process, group, should_stop): group for group in groups}
+        groups.sort(key=lambda group: any(job.led_by in missing for job in group))  # Those that wait come last.
+        futures: dict[Future[None], tuple[Job, ...]] = {}
+        for group in groups:
+            leading = {job.led_by for job in group}
+            before = [future for future, others in futures.items() if not leading.isdisjoint(others)]
+            futures[pool.submit(_in_own_process, group, before, should_stop)] = group
         try:
             for future in as_completed(futures):
                 future.result()
@@ -192,7 +202,9 @@ def run_jobs(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _in_own_process(alike: tuple[Job, ...], should_stop: ShouldStop | None) -> None:
+def _in_own_process(alike: tuple[Job, ...], before: Sequence[Future[None]], should_stop: ShouldStop | None) -> None:
+    for leading in before:
+        leading.result()
     for outcome in work_off(measure, [alike], 1, should_stop=should_stop):
         if outcome is not None:
             reason = outcome[1]
@@ -217,7 +229,8 @@ def estimate(
 ) -> dict[str, float]:
     """Seconds to train each row with all seeds, estimated from a few steps of each. Nothing is kept.
 
-    Rows that share a training count once: the others take no time.
+    Rows that share a training count once: the others take no time. A row that leads others counts even if it was not
+    asked for.
     """
     trained = [group[0] for group in trained_alike(jobs) if all(job.measured() is None for job in group)]
     seconds: dict[str, float] = {}
@@ -228,7 +241,7 @@ def estimate(
             continue
         short = json.dumps({**json.loads(job.settings), "iterations": _TRIAL_STEPS}, sort_keys=True)
         with tempfile.TemporaryDirectory() as folder:
-            trial = replace(job, settings=short, folder=Path(folder))
+            trial = replace(job, settings=short, folder=Path(folder), led_by=None)  # Any videos take about as long.
             run_jobs([trial], 1, progress, should_stop)
             result = trial.measured()
         assert result is not None

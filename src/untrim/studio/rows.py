@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from untrim.annotations.reviews import Review
-from untrim.studio.choosing import Reason, is_decided
+from untrim.evaluation.choosing import Reason, is_decided
 from untrim.studio.pictures import Shape
 from untrim.timeline import Detection
 

@@ -11,13 +11,13 @@ from typing import Any, Self
 from untrim.annotations import Annotations, Video, read_annotations
 from untrim.annotations.reviews import Review, ShownDetection
 from untrim.errors import UntrimError, numbered
+from untrim.evaluation.choosing import Reason, is_decided, next_to_look_at, reason_to_look
+from untrim.evaluation.levels import Level, level_of, shown
 from untrim.features.store import FeatureFolder
-from untrim.studio.choosing import Reason, is_decided, next_to_look_at, reason_to_look
 from untrim.studio.classes import complete_list, renamed_content, renamed_list
 from untrim.studio.events import Events
 from untrim.studio.found import FoundByRun, decisions_about, readable, runs_of
 from untrim.studio.ledger import Ledger
-from untrim.studio.levels import Level, level_of, shown
 from untrim.studio.operations import Operation
 from untrim.studio.pictures import Cache
 from untrim.studio.project import ANNOTATIONS, ClassList, Project, ProjectVideo

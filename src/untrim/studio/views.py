@@ -6,9 +6,9 @@ from importlib.metadata import version
 from typing import Any
 
 from untrim.errors import UntrimError
+from untrim.evaluation.levels import shown
 from untrim.studio.found import FoundByRun, decisions_about
 from untrim.studio.ledger import user
-from untrim.studio.levels import shown
 from untrim.studio.operations import Operation
 from untrim.studio.pictures import SPRITES, TILE, plays
 from untrim.studio.project import ANNOTATIONS, ProjectVideo

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from untrim.errors import UntrimError
-from untrim.studio.choosing import is_decided
+from untrim.evaluation.choosing import is_decided
+from untrim.evaluation.levels import shown
 from untrim.studio.found import FoundByRun, runs_of
 from untrim.studio.jobs import Jobs, StudioJob
 from untrim.studio.learning import count_labelled, known_videos
-from untrim.studio.levels import shown
 from untrim.studio.project import ANNOTATIONS, KnownRun
 from untrim.studio.rightness import rightness, what_is_new
 from untrim.studio.state import Studio, Unknown

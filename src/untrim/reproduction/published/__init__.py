@@ -51,6 +51,8 @@ class Row(PublishedFigures):
     """Published frame accuracy."""
     told: Told | None = None
     """What a person says of the training videos, of which all segments are known; null: what the annotations say."""
+    led_by: str | None = None
+    """Row of the table after whose run the studio chooses the videos that are corrected; null: chosen at random."""
 
 
 class Table(BaseModel):

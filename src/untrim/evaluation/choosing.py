@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from untrim.annotations.reviews import Review
-from untrim.studio.levels import Level
+from untrim.evaluation.levels import Level
 from untrim.timeline import Detection
 
 EVERY = 5
