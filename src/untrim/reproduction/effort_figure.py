@@ -11,28 +11,34 @@ from untrim.reproduction.runner import Measured
 
 _SHOWN = 0.5
 """The tIoU that is drawn, if the table has it; else its middle one."""
+_AT_RANDOM, _LED = "tab:blue", "tab:purple"
+_GROUND = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # Else a line runs through the text.
 
 
 def draw_effort(axes: Axes, measured: Sequence[Measured], iou: Sequence[float]) -> None:
-    """Each way of telling what happens as a point; corrections of more and more videos, from tags on, as a line.
-
-    The supervised upper bound is a line of its own, across.
+    """Corrections of more and more videos, from tags on, as a line for each order of the videos; each other way of
+    telling what happens as a point; the supervised upper bound as a line of its own, across.
     """
     index = list(iou).index(_SHOWN) if _SHOWN in iou else len(iou) // 2
-    told = sorted(
-        (row for row in measured if row.row.told is not None and row.row.method != "supervised"),
-        key=lambda row: row.minutes or 0.0,
-    )
-    line = [row for row in told if _kind(row) in ("tags", "corrected")]
+    told = sorted((row for row in measured if row.row.method != "supervised"), key=_minutes)
+    corrected = [row for row in told if _kind(row) in ("tags", "corrected")]
+    led = [row for row in corrected if row.row.led_by is not None]
+    at_random = [row for row in corrected if row.row.led_by is None]
+    ends = [row for row in at_random if _share(row) in (0, 1)]  # There, the order makes no difference.
+    if led:
+        line = sorted([*led, *ends], key=_minutes)
+        _errorbar(axes, line, index, "videos corrected in the studio's order", color=_LED, marker="D")
+    _errorbar(axes, at_random, index, "videos corrected at random", color=_AT_RANDOM, marker="o")
     others = [row for row in told if _kind(row) in ("points", "everything")]
-    _errorbar(axes, line, index, "tags, then more and more videos corrected", color="tab:blue", marker="o")
     for row, color in zip(others, ("tab:orange", "tab:green"), strict=False):
         _errorbar(axes, [row], index, row.row.name, color=color, marker="s")
-    for row in line:
-        share = row.row.told.share if row.row.told is not None else 1.0
-        text = "tags" if _kind(row) == "tags" else f"{share:.0%}"
-        place = (row.minutes or 0.0, row.at(index)[0])
-        axes.annotate(text, place, textcoords="offset points", xytext=(4, -11), fontsize=8)
+    for rows, color, offset in ((led, _LED, (-3, 8)), (at_random, _AT_RANDOM, (3, -13))):
+        for row in rows:
+            text, place = f"{_share(row):.0%}" if _share(row) else "tags", (_minutes(row), row.at(index)[0])
+            align = "right" if row.row.led_by else "left"
+            axes.annotate(
+                text, place, textcoords="offset points", xytext=offset, ha=align, fontsize=8, color=color, bbox=_GROUND
+            )
     for row in measured:
         if row.row.method == "supervised":
             axes.axhline(row.at(index)[0], color="black", linestyle="--", linewidth=1, label=row.row.name)
@@ -46,12 +52,22 @@ def draw_effort(axes: Axes, measured: Sequence[Measured], iou: Sequence[float]) 
     axes.legend(fontsize=8, loc="lower right")
 
 
+def _minutes(row: Measured) -> float:
+    return row.minutes or 0.0
+
+
 def _kind(row: Measured) -> str | None:
     """What a person told for a row."""
     return None if row.row.told is None else row.row.told.kind
 
 
+def _share(row: Measured) -> float:
+    """The share of the videos that are corrected."""
+    return row.row.told.share if row.row.told is not None and row.row.told.kind == "corrected" else 0.0
+
+
 def _errorbar(axes: Axes, rows: Sequence[Measured], index: int, label: str, *, color: str, marker: str) -> None:
-    minutes = [row.minutes or 0.0 for row in rows]
     values, spreads = ([row.at(index)[part] for row in rows] for part in range(2))
-    axes.errorbar(minutes, values, spreads, color=color, marker=marker, markersize=4, capsize=2, label=label)
+    axes.errorbar(
+        list(map(_minutes, rows)), values, spreads, color=color, marker=marker, markersize=4, capsize=2, label=label
+    )
