@@ -93,6 +93,19 @@ def test_what_a_person_knows_counts_more_than_what_teachers_say() -> None:
     assert network().consensus_loss(never, sure) == network().consensus_loss(never, told(found, labels))
 
 
+def test_a_known_absence_in_a_video_of_the_class_weighs_more() -> None:
+    """As much more as there are more absences in other videos: here 20 and 10."""
+    found, labels = said(3, [5, 5]), torch.eye(3, dtype=torch.float64)[:2]
+    known = torch.zeros(2, 5, 3)
+    known[0, 2] = 1
+    s = torch.zeros_like(found.cas).requires_grad_()
+    never = replace(found, cas=s, block_scores=torch.full_like(found.cas, -9.0), threshold_scores=-9.0 + 0 * found.cas)
+    loss = network(add_known=0.5).consensus_loss(never, told(found, labels, known=known, snippet_labels=0 * known))
+    (gradient,) = torch.autograd.grad(loss, s)
+    own, other = gradient[0, :, 0], gradient[0, :, 1]
+    torch.testing.assert_close(own / other, torch.tensor([1.0, 1, 2, 1, 1], dtype=torch.float64))
+
+
 def test_the_teachers_learn_what_a_person_knows() -> None:
     found, labels = said(3, [5]), torch.tensor([[1.0, 1, 0]], dtype=torch.float64)
     known, happens = torch.zeros(1, 5, 3), torch.zeros(1, 5, 3)

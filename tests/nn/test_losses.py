@@ -1,3 +1,7 @@
+from itertools import product
+from math import exp, log1p
+from statistics import mean
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -5,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from untrim.nn.losses import coactivity_loss, log_noisy_or, metric_loss, normalized_cross_entropy, projected_distances
+from untrim.nn.losses import (
+    coactivity_loss,
+    even_absences,
+    known_cross_entropy,
+    log_noisy_or,
+    metric_loss,
+    normalized_cross_entropy,
+    projected_distances,
+)
 from untrim.nn.pooling import class_features
 
 
@@ -130,3 +142,36 @@ def test_class_features_of_a_certain_snippet() -> None:
     z, z_not = class_features(u, s, torch.tensor([[True, False, False]]))
     torch.testing.assert_close(z, torch.tensor([[[0.6, 0.8]]]))
     assert (z_not == 0).all()
+
+
+def test_absences_in_videos_with_the_class_count_as_much_as_those_elsewhere() -> None:
+    """A plain loop: the mean where a class happens, where it does not in its videos, and in all others."""
+    torch.manual_seed(0)
+    logits, labels = torch.randn(3, 7, 5), torch.tensor([[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [0, 0, 0, 0, 1]]).float()
+    happens = torch.rand(3, 7, 5).round() * labels.unsqueeze(1)
+    known = torch.ones(3, 7, 1)
+    known[0, 5:] = 0  # a shorter video
+    parts: dict[str, list[float]] = {"present": [], "inside": [], "elsewhere": []}
+    for video, snippet, label in product(range(3), range(7), range(5)):
+        if known[video, snippet, 0]:
+            s = float(logits[video, snippet, label])
+            if happens[video, snippet, label]:
+                parts["present"].append(log1p(exp(-s)))
+            else:
+                parts["inside" if labels[video, label] else "elsewhere"].append(log1p(exp(s)))
+    assert len(parts["inside"]) < len(parts["elsewhere"])
+    wanted = mean(parts["present"]) / 2 + mean(parts["inside"]) / 4 + mean(parts["elsewhere"]) / 4
+    assert known_cross_entropy(logits, happens, known, labels).item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_what_is_not_sure_keeps_its_weight_and_few_classes_change_nothing() -> None:
+    absent, labels = torch.ones(2, 4, 6), torch.zeros(2, 6)
+    labels[0, 0] = 1  # 4 absences inside, 44 elsewhere
+    sure = torch.zeros(2, 4, 6)
+    torch.testing.assert_close(even_absences(absent, sure, labels), absent)
+    sure[0, 0] = 1
+    weights = even_absences(absent, sure, labels)
+    assert weights[0, 0, 0] == 11
+    weights[0, 0, 0] = 1
+    torch.testing.assert_close(weights, absent)
+    torch.testing.assert_close(even_absences(absent, sure, torch.ones(2, 6)), absent)  # nothing is elsewhere

@@ -82,7 +82,7 @@ def _known(model: Method, found: Activations, batch: Batch) -> Tensor:
     logits = model.snippet_logits(found)
     if batch.snippet_labels is None or batch.known is None:
         return logits.new_zeros(())
-    return known_cross_entropy(logits, batch.snippet_labels, batch.known)
+    return known_cross_entropy(logits, batch.snippet_labels, batch.known, batch.labels)
 
 
 ADDITIONS = {

@@ -27,7 +27,7 @@ Equations:
 The teachers alone are trained up to the share `teaching` of the steps, then the classifier alone; in training s is 0
 until then. What is known of single snippets (`add_known`) the teachers learn of r and q, so that they look for more of
 the kind, and the classifier of s, in its own stage: earlier, it would have nothing else to learn from, and would learn
-these few videos by heart.
+these few videos by heart. Absences that a person knows in videos of the class weigh more (`nn.losses.even_absences`).
 Snippets that are neither k+ nor k- count for nothing. Localization is that of `untrim.methods.snippet_classifier`; the
 levels and the contrast are those of o: the second teacher still knows best where an action ends. The levels count in
 halves of sd(s).
@@ -54,7 +54,7 @@ from untrim.methods.snippet_classifier import SnippetClassifier, SnippetClassifi
 from untrim.methods.wsad import WSAD, WSADConfig
 from untrim.nn.convolution import TemporalConv
 from untrim.nn.dropout import FastDropout
-from untrim.nn.losses import balanced_cross_entropy, known_cross_entropy
+from untrim.nn.losses import balanced_cross_entropy, even_absences, known_cross_entropy
 from untrim.nn.pooling import unpack
 
 _KEPT = 0.01  # share of a step in the running means
@@ -220,7 +220,7 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
         }
         if told := self.told(batch):
             for name, logits in (("blocks", found.block_scores), ("threshold", found.margins)):
-                terms[f"{name}_known"] = self.config.add_known * known_cross_entropy(logits, *told)
+                terms[f"{name}_known"] = self.config.add_known * known_cross_entropy(logits, *told, batch.labels)
         return terms
 
     def told(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
@@ -235,6 +235,7 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
         if told := self.told(batch):
             happens, known = (flags > 0 for flags in told)
             present, absent = torch.where(known, happens, present), torch.where(known, ~happens, absent)
+            absent = even_absences((absent & found.mask.unsqueeze(-1)).to(found.cas), known.to(found.cas), batch.labels)
         s, present, absent = (values[found.mask] for values in (found.cas, present, absent))  # (N, C)
         return balanced_cross_entropy(s, present, absent)
 

@@ -11,10 +11,13 @@ methods an upper bound. Features and grid are those of the other methods.
 Equations:
 
     (1) s = convolution of x over `context` snippets, or of a hidden layer relu(V x + v)
-    (2) L = 1/2 (mean of log(1 + exp(-s)) where y = 1 + mean of log(1 + exp(s)) where y = 0)
+    (2) L = 1/2 mean of log(1 + exp(-s)) where y = 1
+          + 1/4 mean of log(1 + exp(s)) where y = 0 in a video with the class
+          + 1/4 mean of log(1 + exp(s)) where y = 0 in a video without it
 
 The means of Eq. 2 are over snippets and classes. Most snippets show nothing, so both halves weigh the same, as in
-WSAD's Eq. 5-6. Localization is that of `untrim.methods.snippet_classifier`.
+WSAD's Eq. 5-6. Most of what a class is absent from are other videos, while the background of its own ones says where
+it starts and ends, so these weigh the same, too. Localization is that of `untrim.methods.snippet_classifier`.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ from untrim.data.summary import DataSummary
 from untrim.methods.base import Activations
 from untrim.methods.snippet_classifier import SnippetClassifier, SnippetClassifierConfig
 from untrim.nn.convolution import TemporalConv
-from untrim.nn.losses import balanced_cross_entropy
+from untrim.nn.losses import known_cross_entropy
 
 
 class SupervisedConfig(SnippetClassifierConfig):
@@ -74,5 +77,6 @@ class Supervised(SnippetClassifier[SupervisedConfig, Activations]):
     def losses(self, activations: Activations, batch: Batch) -> dict[str, Tensor]:
         """Balanced binary cross-entropy of every snippet and class."""
         assert batch.snippet_labels is not None
-        s, y = activations.cas[activations.mask], batch.snippet_labels[activations.mask]  # (N, C)
-        return {"snippets": balanced_cross_entropy(s, y, 1 - y)}  # Eq. 2
+        s, mask = activations.cas, activations.mask
+        known = mask.unsqueeze(-1).to(s)
+        return {"snippets": known_cross_entropy(s, batch.snippet_labels, known, batch.labels)}  # Eq. 2

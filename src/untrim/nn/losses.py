@@ -157,7 +157,7 @@ def balanced_cross_entropy(logits: Tensor, present: Tensor, absent: Tensor) -> T
     Args:
         logits: s, of any shape.
         present: Where the answer is yes, in {0, 1}, of the same shape.
-        absent: Where it is no. What is neither counts for nothing.
+        absent: Where it is no, or the weight of that. What is neither counts for nothing.
 
     Returns:
         A number; a half that has no entries is 0.
@@ -167,12 +167,32 @@ def balanced_cross_entropy(logits: Tensor, present: Tensor, absent: Tensor) -> T
     return (yes + no) / 2
 
 
-def known_cross_entropy(logits: Tensor, happens: Tensor, known: Tensor) -> Tensor:
-    """`balanced_cross_entropy` where it is known whether a class happens.
+def known_cross_entropy(logits: Tensor, happens: Tensor, known: Tensor, labels: Tensor) -> Tensor:
+    """`balanced_cross_entropy` where it is known whether a class happens, with the absences of `even_absences`.
 
     Args:
-        logits: s, of any shape.
-        happens: Whether it does, in {0, 1}, of the same shape.
-        known: Whether that is known, in {0, 1}, of the same shape.
+        logits: s, (B, T, C).
+        happens: Whether it does, in {0, 1}, (B, T, C).
+        known: Whether that is known, in {0, 1}, (B, T, C) or (B, T, 1).
+        labels: Labels of the videos, (B, C).
     """
-    return balanced_cross_entropy(logits, happens * known, (1 - happens) * known)
+    absent = (1 - happens) * known
+    return balanced_cross_entropy(logits, happens * known, even_absences(absent, absent, labels))
+
+
+def even_absences(absent: Tensor, sure: Tensor, labels: Tensor) -> Tensor:
+    """Weights of absences: those in videos that show the class count together as much as those in all others.
+
+    A snippet before or after an instance says where the class ends. Of a video without the class every snippet is an
+    absence, of each of many classes, so that these few would hardly count. An absence that is not `sure` keeps the
+    weight 1, since a wrong one does the most harm there.
+
+    Args:
+        absent: Where a class does not happen, in {0, 1}, (B, T, C).
+        sure: Where that is certain, in {0, 1}, of the same shape.
+        labels: Labels of the videos, (B, C).
+    """
+    inside = (labels > 0).to(absent).unsqueeze(1)
+    within = (absent * inside).sum()
+    more = ((absent.sum() - within) / within.clamp(min=1)).clamp(min=1)
+    return absent * (1 + (more - 1) * sure * inside)
