@@ -2,7 +2,8 @@
 
 `BEFORE` was made by that version (commit 91090e0) on the corpora of the tests. Arithmetic of floats differs between
 machines and between versions of PyTorch, in the last bit. So a stored digest counts where a fixed computation, whose
-digest is stored beside it, comes out the same; elsewhere the test has nothing to compare with.
+digest is stored beside it, comes out the same; elsewhere the test has nothing to compare with. The supervised upper
+bound is not among them: it cannot learn from names, and what it learns from segments is no longer the same.
 """
 
 import hashlib
@@ -25,7 +26,6 @@ METHODS = {
     "ecm": {"hidden": 24, "absence": "official"},
     "stpn": {"hidden": 24},
     "wtalc": {"hidden": 24, "groups": 2},
-    "supervised": {"hidden": 24},
 }
 BEFORE = {
     "c70ff81ddd1638fa": {
@@ -35,7 +35,6 @@ BEFORE = {
         "ecm": "f5e0ad9bde4017f1",
         "stpn": "6c805f91e3d447c8",
         "wtalc": "a50e8ae8e770e489",
-        "supervised": "998b8da0f52ebcd3",
     },
 }
 
@@ -73,12 +72,10 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_weights_are_those_of_the_version_before(method: str, mixed: Corpus, corpus: Corpus, tmp_path: Path) -> None:
+def test_weights_are_those_of_the_version_before(method: str, mixed: Corpus, tmp_path: Path) -> None:
     known = BEFORE.get(arithmetic())
     if known is None:
         pytest.skip("this machine or version of PyTorch computes otherwise than those that have stored digests")
-    supervised = method == "supervised"
-    source, subset = (corpus, "validation") if supervised else (mixed, "training")
     settings = {"iterations": 12, "max_snippets": 24, **METHODS[method]}
-    run = train(method, [source], tmp_path / "run", settings=settings, subset=subset, device="cpu")
+    run = train(method, [mixed], tmp_path / "run", settings=settings, device="cpu")
     assert digest(run.load_model(torch.device("cpu")).state_dict().values()) == known[method]
