@@ -72,6 +72,8 @@ def test_the_loop_goes_on_without_page_and_server(folder: Path) -> None:
         curves = page.get(f"/api/videos/{ids['garage']}/curves")
         assert len(curves.body) == 4 * 3 * video["curves"]["snippets"]
         assert all(row["features"] for row in page.get("/api/videos").json["videos"])
+        again = page.ask("POST", "/api/jobs", {"kind": "train"}).json["job"]
+        assert ended(page, again["id"])["notes"][-1].startswith("Started from run 1: ")
     known = read_annotations(folder / "jobs" / training["id"] / "labels.json")
     assert known["garage"].labels == ("jump",)
     assert known["yard"].instances == (Instance("run", Segment(0.1, 0.5)),)

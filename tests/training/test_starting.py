@@ -18,6 +18,7 @@ from untrim.timeline import Instance, Segment
 from untrim.training.checkpoint import Run
 from untrim.training.loop import train
 from untrim.training.metrics import read_metrics
+from untrim.training.operating_point import read_operating_point
 from untrim.training.starting import late_progress
 from untrim.training.tracking import describe_outcome
 
@@ -115,6 +116,38 @@ def test_stopped_at_any_step_it_ends_with_the_same_weights(corpus: Corpus, tmp_p
     assert weights[0] == weights[1]
     with pytest.raises(UntrimError, match="different start"):
         train("wsad", [corpus], tmp_path / "stopped", settings={"iterations": 40}, resume=True)
+
+
+def test_the_operating_point_stays_along_a_chain(corpus: Corpus, tmp_path: Path) -> None:
+    """Each network knows the videos that were held out from the first rehearsal."""
+    run = train("wsad", [corpus], tmp_path / "0", settings={"iterations": 10})
+    chosen = read_operating_point(run)
+    assert chosen is not None
+    assert (chosen.held_out, chosen.kept, chosen.videos) == (True, False, 2)
+    for number in (1, 2):
+        run = train(None, [corpus], tmp_path / str(number), start=run)
+        assert read_operating_point(run) == chosen.model_copy(update={"kept": True})
+    said = "chosen by the labels of 2 videos that were held out for the run that this one started from"
+    assert f"scores: from 0.5 on a detection counts as found; {said}" in describe_outcome(run)
+    assert said in (run.path / "README.md").read_text()
+    assert "2 videos for the run that this one started from" in run._repr_html_()
+
+
+def test_an_operating_point_that_does_not_fit_is_chosen_anew(corpus: Corpus, tmp_path: Path) -> None:
+    """One that was chosen by videos that were trained on, and one of other values of localization."""
+    settings = {"iterations": 10}
+    without = train("wsad", [corpus], tmp_path / "without", settings=settings, rehearsal=False)
+    first = train("wsad", [corpus], tmp_path / "first", settings=settings)
+    for name, start, more in (("a", without, {}), ("b", first, {"gamma": 0.0})):
+        run = train(None, [corpus], tmp_path / name, start=start, settings=more)
+        point = read_operating_point(run)
+        assert point is not None
+        assert (point.held_out, point.kept, point.videos) == (False, False, 8)
+        assert "which sets it too high" in describe_outcome(run)[1]
+    (first.path / "outcome.json").write_text('{"operating_point": 3}')
+    with pytest.raises(UntrimError, match="operating_point: 'the whole'"):
+        train(None, [corpus], tmp_path / "c", start=first)
+    assert not (tmp_path / "c").exists()
 
 
 def test_what_cannot_be_kept_to_is_one_line(corpus: Corpus, tmp_path: Path) -> None:

@@ -95,22 +95,25 @@ class Work:
         return [*report.notes, *report.failed.values()]
 
     def _train(self) -> list[str]:
+        from untrim.studio.rounds import begin_round
         from untrim.training.loop import train
 
         notes = self._extract()
         features = FeatureFolder.open(self.project / self.job["features"])
         there, known = set(features.names()), read_annotations(self.folder / LABELS)
         usable = known.changed([video for name, video in known.items() if name in there])
+        start, note = begin_round(self.folder / JOB, features, usable)
         train(
             self.job["method"],
             [(features, usable)],
             self.project / self.job["run"],
             settings=self.job["settings"],
             resume=True,
+            start=start,
             progress=self.progress,
             should_stop=self.should_stop,
         )
-        return notes + self._found()
+        return [*notes, note, *self._found()]
 
     def _localize(self) -> list[str]:
         return self._extract() + self._found()

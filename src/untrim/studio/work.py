@@ -70,9 +70,11 @@ class WorkInProject:
             known = known_videos(reviews, self.studio.truth, names)
             number = self._free_number()
             trained_on = str(count_labelled([review for review in reviews if review.subset == "training"]))
+            runs = [found.run for found in content.runs if found.run is not None]
         return self.jobs.start(
             {
                 **order,
+                "start": runs[-1] if runs else None,
                 "method": content.method,
                 "settings": content.settings,
                 "run": f"runs/{number}",

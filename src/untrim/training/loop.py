@@ -35,7 +35,7 @@ from untrim.training.choices import DEFAULT_METHOD, Precision, Select
 from untrim.training.configuration import configure
 from untrim.training.health import examine
 from untrim.training.metrics import METRICS, Metrics, read_metrics
-from untrim.training.operating_point import choose_operating_point
+from untrim.training.operating_point import OperatingPoint, choose_operating_point, kept_operating_point
 from untrim.training.parallel import World, join_world
 from untrim.training.rehearsal import Rehearsal, forget_rehearsal, rehearse
 from untrim.training.resuming import Data, begin, data_of, knows_its_data, refuse_a_run
@@ -91,7 +91,7 @@ def train(
             labels of its fifth (``rehearsed``).
         start: A finished run to start from: the last tenth of its training once more, with its values, on the labels
             as they are today. Without a recipe, the weight of what is known beyond names (`add_known`) follows from
-            these labels too.
+            these labels too. Its operating point stays, if it was chosen by videos that were held out.
         rehearsal: Whether to train once more without a fifth of the videos, which takes half as long again, to choose
             by them from which score a detection counts as found (`untrim.training.rehearsal`); the weights are the
             same. False chooses it by the videos that were trained on, which sets it too high. With ``weak``, the fifth
@@ -131,6 +131,7 @@ def train(
     else:
         check_start(base, [folder for folder, _ in opened], videos.class_names)
         config, recipe = values_from(base, data, settings or {}), base.recipe
+    kept = None if base is None else kept_operating_point(base, config)
     run = Run(
         path=output,
         method=method,
@@ -155,7 +156,7 @@ def train(
         rehearsed = None
         if rehearsal and held is None and base is None and run.config.iterations > 0:
             rehearsed = rehearse(run, labelled, model.input, world, where, progress, should_stop)
-        return world.from_first(lambda: _finish(run, model, videos, held, rehearsed, where, should_stop))
+        return world.from_first(lambda: _finish(run, model, videos, held, rehearsed, kept, where, should_stop))
 
 
 def resolve(
@@ -274,6 +275,7 @@ def _finish(
     videos: TrainingVideos,
     held: TrainingVideos | None,
     rehearsed: Rehearsal | None,
+    kept: OperatingPoint | None,
     device: torch.device,
     should_stop: ShouldStop | None,
 ) -> Run:
@@ -287,6 +289,7 @@ def _finish(
         videos: What it was trained on.
         held: Videos to choose the checkpoint by, if it is to be chosen.
         rehearsed: None where nothing was rehearsed.
+        kept: The operating point of the run that it started from, if it stays.
         device: Where the networks are.
         should_stop: Asked before each candidate and each video.
     """
@@ -297,7 +300,7 @@ def _finish(
         judge, judged = rehearsed.model, rehearsed.unseen
         if run.select == "rehearsed":
             model, judge = choose_by_rehearsal(run, rehearsed.run, judged, device, should_stop)
-    point = choose_operating_point(judge, judged, device, judged is not videos, should_stop)
+    point = kept or choose_operating_point(judge, judged, device, judged is not videos, should_stop)
     health = examine(model, run.config, videos, device, read_metrics(run.path / METRICS))
     if not knows_its_data(run):
         health = replace(health, warnings=(*health.warnings, _UNKNOWN_DATA))

@@ -9,6 +9,9 @@ It is chosen by what the annotations say of videos, best of ones that the networ
   class: so a confidence tells more of the class than of the times.
 
 The line is where the F1 of all these judgements together is best (`untrim.localization.confidence`).
+
+A run that starts from another keeps the point of that one, if it was chosen by videos that were held out: the network
+knows all videos by now. In a tenth of a training its scores move little (docs/results/confidence.md).
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from untrim.data.dataset import TrainingVideos
 from untrim.evaluation.found import right_detections
 from untrim.localization.confidence import Confidence, best_line, logistic_slope
-from untrim.methods.base import Method
+from untrim.methods.base import Method, MethodConfig
 from untrim.support.progress import ShouldStop, stop_if
 from untrim.support.schema import read_object
 from untrim.support.validation import validate
@@ -46,6 +49,7 @@ class OperatingPoint(BaseModel):
         videos: Videos that were judged.
         timed: Those of them that were judged by segments, not by labels alone.
         held_out: Whether a network that was not trained on them said what was judged.
+        kept: Whether all this is of the run that the training started from.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -56,6 +60,15 @@ class OperatingPoint(BaseModel):
     videos: int = Field(ge=1)
     timed: int = Field(ge=0)
     held_out: bool
+    kept: bool = False
+
+    @property
+    def basis(self) -> str:
+        """By what it was chosen, in words."""
+        known = "labels" if not self.timed else "segments" if self.timed == self.videos else "labels and segments"
+        seen = "that were held out" if self.held_out else "that were trained on, which sets it too high"
+        kept = " for the run that this one started from" if self.kept else ""
+        return f"chosen by the {known} of {self.videos} videos {seen}{kept}"
 
     @property
     def confidence(self) -> Confidence:
@@ -72,6 +85,23 @@ def read_operating_point(run: Run) -> OperatingPoint | None:
     path = run.path / OUTCOME
     found = read_object(path).get(_POINT) if path.is_file() else None
     return None if found is None else validate(OperatingPoint, found, f"{path}, {_POINT}")
+
+
+def kept_operating_point(start: Run, config: MethodConfig) -> OperatingPoint | None:
+    """The operating point that a run keeps of the one it starts from. None if it has to choose its own: that one was
+    chosen no better, or with other values of localization, which make other scores.
+
+    Args:
+        start: The run to start from.
+        config: The config of the run that starts from it.
+
+    Raises:
+        UntrimError: The ``outcome.json`` of `start` is wrong.
+    """
+    point, keys = read_operating_point(start), config.of_localization
+    if point is None or not point.held_out or any(getattr(config, key) != getattr(start.config, key) for key in keys):
+        return None
+    return point.model_copy(update={"kept": True})
 
 
 def choose_operating_point(

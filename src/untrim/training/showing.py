@@ -58,9 +58,10 @@ def _rows(path: Path, labels: Sequence[str], features: FeatureInfo, subset: str)
         yield "trained on", escape(f"{numbered(videos, 'video', 'videos')} of subset {subset}{held}")
     if isinstance(point := outcome.get("operating_point"), dict):
         chosen = "" if point.get("held_out") else " that were trained on, which sets it too high"
+        kept = " for the run that this one started from" if point.get("kept") else ""
         yield (
             "scores",
-            escape(f"from 0.5 on a detection counts as found; chosen by {point.get('videos')} videos{chosen}"),
+            escape(f"from 0.5 on a detection counts as found; chosen by {point.get('videos')} videos{chosen}{kept}"),
         )
     if isinstance(warnings := outcome.get("warnings"), list):
         yield from (("warning", escape(str(warning))) for warning in warnings)

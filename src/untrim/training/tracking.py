@@ -18,7 +18,7 @@ from untrim.support.files import write_json, write_text
 from untrim.support.schema import read_object
 from untrim.training.checkpoint import Run
 from untrim.training.health import Health
-from untrim.training.operating_point import OUTCOME, OperatingPoint
+from untrim.training.operating_point import OUTCOME, OperatingPoint, read_operating_point
 
 
 def write_environment(run: Run, device: torch.device, processes: int) -> None:
@@ -87,7 +87,8 @@ def _weight(run: Run) -> float:
 
 
 def describe_outcome(run: Run) -> list[str]:
-    """What a finished run has to say: what it learned from, and a warning for each sign that it did not learn.
+    """What a finished run has to say: what it learned from, from which score a detection counts as found, and a warning
+    for each sign that it did not learn.
 
     Raises:
         UntrimError: Its ``outcome.json`` is missing or wrong.
@@ -100,12 +101,18 @@ def describe_outcome(run: Run) -> list[str]:
         used = _used(LabelCounts(**content["labels"]), content["snippets"]) if "labels" in content else []
     except (KeyError, TypeError, ValueError) as error:
         raise UntrimError("lacks 'sources', 'held_out' or 'warnings'", where=where, fix="train again") from error
-    kept = f", {held_out} more held out" if held_out else ""
+    kept, point = f", {held_out} more held out" if held_out else "", read_operating_point(run)
     return [
         f"training videos: {', '.join(counts)}{kept}; {len(run.labels)} classes",
         *used,
+        *([] if point is None else [f"scores: {_found_from(point)}"]),
         *(f"warning: {text}" for text in warnings),
     ]
+
+
+def _found_from(point: OperatingPoint) -> str:
+    """What an operating point says of scores, in words."""
+    return f"from 0.5 on a detection counts as found; {point.basis}"
 
 
 def _used(labels: LabelCounts, snippets: Mapping[str, float] | None) -> list[str]:
@@ -131,11 +138,7 @@ def write_model_card(run: Run, outcome: Outcome) -> None:
     checkpoint = "last checkpoint" if run.select == "last" else "checkpoint chosen by labels (`selection.json`)"
     given = ", ".join(f"{count} from `{Path(folder).name}`" for folder, count in outcome.counts.items())
     held_out = f", {outcome.held_out} more held out" if outcome.held_out else ""
-    point = (
-        ""
-        if outcome.operating_point is None
-        else f"- Scores: from 0.5 on a detection counts as found; {_basis(outcome)}\n"
-    )
+    point = "" if outcome.operating_point is None else f"- Scores: {_found_from(outcome.operating_point)}\n"
     warnings = "".join(f"- **Warning**: {text}\n" for text in outcome.warnings)
     write_text(
         run.path / "README.md",
@@ -155,12 +158,3 @@ untrim localize {run.path.name} -f FEATURES -o detections.json
 ```
 """,
     )
-
-
-def _basis(outcome: Outcome) -> str:
-    """By what the operating point was chosen, in words."""
-    point = outcome.operating_point
-    assert point is not None
-    known = "labels" if not point.timed else "segments" if point.timed == point.videos else "labels and segments"
-    seen = "that were held out" if point.held_out else "that were trained on, which sets it too high"
-    return f"chosen by the {known} of {point.videos} videos {seen}"
