@@ -120,7 +120,9 @@ def test_a_recipe_follows_the_dataset_of_the_table(tmp_path: Path, summary: Data
         assert config(table, "LPAT + TemConv", None).items() >= expected.items()
     defaults = configure(load_method("ecm"), summary, None, {}).model_dump()
     assert config("ecm:table2", "ECM", "defaults") == defaults == config("project:methods", "ECM", None)
-    assert config("ecm:table2", "ECM", "official")["absence"] == "official"
+    for table, preset in (("ecm:table3", ""), ("ecm:table1", "_activitynet12"), ("ecm:table2", "_activitynet13")):
+        expected = configure(load_method("ecm"), summary, f"official{preset}", {}).model_dump()
+        assert config(table, "ECM", "official") == expected, "the authors' values for that dataset"
 
 
 def test_in_wsbm_table_1_the_first_rows_are_stpns(summary: DataSummary) -> None:

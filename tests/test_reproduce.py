@@ -61,6 +61,9 @@ def test_results_are_kept_and_set_beside_published_ones_where_they_apply(
     for row in short, random:
         mean = 50 * (row.results[0].mean[1] + row.results[1].mean[1])
         assert f" {mean:.1f} ± " in without
+    single = markdown("t", TABLE, collect(ROWS, jobs[:1] + jobs[2:3]), [], published=False)
+    assert "| short | {:.1f} | {:.1f} | ".format(*(100 * value for value in short.results[0].mean)) in single
+    assert " ± " not in single.split("\n", 1)[1], "a single seed has no deviation"
     assert json.loads(jobs[0].result.read_text())["evaluation"]["mAP"] == list(short.results[0].mean)
     assert random.train_seconds is None
     assert "frame accuracy" not in without
@@ -211,6 +214,7 @@ def test_no_figures_of_the_paper_beside_values_that_are_not_the_papers(
         return measured.markdown, [row["published"] for row in csv_rows], kept
 
     text, published, pooling = shown(None, "thumos14")
+    assert "Values set, where they do not define a row: iterations=0.\n" in text
     assert "Recipes: wsbm-thumos14.\n" in text
     assert "| all | 60.4 | 56.0 |" in text
     assert published[:2] == ["60.4", "56.0"]

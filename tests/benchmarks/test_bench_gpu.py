@@ -51,7 +51,7 @@ def bench(bench_gpu: ModuleType, tmp_path: Path) -> Any:
         ("methods", ["consensus", "wsad", "wsbm", "lpat", "ecm", "stpn", "wtalc", "supervised"]),
         ("i3d", ["double precision: largest difference", "as extracted", "snippets per second; the CPU"]),
         ("tvl1", ["56 x 40: mean difference", "pairs per second; the CPU"]),
-        ("amp", ["fp32: loss", "bf16: loss", "differs by"]),
+        ("amp", ["consensus    4 losses", "ecm          4 losses", "fp32: loss", "bf16: loss", "differs by"]),
         ("copies", ["as it is:", "pinned:"]),
         ("extraction", ["two streams of 3 frames", "6 frames: decoding", "from the file to the features"]),
         ("steps", ["wsad", "stpn"]),

@@ -128,7 +128,7 @@ def test_lpat_has_score_and_own_threshold_on_one_scale(data: TableData, tmp_path
     assert (score == of["midrange", "score, threshold"]).all(), "the same network"
     assert of["midrange", "threshold"] == pytest.approx(np.full(len(score), (score.max() + score.min()) / 2), rel=1e-2)
     assert len(set(of["predicted", "threshold"])) > 5
-    panels = [axes for part in found.figure.subfigs for axes in part.axes if axes.get_ylabel() == "score, threshold"]
+    panels = [axes for axes in found.figure.axes if axes.get_ylabel() == "score, threshold"]
     assert [len(axes.get_lines()) for axes in panels] == [2, 2]
 
 
@@ -289,6 +289,23 @@ def test_names_that_look_like_formulas_are_drawn_as_they_are(tmp_path: Path) -> 
         ("wrong detection", "0.000", "4.000", "-5"),
     ]
     assert [row[6] for row in rows if row[3] == "threshold"] == ["1", "1", "1"]
+
+
+def test_the_weakest_detection_is_seen_and_time_begins_at_one_place() -> None:
+    found = [Detection("run", Segment(0, 2), 500.0), Detection("run", Segment(5, 6), 0.0)]
+    videos = [
+        StackedVideo(name, "run", 8.0, (Segment(0, 2), Segment(5, 6)), (run,))
+        for name, detections in (("a", found), ("b", [Detection("run", Segment(0, 2), 0.5)]))
+        for run in [RunOverVideo("WSAD", detections, "", np.arange(4.0), (CurvePanel("activation", np.arange(3.0)),))]
+    ]
+    figure = draw_stacked(videos)
+    figure.draw_without_rendering()
+    assert len({round(axes.get_position().x0, 6) for axes in figure.axes}) == 1
+    bars = [axes for axes in figure.axes if axes.get_ylabel() == "WSAD"]
+    low, high = bars[0].get_ylim()
+    weakest = min(bars[0].patches[2:], key=lambda bar: bar.get_height())  # after the two bands of the ground truth
+    assert weakest.get_y() == low
+    assert weakest.get_height() > 0.05 * (high - low)
 
 
 def test_what_cannot_be_drawn_is_said_before_times_are_estimated(data: TableData, tmp_path: Path) -> None:

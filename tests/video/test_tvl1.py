@@ -10,7 +10,7 @@ from torch import Tensor
 
 from helpers import waves
 from untrim.video.decode import VideoFile
-from untrim.video.tvl1 import _minimise, central_gradient, median3x3, pyramid, smooth, tvl1, warp
+from untrim.video.tvl1 import _minimise, central_gradient, full_precision, median3x3, pyramid, smooth, tvl1, warp
 
 BORDER = 16
 
@@ -128,6 +128,16 @@ def test_warping_looks_along_the_flow_and_says_where_it_left_the_image() -> None
     assert inside[0, 1:, :-2].all()
     assert not inside[0, 0].any()
     assert not inside[0, :, -2:].any()
+
+
+def test_a_gpu_computes_in_full_precision_and_all_else_there_as_before() -> None:
+    assert torch.backends.cudnn.allow_tf32, "as torch has it"
+    with full_precision(torch.device("cuda")):
+        assert not torch.backends.cudnn.allow_tf32
+        assert torch.backends.cudnn.enabled
+    assert torch.backends.cudnn.allow_tf32
+    with full_precision(torch.device("cpu")):
+        assert torch.backends.cudnn.allow_tf32
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")

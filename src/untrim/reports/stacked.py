@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -26,6 +26,8 @@ RIGHT, WRONG, TRUTH = colors(3)
 _CURVE, _THRESHOLD = "#333333", WRONG
 _WIDTH = 9.0  # Inches, as are the heights of ground truth, detections, a curve, and a title with a time axis.
 _TRUTH_BARS, _BARS, _PANEL, _AROUND = 0.28, 0.5, 0.72, 0.72
+_MARGIN = 0.06  # Likewise, above the first title.
+_LEAST_BAR = 0.07  # Share of the range of scores: even the least is to be seen.
 
 
 @dataclass(frozen=True)
@@ -88,12 +90,18 @@ class StackedVideo:
 
 def draw_stacked(videos: Sequence[StackedVideo]) -> Figure:
     """The videos below each other, each with its own time axis and all of its runs. All have the same runs."""
-    heights = [_AROUND + _TRUTH_BARS + sum(_BARS + _PANEL * len(run.panels) for run in video.runs) for video in videos]
-    figure = Figure(figsize=(_WIDTH, sum(heights) + 0.4), layout="constrained")
-    figure.get_layout_engine().set(h_pad=0.015, hspace=0.0)  # type: ignore[union-attr, call-arg]
-    parts = figure.subfigures(len(videos), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for part, video in zip(parts, videos, strict=True):
-        _draw_video(part, video)
+    ratios = [[_TRUTH_BARS, *(_PANEL if panel else _BARS for _, panel in _rows(video))] for video in videos]
+    height = sum(map(sum, ratios)) + _AROUND * len(videos) + 0.4
+    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+    engine = figure.get_layout_engine()
+    engine.set(h_pad=0.015, hspace=0.0, rect=(0, 0, 1, 1 - _MARGIN / height))  # type: ignore[union-attr, call-arg]
+    # One grid for all: the time axes of all videos begin at the same place.
+    grid = figure.add_gridspec(sum(map(len, ratios)), 1, height_ratios=[ratio for own in ratios for ratio in own])
+    places = iter(grid)
+    for video in videos:
+        first = figure.add_subplot(next(places))
+        _draw_video([first, *(figure.add_subplot(next(places), sharex=first) for _ in _rows(video))], video)
+    figure.align_ylabels()
     figure.legend(handles=list(_legend(videos)), loc="outside lower center", ncols=6, fontsize=8, frameon=False)
     return figure
 
@@ -133,40 +141,39 @@ def _right(video: StackedVideo, run: RunOverVideo) -> Flags:
     return right_detections(run.drawn, [Instance(video.label, segment) for segment in video.truth])
 
 
-def _draw_video(part: SubFigure, video: StackedVideo) -> None:
-    ratios = [_TRUTH_BARS, *(ratio for run in video.runs for ratio in (_BARS, *[_PANEL] * len(run.panels)))]
-    rows = part.subplots(len(ratios), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": ratios})[:, 0]
-    remaining = iter(rows)
-    first = next(remaining)
+def _rows(video: StackedVideo) -> list[tuple[RunOverVideo, CurvePanel | None]]:
+    """Below the ground truth, from top to bottom: the detections of each run (None), then its curves."""
+    return [(run, panel) for run in video.runs for panel in (None, *run.panels)]
+
+
+def _draw_video(rows: Sequence[Axes], video: StackedVideo) -> None:
+    first = rows[0]
     first.set_title(f"{video.label} in {video.name}", fontsize=9, loc="left", parse_math=False)
     name_row(first, "ground truth")
     _bars(first, video.truth, [1.0] * len(video.truth), [TRUTH] * len(video.truth))
     first.set_yticks([])
-    for run in video.runs:
-        axes = next(remaining)
-        name_row(axes, f"{run.name}\n{run.note}" if run.note else run.name, bold=True)
+    for axes, (run, panel) in zip(rows[1:], _rows(video), strict=True):
         shade(axes, video.truth)
+        if panel is not None:
+            _curve(axes, panel, run.edges)
+            continue
+        name_row(axes, f"{run.name}\n{run.note}" if run.note else run.name, bold=True)
         weakest_first = list(zip(run.drawn, _right(video, run), strict=True))[::-1]
         hues = [RIGHT if right else WRONG for _, right in weakest_first]
         _bars(axes, [one.segment for one, _ in weakest_first], [one.score for one, _ in weakest_first], hues)
-        for panel in run.panels:
-            axes = next(remaining)
-            shade(axes, video.truth)
-            _curve(axes, panel, run.edges)
     for axes in rows:
         axes.set_xlim(0, video.duration)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize=7, length=2)
+        axes.tick_params(labelsize=7, length=2, labelbottom=axes is rows[-1])
     rows[-1].set_xlabel("seconds", fontsize=8)
-    part.align_ylabels(list(rows))
 
 
 def _bars(axes: Axes, segments: Sequence[Segment], heights: Sequence[float], hues: Sequence[str]) -> None:
-    """Bars from the lowest of their heights, which are scores, or from 0."""
+    """Bars from a little below the lowest of their heights, which are scores, or below 0."""
     starts, lengths = [segment.start for segment in segments], [segment.duration for segment in segments]
     low, high = min([0.0, *heights]), max([0.0, *heights])
     span = (high - low) or 1.0
-    low -= 0.05 * span if low < 0 else 0.0  # The lowest is to be seen, too.
+    low -= _LEAST_BAR * span
     tall = [height - low for height in heights]
     axes.bar(starts, tall, lengths, low, align="edge", color=list(hues), edgecolor="white", linewidth=0.4)
     axes.set_ylim(low, low + 1.12 * span)

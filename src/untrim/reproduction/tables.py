@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,7 @@ def reproduce(
         run_jobs(jobs, at_a_time, progress, should_stop)
         measured = collect(chosen, jobs)
         published = found.dataset is not None and dataset == found.dataset and recipe != DEFAULTS
-        notes = list(_notes(found, jobs, dataset, recipe))
+        notes = list(_notes(found, jobs, dataset, recipe, settings or {}))
         if not rows:
             notes += [f"Passed over: {error}." for row in found.rows if (error := lacking(row, data)) is not None]
         drawn = draw(found, measured, jobs, videos)
@@ -113,9 +114,14 @@ def estimate_seconds(
     return estimate(jobs, progress, should_stop)
 
 
-def _notes(table: Table, jobs: Sequence[Job], dataset: str | None, recipe: str | None) -> Iterator[str]:
-    """Lines that say which rows have one network, whose values those of a paper's table have, and why no published
-    figures are shown."""
+def _notes(
+    table: Table, jobs: Sequence[Job], dataset: str | None, recipe: str | None, settings: Mapping[str, object]
+) -> Iterator[str]:
+    """Lines that say which values were set, which rows have one network, whose values those of a paper's table have,
+    and why no published figures are shown."""
+    if settings:
+        listed = ", ".join(f"{key}={json.dumps(value, default=str)}" for key, value in settings.items())
+        yield f"Values set, where they do not define a row: {listed}."
     for names in rows_alike(jobs):
         listed = ", ".join(f"'{name}'" for name in names)
         yield f"One network per seed, localized in different ways: {listed}."

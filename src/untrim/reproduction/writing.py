@@ -30,9 +30,10 @@ def markdown(name: str, table: Table, measured: Sequence[Measured], notes: Seque
     effort = any(row.minutes is not None for row in measured)
     lines += _head([*(["minutes"] if effort else []), *figures, "95% over videos", "seeds", "training s", "memory MB"])
     for row in measured:
-        shown = [_spread(*row.at(index)) for index in range(len(table.iou))] + [_spread(*row.average)]
+        several = len(row.results) > 1
+        shown = [_spread(row.at(index), several) for index in range(len(table.iou))] + [_spread(row.average, several)]
         if frames:
-            shown.append(_spread(*row.frame_accuracy) if row.frame_accuracy else "")
+            shown.append(_spread(row.frame_accuracy, several) if row.frame_accuracy else "")
         low, high = row.interval
         cost = [str(len(row.results)), _number(row.train_seconds), _number(row.peak_memory_mb)]
         spent = [_number(row.minutes, 1)] if effort else []
@@ -88,8 +89,10 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _spread(value: float, deviation: float) -> str:
-    return f"{value:.1f} ± {deviation:.1f}"
+def _spread(of_seeds: tuple[float, float], several: bool) -> str:
+    """Mean ± standard deviation over `several` seeds; of a single seed, which has none, the mean."""
+    mean, deviation = of_seeds
+    return f"{mean:.1f} ± {deviation:.1f}" if several else f"{mean:.1f}"
 
 
 def _number(value: float | None, digits: int = 0) -> str:

@@ -81,13 +81,22 @@ class Table(BaseModel):
         Args:
             row: Row of this table.
             given: Preset or recipe for rows that name none. In a paper's table, None and ``paper`` are that of the
-                paper; ``defaults`` are the project's defaults.
+                paper; ``defaults`` are the project's defaults. A preset that the method has for the table's dataset,
+                such as ``official_activitynet12``, goes before that of the given name.
+
+        Raises:
+            UntrimError: No such method.
         """
+        from untrim.methods import load_method
+
         if row.method is None or row.recipe is not None:
             return row.recipe
         if self.dataset is not None and given in (None, "paper"):
             return f"{row.method}-{self.dataset}"
-        return None if given == DEFAULTS else given
+        if given in (None, DEFAULTS):
+            return None
+        there = f"{given}_{self.dataset}"
+        return there if there in load_method(row.method).presets else given
 
 
 @cache
