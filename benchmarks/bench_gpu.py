@@ -230,7 +230,7 @@ def mixed_precision(bench: Bench) -> Iterator[str]:
             exact, near = (trainer_of(name, precision, **small) for precision in ("fp32", "bf16"))
             batch = exact.batch(0).to(bench.device)
             wanted, found = exact.losses(batch), near.losses(batch)
-            errors = [difference(found[key], wanted[key], 0.05, f"{name}, loss {key} in bfloat16") for key in wanted]
+            errors = [difference(found[key], wanted[key], 0.02, f"{name}, loss {key} in bfloat16") for key in wanted]
             yield f"{name:12} {len(errors)} losses, largest difference {max(errors):.0e}"
     last = []
     for precision in ("fp32", "bf16"):
