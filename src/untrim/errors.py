@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+_NEAR, _WORDS_NEAR = 0.6, 0.75  # Likeness of names that may be meant: as a whole, and of their words on average.
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -110,11 +112,27 @@ def printable_json(text: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``did you mean 'X'?`` for the known name nearest to `name` in any case, else the list of known names."""
+    """``did you mean 'X'?`` for the known name nearest to `name` in any case, else the list of known names.
+
+    A name is near as a whole (``juggling bals``), or if its words are near to some of the known name's (``slalon``).
+    """
     known = sorted(known)
-    by_folded = {other.casefold(): other for other in known}
-    close = difflib.get_close_matches(str(name).casefold(), by_folded, n=1)
-    return f"did you mean '{by_folded[close[0]]}'?" if close else f"known: {listing(known)}"
+    near = {other: _likeness(str(name), other) for other in known}
+    best = max(near, key=near.__getitem__, default="")
+    return f"did you mean '{best}'?" if near and near[best][0] >= _NEAR else f"known: {listing(known)}"
+
+
+def _likeness(name: str, known: str) -> tuple[float, float]:
+    """How near two names are, in [0, 1], and how near they are as a whole, which decides between equals."""
+    name, known = name.casefold(), known.casefold()
+    whole = _ratio(name, known)
+    nearest_words = [max((_ratio(word, other) for other in known.split()), default=0.0) for word in name.split()]
+    by_words = sum(nearest_words) / max(1, len(nearest_words))
+    return max(whole, by_words if by_words >= _WORDS_NEAR else 0.0), whole
+
+
+def _ratio(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()
 
 
 def listing(names: Iterable[str], most: int = 3) -> str:

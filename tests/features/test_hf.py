@@ -182,3 +182,30 @@ def test_a_model_that_cannot_be_used_is_one_line(
         load_backbone(f"hf:{checkpoint}", {"streams": "rgb,flow"})
     with pytest.raises(UntrimError, match="checkpoint"):
         load_backbone("hoghof:something")
+
+
+def test_a_model_of_the_hub_that_was_fetched_asks_no_network(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def refuse(*what: object, **_: object) -> None:
+        asked.append(what)
+        raise RuntimeError("no network here")
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    model = tmp_path / "models--someone--tiny"
+    (model / "refs").mkdir(parents=True)
+    (model / "refs" / "main").write_text("0" * 40)
+    kept = model / "snapshots" / ("0" * 40)
+    kept.mkdir(parents=True)
+    for file in checkpoint.iterdir():
+        (kept / file.name).write_bytes(file.read_bytes())
+    by_path = load_backbone(f"hf:{checkpoint}", SMALL).features(iter(pictures(12)))
+    np.testing.assert_array_equal(load_backbone("hf:someone/tiny", SMALL).features(iter(pictures(12))), by_path)
+    assert not asked
+    (kept / "preprocessor_config.json").unlink()  # as after a first call that was killed: how to prepare is unknown
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(UntrimError, match=r"has preprocessor_config.json \(check the name and the network\)"):
+        load_backbone("hf:someone/tiny", SMALL)

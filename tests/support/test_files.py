@@ -90,6 +90,7 @@ def test_nearest_and_listing() -> None:
     assert nearest("tripelt", ["triplet", "none"]) == "did you mean 'triplet'?"
     assert nearest("WSAD", ["wsad", "wsbm"]) == "did you mean 'wsad'?"
     assert nearest("zzz", ["triplet", "none"]) == "known: none, triplet"
+    assert nearest("zzz", []) == "known: "
     assert listing("dbca") == "a, b, c and 1 more"
 
 

@@ -10,6 +10,7 @@ import torch
 
 from helpers import new_folder, run_untrim
 from untrim.annotations import read_annotations, read_detections
+from untrim.cli.app import named_classes
 from untrim.errors import UntrimError
 from untrim.features.backbones.i3d import RGB_WEIGHTS
 from untrim.features.backbones.i3d_network import InceptionI3D
@@ -105,7 +106,11 @@ def test_only_what_is_asked_for(features: FeatureFolder, tmp_path: Path, capsys:
     wrong = {
         "skiing slalon": "did you mean 'skiing slalom'?",
         "crosscountry": "there are skiing (not slalom or crosscountry), skiing crosscountry",
+        "slalon": "did you mean 'skiing slalom'?",
+        "Tai Chi": "did you mean 'tai chi'?",
+        "tight-rope": "known: ",
         "yoga,": "a class without a name",
+        "": "a class without a name",
     }
     out.unlink()
     capsys.readouterr()
@@ -141,8 +146,41 @@ def test_the_table_shows_the_best_twenty(
     scores = [float(line.split()[-1]) for line in lines[1:21]]
     assert scores == sorted(scores, reverse=True)
     assert count > 20
-    assert not lines[21].startswith("video")
+    assert lines[21] == f"the best 20 of {count}"
     assert len({line.rindex(".") for line in lines[1:21]}) == 1  # flush right
+
+
+def test_where_nothing_counts_as_found_the_table_shows_the_best_of_the_rest(
+    features: FeatureFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = ("localize", "kinetics400", "-f", features.path, "-o", tmp_path / "found.csv", "--only", "yoga,zumba")
+    assert run_untrim(*call, "--min-score", "0.999") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "nothing above 0.999; the best below:"
+    assert lines[1].split() == ["video", "action", "start", "end", "score"]
+    count = len((tmp_path / "found.csv").read_text().splitlines()) - 1
+    assert len([line for line in lines[2:] if line.startswith("video")]) == min(5, count)
+    assert f"0 above 0.999, {count} more in the file" in lines
+
+
+def test_a_class_with_a_comma_is_named_in_quotes() -> None:
+    assert named_classes([]) is None
+    assert named_classes(["walk, run", '"cut, slice",yoga', "a b"]) == ["walk", "run", "cut, slice", "yoga", "a b"]
+
+
+@pytest.mark.parametrize("verb", ["localize kinetics400", "suggest"])
+def test_if_no_video_can_be_done_no_file_is_written(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    works = "localize_videos" if verb.startswith("localize") else "suggest"
+    monkeypatch.setattr(f"untrim.pipeline.{works}", lambda *_, **__: ({}, {"broken": "broken.mp4: no readable video"}))
+    out = tmp_path / ("found.csv" if verb.startswith("localize") else "labels.csv")
+    out.write_text("of an earlier call")
+    assert run_untrim(*verb.split(), tmp_path / "broken.mp4", "-o", out) == 1
+    printed = capsys.readouterr()
+    assert printed.err.splitlines()[0] == "failed: broken.mp4: no readable video"
+    assert printed.out == ""
+    assert out.read_text() == "of an earlier call"
 
 
 def test_names_lead_to_ready_runs_and_folders(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

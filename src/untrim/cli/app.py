@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -127,8 +129,11 @@ Only = Annotated[
 
 
 def named_classes(only: list[str]) -> list[str] | None:
-    """The classes that --only lists; None if it is not given."""
-    return [name for text in only for name in text.split(",")] if only else None
+    """The classes that --only lists, one with a comma in quotes, as in a CSV file; None if it is not given."""
+    if not only:
+        return None
+    rows = [row for text in only for row in csv.reader(StringIO(text, newline=""), skipinitialspace=True)]
+    return [name for row in rows for name in row]
 
 
 def renaming(option: str, texts: list[str], example: str) -> dict[str, str]:

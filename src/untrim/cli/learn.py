@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
 EngineName = Literal["local", "ray"]
 
-_BEST = 20
+_BEST = 20  # rows of the table
+_BEST_BELOW = 5  # where nothing counts as found
 
 
 @app.command()
@@ -245,7 +246,7 @@ def localize(
 ) -> None:
     """Find actions with a trained run: in the videos of a feature folder, or in video files."""
     from untrim.annotations import ENDINGS, write_detections
-    from untrim.evaluation.found import counting_as_found, describe_found, least_score
+    from untrim.evaluation.found import describe_found, least_score
     from untrim.pipeline import localize, localize_videos
     from untrim.reports.html import write_report
     from untrim.support.files import check_output
@@ -274,17 +275,19 @@ def localize(
                     run, kept, names, only=named, activations=activations, device=device, progress=progress,
                     should_stop=should_stop, tell=notes.append,
                 )  # fmt: skip
-        write_detections(found, target)
+        stays = features is not None or (keep and not is_standard_output(output))
         for note in notes:
             complain(note)
-        _show_best(counting_as_found(found, min_score))
+        if failed and not found:  # No file is better than one about no video.
+            complain_of(failed, [kept] if stays else [])
+        write_detections(found, target)
+        _show_best(found, least_score(found, min_score))
         detections = numbered(sum(map(len, found.values())), "detection", "detections")
         say(f"{detections} in {numbered(len(found), 'video', 'videos')}: {output}")
         say(describe_found(found, min_score))
-        if report is not None and found:
+        if report is not None:
             write_report(run, detections=target, videos=videos, output=report, min_score=min_score)
             say(f"report: {report}")
-        stays = features is not None or (keep and not is_standard_output(output))
         if videos and stays:
             say(f"features: {kept}, {_megabytes(kept):.1f} MB{'' if features else '; --no-keep leaves none'}")
         if any(found.values()) and not is_standard_output(output):
@@ -326,16 +329,21 @@ def _megabytes(folder: Path) -> float:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
 
 
-def _show_best(found: Mapping[str, Sequence[Detection]]) -> None:
-    """Print the best detections of all videos as a table."""
+def _show_best(found: Mapping[str, Sequence[Detection]], least: float) -> None:
+    """Print the best of what counts as found in all videos as a table; where nothing does, the best of the rest."""
     every = [(name, detection) for name, own in found.items() for detection in own]
     every.sort(key=lambda row: -row[1].score)
+    counting = sum(detection.score >= least for _, detection in every)
     rows = [
         (name, best.label, f"{best.segment.start:.2f}", f"{best.segment.end:.2f}", f"{best.score:.3f}")
-        for name, best in every[:_BEST]
+        for name, best in every[: min(counting, _BEST) or _BEST_BELOW]
     ]
+    if rows and not counting:
+        say(f"nothing above {least:g}; the best below:")
     if rows:
         say(columns(("video", "action", "start", "end", "score"), rows, numbers=3))
+    if counting > _BEST:
+        say(f"the best {_BEST} of {counting:,}")
 
 
 def _tell_of_features(reports: Mapping[Path, WritingReport], output: Path) -> None:

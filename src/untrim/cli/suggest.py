@@ -44,9 +44,12 @@ def suggest(
                 run, videos, kept, most=most, least=least, only=named_classes(only), settings=parse_settings(settings),
                 device=device, workers=workers, progress=progress, should_stop=should_stop, tell=notes.append,
             )  # fmt: skip
-        write_suggestions(suggested, target)
+        lists = [kept] if features or not is_standard_output(output) else []
         for note in notes:
             complain(note)
+        if failed and not suggested:  # No file is better than one about no video.
+            complain_of(failed, lists)
+        write_suggestions(suggested, target)
         rows = [(name, row.label, f"{row.score:.3f}") for name, own in suggested.items() for row in own]
         if rows:
             say(columns(("video", "label", "score"), rows[:_SHOWN], numbers=1))
@@ -55,4 +58,4 @@ def suggest(
         say(f"{numbered(len(rows), 'label', 'labels')} for {numbered(len(suggested), 'video', 'videos')}: {output}")
         if not is_standard_output(output):
             say(f"remove the rows that are wrong, then: untrim train -m consensus -f {kept} -a {output} -o run")
-    complain_of(failed, [kept] if features or not is_standard_output(output) else [])
+    complain_of(failed, lists)

@@ -102,6 +102,7 @@ def wanted_classes(run: Run, only: str | Sequence[str] | None) -> frozenset[str]
     for label in labels:
         if label not in run.labels:
             holding = [known for known in run.labels if label.casefold() in known.casefold()]
-            fix = f"there are {listing(holding)}" if holding else nearest(label, run.labels)
+            near = f"did you mean '{holding[0]}'?" if len(holding) == 1 else nearest(label, run.labels)
+            fix = f"there are {listing(holding)}" if len(holding) > 1 else near
             raise UntrimError(f"the run does not know '{label}'", where=run.path, fix=fix)
     return frozenset(labels)

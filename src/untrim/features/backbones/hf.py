@@ -7,13 +7,16 @@ are fewer, some are repeated.
 
 Pictures are prepared as ``preprocessor_config.json`` beside the weights says (scaled, the centre cut out, values scaled
 and normalised), by OpenCV, because the processors of transformers need torchvision. Of a model only safetensors are
-loaded, and no code that comes with it is run.
+loaded, and no code that comes with it is run. A model of the hub is fetched once: what is in the hub's cache is taken
+from there, and the network is not asked.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -35,6 +38,7 @@ from untrim.support.extras import optional
 from untrim.support.files import read_json
 from untrim.support.validation import validate
 
+_WEIGHTS = "model.safetensors"
 _PREPARATIONS = ("preprocessor_config.json", "video_preprocessor_config.json")
 _NOT_NEEDED = {"tokens": ("pooler.", "classifier."), "classifier": ()}
 
@@ -118,16 +122,17 @@ class HuggingFace(Backbone[HuggingFaceConfig]):
     def __init__(self, config: HuggingFaceConfig) -> None:
         super().__init__(config)
         if not config.checkpoint:
-            raise UntrimError("'hf' alone names no model", fix="write --backbone hf:NAME_OR_PATH")
+            raise UntrimError("'hf' alone names no model", fix="write hf:NAME_OR_PATH")
         transformers = optional("transformers")
-        name, self._device = config.checkpoint, choose_device(config.device)
-        with _errors_in_a_line(name), _quiet(transformers):
+        self._device = choose_device(config.device)
+        with _errors_in_a_line(config.checkpoint), _quiet(transformers):
+            name = _cached(transformers, config.checkpoint) or config.checkpoint
             self._described = transformers.AutoConfig.from_pretrained(name, trust_remote_code=False)
             if type(self._described) not in transformers.MODEL_FOR_VIDEO_CLASSIFICATION_MAPPING:
                 raise ValueError(f"is a model of type '{self._described.model_type}', not for video classification")
-            weights = _file(transformers, name, "model.safetensors")
+            weights = _file(transformers, name, _WEIGHTS)
             if weights is None:
-                raise ValueError("has no model.safetensors")
+                raise ValueError(f"has no {_WEIGHTS}")
             self.weights_sha256 = file_sha256(weights)
             self._model = self._load(transformers, name)
             self._classifier = self._taken_off() if config.pooled == "classifier" else None
@@ -210,29 +215,47 @@ def _errors_in_a_line(name: str) -> Iterator[None]:
     except UntrimError:
         raise
     except Exception as error:  # Of many libraries: what is wrong with a model shows in all sorts of them.
-        raise UntrimError(
-            f"{error!s:.300}", where=f"hf:{name}", fix="name a video classification model with safetensors"
-        ) from error
+        elsewhere = isinstance(error, OSError) and not Path(name).is_dir()
+        fix = "check the name and the network" if elsewhere else "name a video classification model with safetensors"
+        raise UntrimError(f"{error!s:.300}", where=f"hf:{name}", fix=fix) from error
 
 
 @contextmanager
 def _quiet(transformers: Any) -> Iterator[None]:
-    """Without the library's own progress bars, and its remarks on the classifier that is left out."""
+    """Without the libraries' own progress bars, and their remarks on retries and the classifier that is left out."""
     level, bars = transformers.logging.get_verbosity(), transformers.logging.is_progress_bar_enabled()
+    hub = logging.getLogger("huggingface_hub")
+    hub_level = hub.level
+    hub.setLevel(logging.ERROR)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     try:
         yield
     finally:
+        hub.setLevel(hub_level)
         transformers.logging.set_verbosity(level)
         if bars:
             transformers.logging.enable_progress_bar()
 
 
+def _cached(transformers: Any, name: str) -> str | None:
+    """The folder of the hub's cache with a model of the hub; None if anything may be missing there, or for a folder."""
+    if Path(name).is_dir():
+        return None
+    kept = partial(transformers.utils.hub.try_to_load_from_cache, name)  # a path, None, or a sign that there is no file
+    preparation = next((found for file in _PREPARATIONS if isinstance(found := kept(file), str | None)), "")
+    needed = [preparation, kept("config.json"), kept(_WEIGHTS)]
+    return str(Path(kept(_WEIGHTS)).parent) if all(isinstance(found, str) for found in needed) else None
+
+
 def _file(transformers: Any, name: str, file: str) -> Path | None:
     """A file of a checkpoint, downloaded if need be; None if it has no such file."""
     found = transformers.utils.hub.cached_file(name, file, _raise_exceptions_for_missing_entries=False)
-    return None if found is None else Path(found)
+    if found is not None:
+        return Path(found)
+    if not Path(name).is_dir() and transformers.utils.hub.try_to_load_from_cache(name, file) is None:
+        raise OSError(f"cannot find out whether it has {file}")  # To go on without it could change the features.
+    return None
 
 
 def _preparation(transformers: Any, name: str, described: Any) -> Preparation:
