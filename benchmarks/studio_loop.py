@@ -41,7 +41,10 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=1)
     wanted = arguments.parse_args()
     truth = render_corpus(wanted.folder, demo_corpus(0))  # Rendered already: this gives its ground truth alone.
-    with opened(open_project(wanted.folder)) as page:
+    project = open_project(wanted.folder)
+    if not any(run.trained_on for run in project.content.runs):
+        project.content.runs = []  # Without the run of the demo, the first round trains anew.
+    with opened(project) as page:
         training = [row for row in page.get("/api/videos").json["videos"] if row["subset"] == "training"]
         minutes = TAGS * len(training) / 60
         if not any(run["trained_on"] for run in page.get("/api/project").json["runs"]):
