@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from helpers import run_untrim
 from untrim.annotations import Annotations, Video, write_annotations, write_detections
 from untrim.errors import UntrimError
 from untrim.reports.html import write_report
@@ -162,8 +163,10 @@ def test_what_counts_as_found_comes_first(inputs):
     assert "lesser detections 16" in text
     moved = report(inputs, detections=as_confidences(inputs), min_score=0.2)
     assert len(moved.root.all("article", data_video="video0")[0].all("div", kind="row")) == 3
+    assert "nothing" not in article.attributes["class"].split()
     none = report(inputs, detections=as_confidences(inputs), min_score=0.99).root.all("article", data_video="video0")[0]
     assert "2 true, 0 found" in " ".join(none.whole_text().split())
+    assert "nothing" in none.attributes["class"].split()  # then the lesser ones are drawn
 
 
 def test_without_annotations_all_videos_are_shown_and_nothing_is_judged(inputs):
@@ -191,6 +194,17 @@ def test_videos_are_played_where_they_are(inputs):
     assert (output.parent / unquote(video.attributes["data-src"])).samefile(odd)
     assert float(video.attributes["data-offset"]) == 0.0
     assert not report(inputs, videos=None).root.all("video")
+
+
+def test_the_command_takes_several_videos(inputs, capsys):
+    files = [inputs.folder / "videos" / f"video{index}.mp4" for index in (0, 2)]
+    page = inputs.folder / "few.html"
+    named = [part for file in files for part in ("--videos", file)]
+    run, found = inputs.arguments["run"], inputs.arguments["detections"]
+    assert run_untrim("report", run, "-d", found, *named, "-o", page) == 0
+    played = {video.attributes["data-src"] for video in Page(page).root.all("video")}
+    assert played == {"videos/video0.mp4", "videos/video2.mp4"}
+    assert f"--videos {files[0]} --videos {files[1]}" in capsys.readouterr().out
 
 
 def test_more_than_fifty_videos_are_drawn_page_by_page(inputs):

@@ -113,8 +113,9 @@ def report(
         Path | None, typer.Option("--evaluation", "-e", help="The file that evaluate --json wrote.")
     ] = None,
     videos: Annotated[
-        Path | None, typer.Option(help="Folder of the video files: pictures of them, and play them.")
-    ] = None,
+        list[Path],
+        typer.Option("--videos", help="Video file, or folder of video files: pictures, and to play them; repeatable."),
+    ] = [],  # noqa: B006
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write; - for standard output.")] = Path(
         "report.html"
     ),
@@ -125,7 +126,7 @@ def report(
     """Write one HTML page: timelines and a list of what was found, results, training."""
     from untrim.reports.html import write_report
 
-    if is_standard_output(output) and videos is not None:
+    if is_standard_output(output) and videos:
         what = "the page plays videos where they are, seen from its own place: standard output has none"
         raise UntrimError(what, fix="name a file with -o, or leave --videos out")
     with one_file(output, ".html") as page:
@@ -134,14 +135,14 @@ def report(
             detections=detections,
             annotations=annotations,
             evaluation=evaluation,
-            videos=videos,
+            videos=videos or None,
             output=page,
             subset=subset,
             max_videos=max_videos,
             min_score=min_score,
         )
         say(f"report: {output}")
-        say(next_steps(detections, [] if videos is None else [videos]))
+        say(next_steps(detections, videos))
 
 
 def _figures(json_: Path | None) -> AbstractContextManager[Path | None]:

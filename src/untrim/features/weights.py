@@ -98,7 +98,7 @@ def kinetics400_names() -> tuple[str, ...]:
 
 
 class ListedWeights(NamedTuple):
-    """Weights that can be pulled, and whether they are here; `bytes` is the size of the download."""
+    """Weights that can be pulled, and whether they are here; `bytes` is the size of their file, unpacked."""
 
     name: str
     here: bool

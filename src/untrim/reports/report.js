@@ -55,9 +55,14 @@
           video.until = Infinity;
         }
       });
-      video.addEventListener("error", () => {
+      const refuse = () => {
         video.hidden = true;
+        video.pause();
         one(".unplayable", player).hidden = false;
+      };
+      video.addEventListener("error", refuse);
+      video.addEventListener("loadedmetadata", () => {
+        if (!video.videoWidth) refuse(); // it plays the sound alone
       });
       article.classList.add("playing");
       video.preload = "auto"; // it was none, so that a page of fifty loads no video
@@ -65,6 +70,7 @@
     }
     one(".now", player).textContent = `${clock(start)} – ${clock(end)}`;
     const begin = () => {
+      if (video.hidden) return;
       video.until = Infinity;
       video.currentTime = start + offset;
       video.until = end;
