@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from untrim.reproduction.runner import Measured
@@ -12,7 +13,6 @@ from untrim.reproduction.runner import Measured
 _SHOWN = 0.5
 """The tIoU that is drawn, if the table has it; else its middle one."""
 _AT_RANDOM, _LED = "tab:blue", "tab:purple"
-_GROUND = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # Else a line runs through the text.
 
 
 def draw_effort(axes: Axes, measured: Sequence[Measured], iou: Sequence[float]) -> None:
@@ -32,13 +32,8 @@ def draw_effort(axes: Axes, measured: Sequence[Measured], iou: Sequence[float]) 
     others = [row for row in told if _kind(row) in ("points", "everything")]
     for row, color in zip(others, ("tab:orange", "tab:green"), strict=False):
         _errorbar(axes, [row], index, row.row.name, color=color, marker="s")
-    for rows, color, offset in ((led, _LED, (-3, 8)), (at_random, _AT_RANDOM, (3, -13))):
-        for row in rows:
-            text, place = f"{_share(row):.0%}" if _share(row) else "tags", (_minutes(row), row.at(index)[0])
-            align = "right" if row.row.led_by else "left"
-            axes.annotate(
-                text, place, textcoords="offset points", xytext=offset, ha=align, fontsize=8, color=color, bbox=_GROUND
-            )
+    for row in corrected:
+        _say_share(axes, row, index)
     for row in measured:
         if row.row.method == "supervised":
             axes.axhline(row.at(index)[0], color="black", linestyle="--", linewidth=1, label=row.row.name)
@@ -64,6 +59,21 @@ def _kind(row: Measured) -> str | None:
 def _share(row: Measured) -> float:
     """The share of the videos that are corrected."""
     return row.row.told.share if row.row.told is not None and row.row.told.kind == "corrected" else 0.0
+
+
+def _say_share(axes: Axes, row: Measured, index: int) -> None:
+    """Above the point to the left in the studio's order, below it to the right at random: the lines are close."""
+    led = row.row.led_by is not None
+    axes.annotate(
+        f"{_share(row):.0%}" if _share(row) else "tags",
+        (_minutes(row), row.at(index)[0]),
+        textcoords="offset points",
+        xytext=(-3, 6) if led else (3, -12),
+        ha="right" if led else "left",
+        color=_LED if led else _AT_RANDOM,
+        fontsize=8,
+        path_effects=[withStroke(linewidth=2.5, foreground="white")],  # Else a line runs through the text.
+    )
 
 
 def _errorbar(axes: Axes, rows: Sequence[Measured], index: int, label: str, *, color: str, marker: str) -> None:
