@@ -13,6 +13,8 @@ from untrim.reproduction.runner import Measured
 _SHOWN = 0.5
 """The tIoU that is drawn, if the table has it; else its middle one."""
 _AT_RANDOM, _LED = "tab:blue", "tab:purple"
+_ENDS = (0, 1)
+"""The shares at which the order of the videos makes no difference: both lines begin and end there."""
 
 
 def draw_effort(axes: Axes, measured: Sequence[Measured], iou: Sequence[float]) -> None:
@@ -24,7 +26,7 @@ def draw_effort(axes: Axes, measured: Sequence[Measured], iou: Sequence[float]) 
     corrected = [row for row in told if _kind(row) in ("tags", "corrected")]
     led = [row for row in corrected if row.row.led_by is not None]
     at_random = [row for row in corrected if row.row.led_by is None]
-    ends = [row for row in at_random if _share(row) in (0, 1)]  # There, the order makes no difference.
+    ends = [row for row in at_random if _share(row) in _ENDS]
     if led:
         line = sorted([*led, *ends], key=_minutes)
         _errorbar(axes, line, index, "videos corrected in the studio's order", color=_LED, marker="D")
@@ -70,7 +72,7 @@ def _say_share(axes: Axes, row: Measured, index: int) -> None:
         textcoords="offset points",
         xytext=(-3, 6) if led else (3, -12),
         ha="right" if led else "left",
-        color=_LED if led else _AT_RANDOM,
+        color="black" if _share(row) in _ENDS else _LED if led else _AT_RANDOM,
         fontsize=8,
         path_effects=[withStroke(linewidth=2.5, foreground="white")],  # Else a line runs through the text.
     )
