@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from helpers import new_folder, run_untrim
-from untrim.annotations import read_annotations, read_detections
+from untrim.annotations import Annotations, Video, read_annotations, read_detections
 from untrim.cli.app import named_classes
 from untrim.errors import UntrimError
 from untrim.features.backbones.i3d import RGB_WEIGHTS
@@ -17,8 +17,10 @@ from untrim.features.backbones.i3d_network import InceptionI3D
 from untrim.features.store import FeatureFolder
 from untrim.features.weights import kinetics400_names
 from untrim.pipeline import localize, localize_videos, suggest
+from untrim.rendering.overlay import make_overlays
 from untrim.support.tensors import read_safetensors, write_safetensors
 from untrim.training.checkpoint import Run
+from untrim.training.loop import train
 from untrim.training.ready_runs import find_run, is_ready_run, pull_run, ready_path, search_classes
 
 TINY = {
@@ -288,6 +290,22 @@ def test_fetching_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     find_run("kinetics400", lambda *step: told.append(step))
     find_run("kinetics400", lambda *step: told.append(step))
     assert told == [("fetch kinetics400", 0, 1, ""), ("fetch kinetics400", 1, 1, "")]
+
+
+def test_what_was_not_trained_is_no_start_of_a_training(features: FeatureFolder) -> None:
+    labels = {"video0": ["yoga"], "video1": ["zumba"]}
+    known = Annotations([Video(name, "training", None, tuple(own)) for name, own in labels.items()])
+    with pytest.raises(UntrimError, match="none can start from it"):
+        train(None, [(features.path, known)], features.path / "run", start="kinetics400")
+
+
+def test_an_overlay_takes_the_name_of_a_ready_run(
+    features: FeatureFolder, tmp_path: Path, write_video: Callable[..., Path]
+) -> None:
+    video, said = write_video(tmp_path / "video0.mp4", 40), tmp_path / "said"
+    found = localize("kinetics400", features, "video0", activations=said)
+    made = make_overlays(found, video, tmp_path / "films", run="kinetics400", activations=said, min_score=0)
+    assert (list(made.films), made.notes) == (["video0"], ())
 
 
 def test_suggestions_are_labels_to_train_on(

@@ -29,6 +29,7 @@ from untrim.support.paths import as_path, as_paths
 from untrim.support.progress import Progress, ShouldStop, count_steps, stop_if
 from untrim.timeline import LONGEST, Detection, Segment
 from untrim.training.checkpoint import Run
+from untrim.training.ready_runs import find_run
 from untrim.video.decode import VideoFile
 from untrim.video.planes import Planes, color_tags, even, planes_converter, planes_painter
 
@@ -75,7 +76,8 @@ def make_overlays(
         detections: By video.
         videos: The video files, and folders that hold some; or one of them.
         output: Folder to write.
-        run: The run that made the detections, or its folder: for curves, and for the colours of its report.
+        run: The run that made the detections, its folder, or the name of a ready run: for
+            curves, and for the colours of its report.
         activations: The folder of its activation sequences, for curves; None for none.
         min_score: Score from which a detection is drawn; None for what counts as found.
         labels: Classes to draw; none for all.
@@ -91,7 +93,7 @@ def make_overlays(
     check_kind(folder, "overlays")
     if activations is not None and run is None:
         raise UntrimError("activations need the run that they are of", fix="give the run, too")
-    trained = None if run is None else Run.of(run)
+    trained = None if run is None else find_run(run, progress)
     found = Detections.of(detections)
     selected = select_detections(found, min_score, labels)
     files, notes = films_of(selected, as_paths(videos, "videos"))

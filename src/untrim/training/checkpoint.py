@@ -108,7 +108,8 @@ class Run:
         """
         path = as_path(path, "run")
         if not (path / CONFIG).is_file():
-            raise UntrimError(f"is not a run folder: it has no {CONFIG}", where=path, fix="name what `train -o` wrote")
+            fix = "name what `train -o` wrote, or a ready run, such as kinetics400"
+            raise UntrimError(f"is not a run folder: it has no {CONFIG}", where=path, fix=fix)
         origin, config = _read_config(path / CONFIG)
         return cls(
             path=path,

@@ -22,6 +22,7 @@ from untrim.support.validation import validate
 from untrim.training.checkpoint import MODEL, Run
 from untrim.training.choices import Select
 from untrim.training.configuration import weight_of_known
+from untrim.training.ready_runs import is_ready_run
 
 _LAST = 0.1
 
@@ -38,6 +39,8 @@ def starting_run(start: Run | Path | str, method: str | None, recipe: str | None
     Raises:
         UntrimError: It is not finished, or not of that method; or the call names what cannot be kept to.
     """
+    if is_ready_run(start):
+        raise UntrimError("a ready run was not trained: none can start from it", where=start, fix="leave out --from")
     run = Run.of(start)
     if not run.finished:
         raise UntrimError("is not trained to the end", where=run.path, fix="resume it first")
