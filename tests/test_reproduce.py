@@ -185,7 +185,7 @@ def test_rows_that_differ_in_localization_alone_are_trained_once_with_the_same_r
 def test_a_row_whose_network_is_there_takes_no_time_to_train(
     data: TableData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("untrim.reproduction.runner._in_own_process", lambda alike, _: measure(alike))
+    monkeypatch.setattr("untrim.reproduction.runner._in_own_process", lambda alike, *_: measure(alike))
     rows = tuple(Row(name=f"gamma {g}", method="lpat", settings={"gamma": g, "iterations": 2}) for g in (0.1, 0.2))
     jobs = jobs_of(rows, TABLE, data, tmp_path / "out", 1, None, {})
     seconds = estimate(jobs)

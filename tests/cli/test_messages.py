@@ -74,7 +74,7 @@ ADVICE = {
     "reproduction/runner.py": {"--segments": ["reproduce"], "--second-corpus": ["reproduce"]},
     "studio/server.py": {"--port": ["studio"], "--host": ["studio"]},
     "training/ready_runs.py": {"-o": ["weights pull"]},
-    "training/starting.py": {"--select": ["train"]},
+    "training/starting.py": {"--select": ["train"], "--from": ["train"]},
     "cli/app.py": {"-a": ["train", "tune", "reproduce"], "-f": ["train", "tune", "reproduce"]},
     "cli/judge.py": {"-o": ["report"], "--videos": ["report"]},
     "cli/watch.py": {"--ledger": ["watch"]},

@@ -49,7 +49,7 @@ def test_the_start_and_the_end_say_it(every_kind: Corpus, tmp_path: Path, capsys
     happens, does_not = 4 + 5 + 5, 3 * sum(count) - 5
     pairs = 3 * sum(len(folder.load(name)) for name in annotations.subset("training"))
     assert said[0] == f"given: {GIVEN}"
-    assert said[-2] == (
+    assert said[-3] == (
         f"learned from {GIVEN}: a class happens in {happens} snippets, and does not in {does_not}, of {pairs:,} "
         "to know; weight 0.4167"
     )
