@@ -62,7 +62,7 @@ def _decided(project: Path, order: Mapping[str, Any], features: FeatureFolder, k
     name = _name(Path(order["start"]))
     try:
         orders: list[dict[str, Any]] = [read_object(path) for path in (project / "jobs").glob("*/job.json")]
-        trained = {one["run"]: one for one in orders if one["kind"] == "train"}
+        trained = {one.get("run"): one for one in orders if one.get("kind") == "train"}
         before = trained.get(order["start"], {})
         start = before.get("start") or order["start"]
         name = _name(Path(start))
@@ -95,7 +95,7 @@ def _name(run: Path) -> str:
 def _same_settings(run: Run, order: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
     """Whether a run was trained as this round would be: by its job, or, where it is from elsewhere, by its values."""
     if before:
-        return all(before[key] == order[key] for key in ("method", "settings"))
+        return all(before.get(key) == order[key] for key in ("method", "settings"))
     if run.method != order["method"] or run.recipe is not None:
         return False
     return validate(type(run.config), {**run.config.model_dump(), **order["settings"]}, run.path) == run.config

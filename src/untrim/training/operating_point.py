@@ -23,6 +23,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from untrim.data.dataset import TrainingVideos
+from untrim.errors import numbered
 from untrim.evaluation.found import right_detections
 from untrim.localization.confidence import Confidence, best_line, logistic_slope
 from untrim.methods.base import Method, MethodConfig
@@ -63,12 +64,13 @@ class OperatingPoint(BaseModel):
     kept: bool = False
 
     @property
-    def basis(self) -> str:
-        """By what it was chosen, in words."""
+    def meaning(self) -> str:
+        """What it says of scores, and by what it was chosen, in words."""
         known = "labels" if not self.timed else "segments" if self.timed == self.videos else "labels and segments"
-        seen = "that were held out" if self.held_out else "that were trained on, which sets it too high"
+        videos = numbered(self.videos, "video that was", "videos that were")
+        seen = "held out" if self.held_out else "trained on, which sets it too high"
         kept = " for the run that this one started from" if self.kept else ""
-        return f"chosen by the {known} of {self.videos} videos {seen}{kept}"
+        return f"from 0.5 on a detection counts as found; chosen by the {known} of {videos} {seen}{kept}"
 
     @property
     def confidence(self) -> Confidence:

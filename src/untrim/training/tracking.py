@@ -105,14 +105,9 @@ def describe_outcome(run: Run) -> list[str]:
     return [
         f"training videos: {', '.join(counts)}{kept}; {len(run.labels)} classes",
         *used,
-        *([] if point is None else [f"scores: {_found_from(point)}"]),
+        *([] if point is None else [f"scores: {point.meaning}"]),
         *(f"warning: {text}" for text in warnings),
     ]
-
-
-def _found_from(point: OperatingPoint) -> str:
-    """What an operating point says of scores, in words."""
-    return f"from 0.5 on a detection counts as found; {point.basis}"
 
 
 def _used(labels: LabelCounts, snippets: Mapping[str, float] | None) -> list[str]:
@@ -138,7 +133,7 @@ def write_model_card(run: Run, outcome: Outcome) -> None:
     checkpoint = "last checkpoint" if run.select == "last" else "checkpoint chosen by labels (`selection.json`)"
     given = ", ".join(f"{count} from `{Path(folder).name}`" for folder, count in outcome.counts.items())
     held_out = f", {outcome.held_out} more held out" if outcome.held_out else ""
-    point = "" if outcome.operating_point is None else f"- Scores: {_found_from(outcome.operating_point)}\n"
+    point = "" if outcome.operating_point is None else f"- Scores: {outcome.operating_point.meaning}\n"
     warnings = "".join(f"- **Warning**: {text}\n" for text in outcome.warnings)
     write_text(
         run.path / "README.md",

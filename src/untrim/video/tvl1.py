@@ -83,8 +83,12 @@ def tvl1(
 
 
 def full_precision(device: torch.device) -> AbstractContextManager[None]:
-    """Float32 convolutions of the full 24 bits, as on the CPU: a GPU otherwise takes 11 of them (TF32)."""
-    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False) if device.type == "cuda" else nullcontext()
+    """Float32 convolutions of the full 24 bits, as on the CPU: a GPU otherwise takes 11 of them (TF32). All other
+    settings of the library that computes them stay."""
+    if device.type != "cuda":
+        return nullcontext()
+    now = torch.backends.cudnn
+    return now.flags(enabled=now.enabled, benchmark=now.benchmark, deterministic=now.deterministic, allow_tf32=False)
 
 
 def pyramid(images: Tensor) -> list[Tensor]:
