@@ -253,3 +253,24 @@ def test_detections_of_one_class_do_not_overlap_much() -> None:
     assert len(found) == 2
     assert found[0].segment.tiou(found[1].segment) == 0
     assert all(instance.score > 0 for instance in found)
+
+
+@pytest.mark.parametrize("averaged", [True, False])
+def test_a_stage_ends_with_the_mean_of_its_weights(averaged: bool) -> None:
+    model, data = network(teaching=0.5, averaged=averaged), batch([30, 20, 25])
+    optimizer = model.optimizer()
+    places: dict[str, list[torch.Tensor]] = {"blocks": [], "classifier": []}
+    for step in range(8):
+        optimizer.zero_grad()
+        terms = model.losses(model(data.features, data.mask), replace(data, progress=step / 8))
+        torch.stack(list(terms.values())).sum().backward()
+        optimizer.step()
+        if step < 4:
+            places["blocks"].append(model.blocks.classifier.weight.detach().clone())
+        else:
+            places["classifier"].append(model.classifier.weight.detach().clone())
+        model.after_step(optimizer, (step + 1) / 8)
+    weights = torch.tensor([6.0, 24, 60, 120]) / 210 if averaged else torch.tensor([0.0, 0, 0, 1])
+    for name, found in (("blocks", model.blocks.classifier.weight), ("classifier", model.classifier.weight)):
+        expected = torch.einsum("t,t...->...", weights, torch.stack(places[name]))
+        torch.testing.assert_close(found.detach(), expected, msg=name)

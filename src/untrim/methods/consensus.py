@@ -25,12 +25,12 @@ Equations:
     (7) o = (1 - w) s + w q sd(s) / sd(q), w the `threshold_share`, sd the standard deviation.
 
 The teachers alone are trained up to the share `teaching` of the steps, then the classifier alone; in training s is 0
-until then. What is known of single snippets (`add_known`) the teachers learn of r and q, so that they look for more of
-the kind, and the classifier of s, in its own stage: earlier, it would have nothing else to learn from, and would learn
-these few videos by heart. Absences that a person knows in videos of the class weigh more (`nn.losses.even_absences`).
-Snippets that are neither k+ nor k- count for nothing. Localization is that of `untrim.methods.snippet_classifier`; the
-levels and the contrast are those of o: the second teacher still knows best where an action ends. The levels count in
-halves of sd(s).
+until then. At the end of its stage each takes the running mean of its weights (`nn.averaging`). What is known of single
+snippets (`add_known`) the teachers learn of r and q, so that they look for more of the kind, and the classifier of s,
+in its own stage: earlier, it would have nothing else to learn from, and would learn these few videos by heart. Absences
+that a person knows in videos of the class weigh more (`nn.losses.even_absences`). Snippets that are neither k+ nor k-
+count for nothing. Localization is that of `untrim.methods.snippet_classifier`; the levels and the contrast are those of
+o: the second teacher still knows best where an action ends. The levels count in halves of sd(s).
 The variances of Eq. 7 are running means over the classifier's stage.
 """
 
@@ -43,7 +43,7 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from untrim.data.dataset import Batch
 from untrim.data.sampling import Crop
@@ -52,6 +52,7 @@ from untrim.methods.base import Activations
 from untrim.methods.lpat import LPAT, LPATConfig
 from untrim.methods.snippet_classifier import SnippetClassifier, SnippetClassifierConfig
 from untrim.methods.wsad import WSAD, WSADConfig
+from untrim.nn.averaging import AveragingAdam
 from untrim.nn.convolution import TemporalConv
 from untrim.nn.dropout import FastDropout
 from untrim.nn.losses import balanced_cross_entropy, even_absences, known_cross_entropy
@@ -83,6 +84,8 @@ class ConsensusConfig(SnippetClassifierConfig):
     """Adam's L2 penalty on the second teacher, which otherwise narrows actions to a few snippets."""
     lambda_clas: float = Field(default=0.5, ge=0, le=1)
     """Weight of the second teacher's classification loss, lambda in LPAT's Eq. 8."""
+    averaged: bool = True
+    """Whether teachers and classifier end their stage with the running mean of their weights, or with the last."""
     threshold_share: float = Field(default=0.35, ge=0, le=1)
     """Share of the second teacher's margins in the sequence that says where an instance starts and ends, Eq. 7."""
 
@@ -116,6 +119,7 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
         "threshold": {"teachers": "threshold"},
         "no_context": {"context": 1},
         "own_edges": {"threshold_share": 0.0},
+        "last_weights": {"averaged": False},
     }
     taught: Tensor
     variances: Tensor
@@ -145,13 +149,13 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
         }
 
     def optimizer(self) -> Optimizer:
-        """Adam; the second teacher's weights decay."""
+        """Adam with running means; the second teacher's weights decay."""
         config = self.config
         groups = [
             {"params": [*self.blocks.parameters(), *self.classifier.parameters()], "weight_decay": config.weight_decay},
             {"params": list(self.threshold.parameters()), "weight_decay": config.threshold_decay},
         ]
-        return Adam(groups, lr=config.learning_rate)
+        return AveragingAdam(groups, lr=config.learning_rate)
 
     @property
     def stages(self) -> tuple[float, ...]:
@@ -159,8 +163,15 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
         return self.config.teaching, 1.0
 
     def after_step(self, optimizer: Optimizer, progress: float) -> None:
-        """Let the classifier's stage begin when the teachers' share of the steps is done."""
-        self.taught.fill_(float(progress >= self.config.teaching))
+        """End a stage with the mean of its weights; the classifier's begins when the teachers have had their share."""
+        taught = progress >= self.config.teaching
+        if self.config.averaged:
+            assert isinstance(optimizer, AveragingAdam)
+            if taught and not self.taught:
+                optimizer.settle([*self.blocks.parameters(), *self.threshold.parameters()])
+            if progress >= 1:
+                optimizer.settle(self.classifier.parameters())
+        self.taught.fill_(float(taught))
 
     def crop(self, progress: float) -> Crop:
         """Neighbours stay together for the classifier."""

@@ -18,8 +18,8 @@ from untrim.support.tensors import lay_over, read_torch, refuse_infinite, write_
 
 _SCHEMA = 1
 _FIX = "delete it: the training then starts anew"
-_LIKE_THE_PARAMETER = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer")
-"""What the optimizers of PyTorch keep in the shape of the parameter that it is of."""
+_LIKE_THE_PARAMETER = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "mean")
+"""What the optimizers of PyTorch, and `AveragingAdam`, keep in the shape of the parameter that it is of."""
 
 
 def write_state(path: Path, step: int, sums: Mapping[str, float], model: Method, optimizer: Optimizer) -> None:
