@@ -84,6 +84,8 @@ class ConsensusConfig(SnippetClassifierConfig):
     """Adam's L2 penalty on the second teacher, which otherwise narrows actions to a few snippets."""
     lambda_clas: float = Field(default=0.5, ge=0, le=1)
     """Weight of the second teacher's classification loss, lambda in LPAT's Eq. 8."""
+    gamma: float = Field(default=0.5, ge=0)
+    """Weight of the video's score in an instance's score."""
     averaged: bool = True
     """Whether teachers and classifier end their stage with the running mean of their weights, or with the last."""
     threshold_share: float = Field(default=0.35, ge=0, le=1)
