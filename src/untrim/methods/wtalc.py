@@ -109,7 +109,7 @@ class WTALCActivations(Activations):
     """Activations of W-TALC.
 
     Args:
-        steady: A without dropout, (B, T, C), while a level is learned.
+        steady: A without dropout, (B, T, C), if a level is learned from it.
     """
 
     steady: Tensor | None = None
@@ -173,7 +173,9 @@ class WTALC(Method[WTALCConfig, Activations]):
         whole = F.relu(self.embedding(self.input(features)))  # (B, T, H)
         u = self.dropout(whole)
         cas = self.classifier(u)  # (B, T, C)
-        steady = self.classifier(whole.detach()).detach() if self.training and self.config.level == "absent" else None
+        steady = None
+        if self.config.level == "absent":
+            steady = self.classifier(whole.detach()).detach() if self.training else cas
         p = self.pooled(cas, mask).softmax(dim=1)  # Eq. 2
         return WTALCActivations(mask, cas, video_scores=p, embedded=u, steady=steady)
 
@@ -189,7 +191,7 @@ class WTALC(Method[WTALCConfig, Activations]):
     def losses(self, activations: Activations, batch: Batch) -> dict[str, Tensor]:
         """Multiple-instance and co-activity loss, weighted (Eq. 6)."""
         assert activations.embedded is not None
-        if isinstance(activations, WTALCActivations) and activations.steady is not None:
+        if self.training and isinstance(activations, WTALCActivations) and activations.steady is not None:
             self._move_levels(activations.steady, activations.mask, batch.labels)
         weight, mask, ramp = self.config.lambda_mil, activations.mask, self.config.ramp(batch.progress)
         mil = normalized_cross_entropy(self.pooled(activations.cas, mask, ramp), batch.labels)  # Eq. 3
