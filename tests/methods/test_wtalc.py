@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -184,17 +185,19 @@ class TestLevels:
         """Most of its snippets are below the middle of the range, which its peaks set."""
         row = torch.tensor([-1.0, -0.5, 0.6, 0.9, 4.0, 0.8, 0.7, 5.0, 0.6, -0.8, -0.2]).view(1, -1, 1)
         found = WTALCActivations(torch.ones(1, 11, dtype=torch.bool), row, video_scores=torch.empty(0))
-        model = network(classes=1, level="absent")
+        model = network(classes=1, level="absent").eval()
         model.levels.fill_(0.5)
         ((start, end),) = [(d.segment.start, d.segment.end) for d in model.localize(found, GRID)]
         assert (start, end) == (pytest.approx(2 * 0.64), pytest.approx(9 * 0.64))
         assert len(network(classes=1).localize(found, GRID)) == 2
         assert ((model.snippet_logits(found) > 0).flatten().nonzero().flatten() == torch.arange(2, 9)).all()
+        assert torch.equal(model.train().snippet_logits(found), row)  # what follows the scores is not learned against
 
     def test_the_project_has_them_and_the_presets_have_not(self) -> None:
         ones = np.ones(8, dtype=np.float32)
         data = DataSummary(40, 5, 8, 1.2, np.arange(20, 60), 0 * ones, ones, ones)
         assert "levels" in network(**WTALC.defaults(data)).state_dict()
+        assert WTALC.defaults(replace(data, times_known=0.1))["level"] == "midrange"
         for values in WTALC.presets.values():
             assert "levels" not in network(**values).state_dict()
 

@@ -154,13 +154,14 @@ class WTALC(Method[WTALCConfig, Activations]):
         the instances to a few telling snippets. lambda is the paper's 0.5 for one label per video and rises with the
         number of labels: Eq. 3 shares one unit of loss among them, Eq. 5 does not. The level of the snippets is that
         of videos without the class. The middle of the range depends on a video's highest scores, and a state that
-        lasts has most of its snippets far below these.
+        lasts has most of its snippets far below these. Where times are known, single snippets are learned from, and the
+        middle of the range stays.
         """
         return {
             **data.training_defaults(),
             "weight_decay": 5e-3,
             "lambda_mil": data.classification_share,
-            "level": "absent",
+            "level": "midrange" if data.times_known > 0 else "absent",
         }
 
     @property
@@ -208,8 +209,12 @@ class WTALC(Method[WTALCConfig, Activations]):
         self.levels += _LEVEL_STEP * torch.where(number > 0, above - _SHARE_ABOVE, 0.0)
 
     def snippet_logits(self, activations: Activations) -> Tensor:
-        """A - l, how far the class's score is above its level; with ``level=midrange`` the scores themselves."""
-        return activations.cas - self.levels if self.config.level == "absent" else activations.cas
+        """A - l, how far the class's score is above its level; with ``level=midrange`` the scores themselves.
+
+        In training these in any case: the level follows them. Learned in relation to it, both would run away.
+        """
+        learned = self.config.level == "absent" and not self.training
+        return activations.cas - self.levels if learned else activations.cas
 
     def localize(self, activations: Activations, grid: SnippetGrid) -> list[Detection]:
         """Runs of snippets above the level, of each class that is likely in the video."""
