@@ -172,6 +172,30 @@ def paired(strips: Strips) -> Iterator[tuple[str, Strip]]:
             yield f"{subset}_{number:03d}", line_up(subset, states)
 
 
+def worn(strips: Strips) -> Iterator[tuple[str, Strip]]:
+    random = np.random.default_rng(1)
+    for subset in SUBSETS:
+        actions, backgrounds = pieces(strips, subset)
+        classes = sorted(actions)
+        order = np.random.default_rng(5).permutation(len(classes)).tolist()
+        steps = [(at, 1) for at in range(len(order))] + [(at, 3) for at in range(0, len(order), 3)]
+        pairs = [(order[at], order[(at + step) % len(order)]) for at, step in steps]
+        often = 1 / np.arange(1, len(pairs) + 1) ** 0.5
+        for number in range(len(of_subset(strips, subset)) // 2):
+            chosen = list[int]()
+            while (missing := 2 + number % 3 - len(chosen)) > 0:
+                pair = pairs[random.choice(len(pairs), p=often / often.sum())]
+                new = [label for label in pair if label not in chosen]
+                if len(new) == min(missing, 2):  # for the last place, a pair that shares a class with those before
+                    chosen += new
+            states: list[Piece] = []
+            for turn in range(6):
+                label = classes[chosen[turn % len(chosen)]]
+                state = np.concatenate([some(actions[label], random) for _ in range(2)])
+                states += [(label, state), (None, some(backgrounds[label], random)[:2])]
+            yield f"{subset}_{number:03d}", line_up(subset, states)
+
+
 def context(strips: Strips) -> Iterator[tuple[str, Strip]]:
     random = np.random.default_rng(0)
     for subset in SUBSETS:
@@ -270,7 +294,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     arguments = parser.parse_args()
     strips, like = read(arguments.data), FeatureFolder.open(arguments.data / "features")
-    for make in (few, dense, sparse, crowded, mixed, shifted, paired, context, negatives):
+    for make in (few, dense, sparse, crowded, mixed, shifted, paired, worn, context, negatives):
         print(f"{make.__name__}: {write(make(strips), like, arguments.output / make.__name__)}")
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,8 +7,9 @@ import torch
 from torch import Tensor
 
 from untrim.data.dataset import Batch
+from untrim.data.summary import DataSummary
 from untrim.methods.base import Activations
-from untrim.methods.wtalc import WTALC, WTALCConfig
+from untrim.methods.wtalc import WTALC, WTALCActivations, WTALCConfig
 from untrim.timeline import SnippetGrid
 
 GRID = SnippetGrid.regular(16, 16, 25)
@@ -129,6 +131,75 @@ def test_k_is_a_share_of_the_snippets(rounding: str, n: int, k: int) -> None:
     s = torch.arange(20.0).view(1, 20, 1)
     pooled = model.pooled(s, torch.arange(20).unsqueeze(0) < n)
     assert pooled.item() == pytest.approx(n - (k + 1) / 2)
+
+
+class TestLevels:
+    """Eq. 7: what one snippet in twenty of the videos without a class exceeds."""
+
+    def after(self, steps: int, scores: Tensor, mask: Tensor, labels: Tensor) -> Tensor:
+        model = network(classes=scores.shape[2], level="absent")
+        u = torch.ones(*mask.shape, 8)
+        found = WTALCActivations(mask, scores, video_scores=torch.empty(0), embedded=u, steady=scores)
+        for _ in range(steps):
+            model.losses(found, Batch(u, mask, labels, torch.full((len(mask),), -1)))
+        return model.levels
+
+    def test_one_snippet_in_twenty_is_above(self) -> None:
+        scores = torch.stack([torch.linspace(-1, 1, 201), torch.linspace(0, 4, 201)], dim=1).expand(2, 201, 2).clone()
+        scores[0, :, 0] += 50  # the first video has the first class, and nothing is learned from that
+        labels = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
+        levels = self.after(1000, scores, torch.ones(2, 201, dtype=torch.bool), labels)
+        torch.testing.assert_close(levels, torch.tensor([0.9, 3.8]), atol=0.02, rtol=0)
+
+    def test_padding_does_not_count_and_a_class_that_all_have_keeps_0(self) -> None:
+        scores = torch.full((2, 60, 2), 1.5)
+        mask = torch.arange(60) < torch.tensor([[60], [20]])
+        scores[~mask] = 90.0
+        levels = self.after(200, scores, mask, torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
+        assert levels[0] == 0
+        assert levels[1] == pytest.approx(1.5, abs=0.2)
+
+    def test_scores_are_those_without_dropout_and_the_weights_those_without_levels(self) -> None:
+        batch = pairs([40, 30, 25, 60], 4, 8)
+        gradients = []
+        for level in ("absent", "midrange"):
+            model = network(level=level).train()
+            torch.manual_seed(1)
+            found = model(batch.features, batch.mask)
+            if level == "absent":
+                torch.testing.assert_close(found.steady, model.eval()(batch.features, batch.mask).cas)
+                assert not torch.equal(found.steady, found.cas)
+            loss = sum(model.losses(found, batch).values())
+            gradients.append(torch.autograd.grad(loss, list(model.parameters())))
+        assert all(map(torch.equal, *gradients))
+
+    def test_nothing_is_learned_outside_of_training(self) -> None:
+        model, batch = network(level="absent").eval(), pairs([40, 30, 25, 60], 4, 8)
+        model.losses(model(batch.features, batch.mask), batch)
+        assert not model.levels.any()
+        model.train()
+        model.losses(model(batch.features, batch.mask), batch)
+        assert model.levels.all()
+
+    def test_a_long_state_is_found_whole(self) -> None:
+        """Most of its snippets are below the middle of the range, which its peaks set."""
+        row = torch.tensor([-1.0, -0.5, 0.6, 0.9, 4.0, 0.8, 0.7, 5.0, 0.6, -0.8, -0.2]).view(1, -1, 1)
+        found = WTALCActivations(torch.ones(1, 11, dtype=torch.bool), row, video_scores=torch.empty(0))
+        model = network(classes=1, level="absent").eval()
+        model.levels.fill_(0.5)
+        ((start, end),) = [(d.segment.start, d.segment.end) for d in model.localize(found, GRID)]
+        assert (start, end) == (pytest.approx(2 * 0.64), pytest.approx(9 * 0.64))
+        assert len(network(classes=1).localize(found, GRID)) == 2
+        assert ((model.snippet_logits(found) > 0).flatten().nonzero().flatten() == torch.arange(2, 9)).all()
+        assert torch.equal(model.train().snippet_logits(found), row)  # what follows the scores is not learned against
+
+    def test_the_project_has_them_and_the_presets_have_not(self) -> None:
+        ones = np.ones(8, dtype=np.float32)
+        data = DataSummary(40, 5, 8, 1.2, np.arange(20, 60), 0 * ones, ones, ones)
+        assert "levels" in network(**WTALC.defaults(data)).state_dict()
+        assert WTALC.defaults(replace(data, times_known=0.1))["level"] == "midrange"
+        for values in WTALC.presets.values():
+            assert "levels" not in network(**values).state_dict()
 
 
 class TestLocalize:

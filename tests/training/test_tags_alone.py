@@ -25,7 +25,7 @@ METHODS = {
     "lpat": {},
     "ecm": {"hidden": 24, "absence": "official"},
     "stpn": {"hidden": 24},
-    "wtalc": {"hidden": 24, "groups": 2},
+    "wtalc": {"hidden": 24, "groups": 2, "level": "midrange"},
 }
 BEFORE = {
     "c70ff81ddd1638fa": {

@@ -20,6 +20,7 @@ from untrim.video.flow import Flow, OpticalFlow
 STILL = 0.4
 """Slower motion, in pixels per frame of a short side of 120, is none."""
 _RIDGE = 1e-6 * np.eye(3)  # So that few places are enough.
+_MIDDLE = [95, 96]  # Of 192 places.
 _SHORT_SIDE, _CELLS = 120, 12  # Of the pictures that motion is looked for in: pixels, and cells along it.
 
 
@@ -39,16 +40,24 @@ def own_motion(flow: Flow) -> Float32:
     The camera's is the affine motion that most of the flow follows: iteratively reweighted least squares.
     """
     coarse = cv2.resize(flow, (16, 12), interpolation=cv2.INTER_AREA).reshape(-1, 2).T  # (2, places)
-    fit = np.zeros((2, 3))
-    fit[:, 0] = np.median(coarse, axis=1)
     known = np.concatenate([_affine_basis(12, 16), coarse], dtype=np.float64)  # (3 + 2, places)
     basis, moved = known[:3], known[3:]
+    middle = np.partition(coarse, _MIDDLE, axis=1)[:, _MIDDLE]
+    fit = np.zeros((2, 3))
+    fit[:, 0] = middle.mean(1)  # The median.
     for scale in (1.0, 0.5, 0.25):  # Pixels per frame off the fit from which on a place counts for little.
-        misfit = np.square((moved - fit @ basis) / scale).sum(0)
-        products = (basis / np.square(1 + misfit)) @ known.T  # (3, 3 + 2)
-        fit = np.linalg.solve(products[:, :3] + _RIDGE, products[:, 3:]).T
-    camera = fit.astype(np.float32) @ _affine_basis(*flow.shape[:2])  # (2, H * W)
-    return np.asarray(flow.transpose(2, 0, 1) - camera.reshape(2, *flow.shape[:2]), np.float32)
+        misfit = moved - fit @ basis
+        misfit *= misfit
+        far = misfit[0] + misfit[1]
+        far /= scale * scale
+        far += 1
+        far *= far
+        products = (basis / far) @ known.T  # (3, 3 + 2)
+        fit = cv2.solve(products[:, :3] + _RIDGE, products[:, 3:])[1].T
+    own = np.empty((2, *flow.shape[:2]), np.float32)
+    np.matmul(-fit.astype(np.float32), _affine_basis(*flow.shape[:2]), out=own.reshape(2, -1))
+    own += flow.transpose(2, 0, 1)
+    return own
 
 
 def motion_centre(motion: Float32) -> npt.NDArray[np.float64]:

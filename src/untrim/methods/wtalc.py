@@ -23,6 +23,13 @@ Equations:
 Localization takes the classes with s > 0 and the snippets above the middle of the class's range in the video. An
 instance's score is max A + 0.7 s.
 
+Not in the paper, and the project's default, is another level for the snippets (`level`). Labels tell where a class is
+not: in all snippets of the training videos without it. One in twenty of these has a score above
+
+    (7) l <- l + 0.2 (share of the batch's snippets of videos without the class, whose A is above l, - 1 / 20)
+
+after many steps. A is without dropout here; no loss sees l.
+
 Deviations and typos: T / 8 is rounded down. The authors' code (preset `official`) rounds it up for the loss and for the
 classes of a video, and down to localize. As in that code, Eq. 5 is averaged over all pairs of videos and the classes
 that they share. The paper averages over classes, then over pairs. Pairs come from the batch's groups. A video is never
@@ -34,8 +41,10 @@ threshold. The code's second hidden layer is never used: it is not here.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
@@ -51,6 +60,10 @@ from untrim.nn.pooling import topk_mean
 from untrim.timeline import Detection, SnippetGrid
 
 Rounding = Literal["down", "up"]
+_SHARE_ABOVE = 0.05
+"""Of the snippets of videos without a class, how many have a score above its level, Eq. 7."""
+_LEVEL_STEP = 0.2
+"""How far the level moves where all of them have, in units of A: it rests on the last hundreds of videos."""
 
 
 class WTALCConfig(MethodConfig):
@@ -81,14 +94,32 @@ class WTALCConfig(MethodConfig):
     """Margin of L_CAS, Eq. 5."""
     class_threshold: float = 0.0
     """Classes with a pooled score above this are localized."""
+    level: Literal["midrange", "absent"] = "midrange"
+    """What the scores of an instance's snippets are above: the `midrange` of the class's scores in the video, or the
+    level above which one snippet in twenty is where the class is `absent`, in the training videos without it (Eq. 7).
+    The latter is learned in training."""
     min_snippets: int = Field(default=1, ge=1)
     """Shortest instance in snippets."""
     gamma: float = Field(default=0.7, ge=0)
     """Weight of the pooled score in an instance's score."""
 
 
+@dataclass(frozen=True)
+class WTALCActivations(Activations):
+    """Activations of W-TALC.
+
+    Args:
+        steady: A without dropout, (B, T, C), if a level is learned from it.
+    """
+
+    steady: Tensor | None = None
+
+
 class WTALC(Method[WTALCConfig, Activations]):
     """Multiple-instance learning plus co-activity similarity."""
+
+    levels: Tensor
+    """l of Eq. 7, (C,); 0 for a class that all training videos have. Only with ``level=absent``."""
 
     Config = WTALCConfig
     learns_from_nothing = False
@@ -112,6 +143,8 @@ class WTALC(Method[WTALCConfig, Activations]):
         for layer in (self.embedding, self.classifier):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
+        if config.level == "absent":
+            self.register_buffer("levels", torch.zeros(len(self.labels)))
 
     @classmethod
     def defaults(cls, data: DataSummary) -> dict[str, object]:
@@ -119,20 +152,33 @@ class WTALC(Method[WTALCConfig, Activations]):
 
         The weights decay ten times as fast as in the authors' code. Otherwise the classification, once learnt, narrows
         the instances to a few telling snippets. lambda is the paper's 0.5 for one label per video and rises with the
-        number of labels: Eq. 3 shares one unit of loss among them, Eq. 5 does not.
+        number of labels: Eq. 3 shares one unit of loss among them, Eq. 5 does not. The level of the snippets is that
+        of videos without the class. The middle of the range depends on a video's highest scores, and a state that
+        lasts has most of its snippets far below these. Where times are known, single snippets are learned from, and the
+        middle of the range stays.
         """
-        return {**data.training_defaults(), "weight_decay": 5e-3, "lambda_mil": data.classification_share}
+        return {
+            **data.training_defaults(),
+            "weight_decay": 5e-3,
+            "lambda_mil": data.classification_share,
+            "level": "midrange" if data.times_known > 0 else "absent",
+        }
 
     @property
     def class_weights(self) -> Tensor:
         """W of ``A = W u + b``, (C, H)."""
         return self.classifier.weight
 
-    def forward(self, features: Tensor, mask: Tensor) -> Activations:
+    def forward(self, features: Tensor, mask: Tensor) -> WTALCActivations:
         """Activations of (B, T, D) features with their (B, T) mask."""
-        u = self.dropout(F.relu(self.embedding(self.input(features))))  # (B, T, H)
+        whole = F.relu(self.embedding(self.input(features)))  # (B, T, H)
+        u = self.dropout(whole)
         cas = self.classifier(u)  # (B, T, C)
-        return Activations(mask, cas, video_scores=self.pooled(cas, mask).softmax(dim=1), embedded=u)  # Eq. 2
+        steady = None
+        if self.config.level == "absent":
+            steady = self.classifier(whole.detach()).detach() if self.training else cas
+        p = self.pooled(cas, mask).softmax(dim=1)  # Eq. 2
+        return WTALCActivations(mask, cas, video_scores=p, embedded=u, steady=steady)
 
     def pooled(self, cas: Tensor, mask: Tensor, ramp: float = 1.0, rounding: Rounding | None = None) -> Tensor:
         """Mean of the k largest scores of each class, s of (B, C); as `ramp` falls to 0, k grows to all snippets.
@@ -146,6 +192,8 @@ class WTALC(Method[WTALCConfig, Activations]):
     def losses(self, activations: Activations, batch: Batch) -> dict[str, Tensor]:
         """Multiple-instance and co-activity loss, weighted (Eq. 6)."""
         assert activations.embedded is not None
+        if self.training and isinstance(activations, WTALCActivations) and activations.steady is not None:
+            self._move_levels(activations.steady, activations.mask, batch.labels)
         weight, mask, ramp = self.config.lambda_mil, activations.mask, self.config.ramp(batch.progress)
         mil = normalized_cross_entropy(self.pooled(activations.cas, mask, ramp), batch.labels)  # Eq. 3
         coactivity = coactivity_loss(
@@ -153,10 +201,29 @@ class WTALC(Method[WTALCConfig, Activations]):
         )  # Eq. 5
         return {"mil": weight * mil, "coactivity": ramp * (1 - weight) * coactivity}
 
+    def _move_levels(self, scores: Tensor, mask: Tensor, labels: Tensor) -> None:
+        """Move the levels towards what one snippet in twenty of videos without the class exceeds (Eq. 7)."""
+        absent = mask.unsqueeze(-1) & (labels == 0).unsqueeze(1)  # (B, T, C)
+        number = absent.sum(dim=(0, 1))  # (C,)
+        above = (absent & (scores > self.levels)).sum(dim=(0, 1)) / number.clamp(min=1)
+        self.levels += _LEVEL_STEP * torch.where(number > 0, above - _SHARE_ABOVE, 0.0)
+
+    def snippet_logits(self, activations: Activations) -> Tensor:
+        """A - l, how far the class's score is above its level; with ``level=midrange`` the scores themselves.
+
+        In training these in any case: the level follows them. Learned in relation to it, both would run away.
+        """
+        learned = self.config.level == "absent" and not self.training
+        return activations.cas - self.levels if learned else activations.cas
+
     def localize(self, activations: Activations, grid: SnippetGrid) -> list[Detection]:
-        """Runs of snippets above the middle of the range, of each class that is likely in the video."""
+        """Runs of snippets above the level, of each class that is likely in the video."""
         pooled = self.pooled(activations.cas, activations.mask, rounding="down")[0].double().cpu().numpy()  # (C,)
         cas = activations.cas[0].double().cpu().numpy().T  # (C, T)
         likely = pooled > self.config.class_threshold
-        runs = connected_components(above_midrange(cas) & likely[:, None], self.config.min_snippets)
+        if self.config.level == "absent":
+            above = cas > self.levels.double().cpu().numpy()[:, None]
+        else:
+            above = above_midrange(cas)
+        runs = connected_components(above & likely[:, None], self.config.min_snippets)
         return self.detections(runs, run_max(cas, runs) + self.config.gamma * pooled[runs.row], grid)

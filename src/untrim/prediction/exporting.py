@@ -28,7 +28,7 @@ METADATA = "untrim"
 """Key of the file's metadata under which is, as JSON, what localization needs beside the activations."""
 
 _SCHEMA = 1
-_NOT_FOR_LOCALIZATION = frozenset({"mask", "embedded", "features", "clusters", "transition"})
+_NOT_FOR_LOCALIZATION = frozenset({"mask", "embedded", "features", "clusters", "transition", "steady"})
 _EXAMPLE = 50  # Snippets that the network is traced with; the file takes any number.
 
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from math import prod
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import cv2
 import numpy as np
@@ -35,11 +35,12 @@ from pydantic import Field
 from untrim.features.backbones import Backbone, BackboneConfig, Features
 from untrim.features.motion import STILL, motion_centre, own_motion
 from untrim.features.snippets import to_grey, windows, with_flow
-from untrim.support.array_types import Float32, Image, Int32
+from untrim.support.array_types import Float32, Image
 from untrim.video.flow import Flow, OpticalFlow
 
 _BINS = 8
 _HOG, _HOF, _MBHX, _MBHY = slice(0, 8), slice(8, 17), slice(17, 25), slice(25, 33)
+_MOVING, _STILL = slice(8, 16), 16  # The parts of HOF.
 _STREAMS = {"rgb": slice(0, 8), "flow": slice(8, 33)}
 _FLOORS = ((_HOG, 2.0), (_HOF, 1e-6), (_MBHX, 0.05), (_MBHY, 0.05))  # Mean magnitudes that may be noise.
 _CELLS = 6
@@ -48,6 +49,7 @@ _WINDOW = 0.2  # Standard deviation of the window, as a part of the short side.
 _AROUND = (5, 5)  # Rows and columns of the grid around the motion,
 _APART = 0.15  # how far apart its cells are, as a part of the short side,
 _SOFT = 0.6  # and the standard deviation of each, as a part of that.
+_NOTHING = 1e-20  # A smaller weight adds nothing, and its products may be so small that a processor is slow with them.
 _PICTURE = (6, 10)  # Rows and columns of the grid of the picture; every other column is the mirror image of one.
 
 
@@ -96,27 +98,27 @@ class HogHof(Backbone[HogHofConfig]):
         """The same, a snippet at a time."""
         greys = with_flow(map(to_grey, images), OpticalFlow(self.config.flow))
         frames = (fine_histograms(grey, flow) for grey, flow in greys)
-        return (self._pool(np.stack(window))[None] for window in windows(frames, self.grid))
+        return (self._pool(np.stack(window, axis=1))[None] for window in windows(frames, self.grid))
 
     def _pool(self, fine: Float32) -> Float32:
-        """Features (D,) of one snippet from the fine histograms (F, rows, columns, 33) of its frames."""
-        rows, columns = fine.shape[1:3]
-        centre = motion_centre(fine[..., _HOF][..., :_BINS].sum(-1).mean(0))
-        flat = fine.reshape(len(fine), rows * columns, -1)
-        cells = np.concatenate([_fixed_cells(rows, columns), soft_cells(centre, _WINDOW * _FINE, rows, columns)])
-        frames = normalise(cells @ flat)  # (F, 6, 33)
-        pools = [*(part.mean(0) for part in _parts(frames, self.config.parts)), frames.std(0)]
+        """Features (D,) of one snippet from the fine histograms (33, F, rows, columns) of its frames."""
+        rows, columns = fine.shape[2:]
+        centre = motion_centre(fine[_MOVING].sum(0).mean(0))
+        cells = [_fixed_cells(rows, columns), soft_cells(centre, _WINDOW * _FINE, rows, columns)]
         if self.config.grids:
-            around = soft_cells(centre + _grid_around(), _SOFT * _APART * _FINE, rows, columns)
-            pools.append(normalise(around @ flat).mean(0))  # (25, 33)
-        found = {name: [pool[:, _STREAMS[name]].ravel() for pool in pools] for name in self.config.streams}
+            cells.append(soft_cells(centre + _grid_around(), _SOFT * _APART * _FINE, rows, columns))
+        frames = normalise(fine.reshape(*fine.shape[:2], -1) @ np.concatenate(cells).T)  # (33, F, 6 or 31)
+        means = _parts(fine.shape[1], self.config.parts) @ frames  # (33, parts + 1, 6 or 31)
+        off = frames[..., :_CELLS] - means[:, -1:, :_CELLS]
+        pools = [*means[:, :-1, :_CELLS].swapaxes(0, 1), np.sqrt(np.square(off).mean(1)), means[:, -1, _CELLS:]]
+        found = {name: [pool[_STREAMS[name]].T.ravel() for pool in pools] for name in self.config.streams}
         if self.config.grids and "rgb" in found:
-            found["rgb"].append(picture_grid(fine[..., _HOG].mean(0)).ravel())
+            found["rgb"].append(picture_grid(fine[_HOG].mean(1)).ravel())
         return np.concatenate([part for parts in found.values() for part in parts])
 
 
 def fine_histograms(image: Image, flow: Flow) -> Float32:
-    """Histograms of one frame in fine cells, (rows, columns, 33): HOG, HOF, MBHx, MBHy.
+    """Histograms of one frame in fine cells, (33, rows, columns): HOG, HOF, MBHx, MBHy.
 
     Fine cells are about square, 12 along the short side. Values are magnitudes a pixel: grey levels, pixels per frame
     (and, last in HOF, a share of pixels), and 1 per frame.
@@ -129,17 +131,19 @@ def fine_histograms(image: Image, flow: Flow) -> Float32:
     short = min(height, width)
     rows, columns = round(_FINE * height / short), round(_FINE * width / short)
     right, down = (part * np.float32(1 / 8) for part in cv2.spatialGradient(to_grey(image)))
-    hog = _histograms(*_polar(right, down), rows, columns)
     # Flow is smooth: at half the size its histograms are the same and four times faster.
     half = np.asarray(cv2.resize(flow, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.float32)
-    motion = own_motion(half)
-    speed, direction = _polar(*motion)
-    moving = speed >= STILL
-    hof = _histograms(speed * moving, direction, rows, columns)
-    cells, sizes = _fine_cells(*speed.shape, rows, columns)
-    still = 1 - np.bincount(cells, moving.ravel(), rows * columns)[:, None] / sizes
-    mbh = [_histograms(*_polar(*_gradient(component)), rows, columns) for component in motion]
-    return np.concatenate([hog, hof, still, *mbh], axis=1, dtype=np.float32).reshape(rows, columns, -1)
+    vectors = _motion_vectors(own_motion(half))
+    length, angle = _polar(*vectors)
+    moving = length[0] >= STILL
+    length[0] *= moving
+    cells = _fine_cells(*moving.shape, rows, columns)
+    still = 1 - np.bincount(cells.of_pixel, moving.ravel(), rows * columns) / cells.sizes
+    fine = np.empty((33, rows * columns), np.float32)
+    fine[_HOG] = _histograms(*_polar(right[None], down[None]), rows, columns)[0]
+    fine[_MOVING], fine[_MBHX], fine[_MBHY] = _histograms(length, angle, rows, columns)
+    fine[_STILL] = still
+    return fine.reshape(33, rows, columns)
 
 
 def soft_cells(centres: npt.NDArray[np.float64], deviation: float, rows: int, columns: int) -> Float32:
@@ -147,67 +151,106 @@ def soft_cells(centres: npt.NDArray[np.float64], deviation: float, rows: int, co
     y, x = np.arange(rows)[:, None] + 0.5, np.arange(columns) + 0.5
     square = np.square(y - centres[:, 0, None, None]) + np.square(x - centres[:, 1, None, None])
     weights = np.exp(square / (-2 * deviation**2)).astype(np.float32).reshape(len(centres), -1)
+    weights[weights < _NOTHING] = 0
     return np.asarray(weights / weights.sum(1, keepdims=True), np.float32)
 
 
 def picture_grid(hog: Float32) -> Float32:
     """HOG (6, 5, 8) in the left half of a grid of 6 x 10 cells, averaged with the mirror image's; from that in fine
-    cells (rows, columns, 8)."""
-    down, across = (_overlaps(size, count) for size, count in zip(hog.shape[:2], _PICTURE, strict=True))
-    grid = np.einsum("ri,cj,ijb->rcb", down, across, hog)
-    grid = np.sqrt(grid / (grid.sum(-1, keepdims=True) + _FLOORS[0][1]))
-    mirrored = grid[:, ::-1, (_BINS // 2 - np.arange(_BINS)) % _BINS]  # What brightens to the right, to the left.
-    return np.asarray((grid + mirrored)[:, : _PICTURE[1] // 2] / 2, np.float32)
+    cells (8, rows, columns)."""
+    down, across = (_overlaps(size, count) for size, count in zip(hog.shape[1:], _PICTURE, strict=True))
+    grid = down @ hog @ across.T
+    grid = np.sqrt(grid / (grid.sum(0) + _FLOORS[0][1]))
+    mirrored = grid[(_BINS // 2 - np.arange(_BINS)) % _BINS, :, ::-1]  # What brightens to the right, to the left.
+    return np.asarray((grid + mirrored)[..., : _PICTURE[1] // 2].transpose(1, 2, 0) / 2, np.float32)
 
 
 def normalise(histograms: Float32) -> Float32:
-    """Square roots of histograms (..., 33), each brought to sum 1 or, where next to nothing is in it, to less."""
+    """Square roots of histograms (33, ...), each brought to sum 1 or, where next to nothing is in it, to less."""
     out = np.empty_like(histograms)
-    for columns, floor in _FLOORS:
-        part = histograms[..., columns]
-        np.sqrt(part / (part.sum(-1, keepdims=True) + floor), out=out[..., columns])
+    for rows, floor in _FLOORS:
+        part = histograms[rows]
+        np.sqrt(part / (part.sum(0) + floor), out=out[rows])
     return out
 
 
-def _parts(frames: Float32, count: int) -> Iterator[Float32]:
-    """Cut `frames` (F, …) into equal parts in time; a frame on a border, or of fewer frames than parts, is in both."""
+@lru_cache(maxsize=8)
+def _parts(frames: int, count: int) -> Float32:
+    """Weights (count + 1, frames) of sum 1 of the frames in equal parts in time, and of all of them.
+
+    A frame on a border, or of fewer frames than parts, is in both.
+    """
+    weights = np.ones((count + 1, frames), np.float32)
     for part in range(count):
-        yield frames[part * len(frames) // count : -(-(part + 1) * len(frames) // count)]
+        weights[part, : part * frames // count] = 0
+        weights[part, -(-(part + 1) * frames // count) :] = 0
+    return np.asarray(weights / weights.sum(1, keepdims=True), np.float32)
 
 
-def _gradient(half: Float32) -> tuple[Float32, Float32]:
-    """Derivatives of a plane at half the size (H, W) to the right and downwards, per pixel of the whole size."""
-    right, down = (cv2.Sobel(half, cv2.CV_32F, dx, 1 - dx, ksize=3, scale=1 / 16) for dx in (1, 0))
-    return np.asarray(right, np.float32), np.asarray(down, np.float32)
+def _motion_vectors(motion: Float32) -> Float32:
+    """Motion (2, H, W) at half the size, and the derivatives of its two components, to the right and downwards, per
+    pixel of the whole size; (2, 3, H, W)."""
+    vectors = np.empty((2, 3, *motion.shape[1:]), np.float32)
+    vectors[:, 0] = motion
+    for axis in (0, 1):
+        for component in (0, 1):
+            cv2.Sobel(
+                motion[component],
+                cv2.CV_32F,
+                1 - axis,
+                axis,
+                dst=vectors[axis, 1 + component],  # Written in place.
+                ksize=3,
+                scale=1 / 16,
+            )
+    return vectors
 
 
 def _polar(x: Float32, y: Float32) -> tuple[Float32, Float32]:
-    """Lengths of vectors (H, W), and their angles from the right, clockwise on the screen, from 0 to 2 pi."""
-    length, angle = cv2.cartToPolar(x, y)
-    return np.asarray(length, np.float32), np.asarray(angle, np.float32)
+    """Lengths of vectors (n, H, W), and their angles from the right, clockwise on the screen, from 0 to 2 pi."""
+    length, angle = cv2.cartToPolar(x.reshape(-1, x.shape[-1]), y.reshape(-1, x.shape[-1]))
+    return np.asarray(length, np.float32).reshape(x.shape), np.asarray(angle, np.float32).reshape(x.shape)
 
 
 def _histograms(magnitude: Float32, angle: Float32, rows: int, columns: int) -> npt.NDArray[np.float64]:
-    """Histograms (rows * columns, 8) of the directions of vectors (H, W), in polar form: mean magnitudes in fine cells.
+    """Histograms (n, 8, rows * columns) of the directions of n planes of vectors (n, H, W), in polar form: mean
+    magnitudes in fine cells.
 
     Bin 0 is to the right, bin 2 downwards.
     """
-    cells, sizes = _fine_cells(*magnitude.shape, rows, columns)
-    magnitude, place = magnitude.ravel(), angle.ravel() * np.float32(_BINS / (2 * np.pi))
-    bins = np.floor(place)
-    to_next = magnitude * (place - bins)
-    index = (cells * _BINS + (bins.astype(np.int32) & (_BINS - 1))).astype(np.intp)  # What `bincount` asks for.
-    count = rows * columns * _BINS
-    here, there = (np.bincount(index, part, count).reshape(-1, _BINS) for part in (magnitude - to_next, to_next))
-    return np.asarray((here + np.roll(there, 1, axis=1)) / sizes)
+    planes = len(magnitude)
+    cells = _fine_cells(*magnitude.shape[1:], rows, columns)
+    size = (_BINS + 2) * rows * columns  # Of one plane; angles may be 2 pi, rounded.
+    place = angle.reshape(planes, -1) * np.float32(_BINS / (2 * np.pi))
+    bins = place.astype(np.int32)
+    magnitude = magnitude.reshape(planes, -1)
+    place -= bins.astype(np.float32)
+    place *= magnitude  # What goes to the next bin.
+    index = bins * np.intp(rows * columns)
+    index += cells.of_pixel
+    index += np.arange(planes)[:, None] * size
+    here, there = (
+        np.bincount(index.ravel(), part.ravel(), planes * size).reshape(planes, _BINS + 2, -1)
+        for part in (magnitude - place, place)
+    )
+    here[:, 1:] += there[:, :-1]
+    here[:, :2] += here[:, _BINS:]
+    return here[:, :_BINS] / cells.sizes
+
+
+class _Cells(NamedTuple):
+    """The fine cell of each pixel, row by row (height * width,), and the pixels of each cell."""
+
+    of_pixel: npt.NDArray[np.intp]
+    sizes: npt.NDArray[np.float64]
 
 
 @lru_cache(maxsize=8)
-def _fine_cells(height: int, width: int, rows: int, columns: int) -> tuple[Int32, npt.NDArray[np.float64]]:
-    """The fine cell of each pixel, row by row (height * width,), and the pixels of each cell, (cells, 1)."""
+def _fine_cells(height: int, width: int, rows: int, columns: int) -> _Cells:
+    """The fine cells of a picture."""
     row, column = np.arange(height) * rows // height, np.arange(width) * columns // width
-    cells = (row[:, None] * columns + column).ravel().astype(np.int32)
-    return cells, np.maximum(np.bincount(cells, minlength=rows * columns), 1.0)[:, None]
+    index = (row[:, None] * columns + column).ravel().astype(np.intp)
+    return _Cells(index, np.maximum(np.bincount(index, minlength=rows * columns), 1.0))
 
 
 @lru_cache(maxsize=8)
