@@ -178,3 +178,10 @@ def test_instances_close_together_are_apart_and_what_joins_them_comes_last() -> 
     one = 2 - (3 * -2.0 + 2 * -0.8) / 5 + 0.5 * 2 + 0.7 * 2
     both = (6 * 2 + 2 * -0.8) / 8 + 2 + 0.5 * 2 + 0.7 * 2
     assert [d.score for d in detections] == pytest.approx([one, one, both - 3.0])
+
+
+def test_what_falls_a_little_short_of_0_is_a_candidate() -> None:
+    s = torch.tensor([[-3.0, -0.4, -0.4, -3.0, -3.0, -0.6, -0.6, -3.0, -3.0, 1.0]]).T.unsqueeze(0)
+    found = Activations(torch.ones(1, 10, dtype=torch.bool), s, torch.empty(0))
+    segments = [d.segment for d in network(1).localize(found, GRID)]
+    assert segments == [GRID.segment(9, 10), GRID.segment(1, 3)], "best first; that of -0.6 is none"

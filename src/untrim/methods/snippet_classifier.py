@@ -9,11 +9,14 @@ What `untrim.methods.supervised` and `untrim.methods.consensus` share: they diff
 Equations:
 
     (1) s = the convolution of x over `context` snippets.
-    (2) Candidates: runs of snippets above each of several levels of s, whose highest s is above 0.
+    (2) Candidates: runs of snippets above each of several levels of s, whose highest s is above -1/2.
     (3) A run's score: its outer-inner contrast (AutoLoc), plus `peak` times its highest s, plus gamma times the mean
         of the eighth of the class's scores that is largest.
     (4) A run loses `second_choice` if it overlaps a better one of its class: it is a part of that one, or several in
         one. Then non-maximum suppression.
+
+In Eq. 2 an instance may fall a little short of 0: in a scene that training did not show, all scores are low. Ranked by
+Eq. 3, such runs cost less than the instances among them gain.
 
 In Eq. 3 only snippets below the run's own level are outside: the next instance, which may follow at once, is not.
 """
@@ -35,6 +38,7 @@ from untrim.nn.pooling import topk_mean
 from untrim.timeline import Detection, SnippetGrid
 
 _LEVELS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+_LEAST_PEAK = -0.5  # a logit
 _ANY_OVERLAP = 1e-9  # a tIoU
 
 
@@ -100,7 +104,8 @@ class SnippetClassifier(Method[C, A]):
         runs, contrast = self._candidates(outline)
         peaks = run_max(s, runs)
         scores = contrast + config.peak * peaks + config.gamma * pooled[runs.row]
-        runs, scores = _chosen(runs, peaks > 0), scores[peaks > 0]
+        likely = peaks > _LEAST_PEAK
+        runs, scores = _chosen(runs, likely), scores[likely]
         spans = np.stack([runs.first, runs.stop], axis=1)
         lowered = scores - config.second_choice
         best = nms(spans, scores, _ANY_OVERLAP, runs.row)
