@@ -167,8 +167,7 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
     def after_step(self, optimizer: Optimizer, progress: float) -> None:
         """End a stage with the mean of its weights; the classifier's begins when the teachers have had their share."""
         taught = progress >= self.config.teaching
-        if self.config.averaged:
-            assert isinstance(optimizer, AveragingAdam)
+        if self.config.averaged and isinstance(optimizer, AveragingAdam):
             if taught and not self.taught:
                 optimizer.settle([*self.blocks.parameters(), *self.threshold.parameters()])
             if progress >= 1:
