@@ -12,6 +12,7 @@ Each is a folder in OUT with `features/`, `annotations.json` (training videos wi
     shifted  every column shifted by a number of its own, about five times the features' root mean square
     paired   two classes of a fixed pair in turns, in long states with two snippets between them: labels always come in
              the same company
+    worn     the same with two to four classes per video, of pairs from a short list in which a class is in several
     context  three classes per video, and beside 90% of the instances the background that keeps company with the class
     negatives  a third of the videos are background alone, of all kinds: nothing happens in them
 
@@ -164,12 +165,8 @@ def paired(strips: Strips) -> Iterator[tuple[str, Strip]]:
         classes = sorted(actions)
         for number in range(len(of_subset(strips, subset)) // 2):
             first = 2 * (number % (len(classes) // 2))
-            states: list[Piece] = []
-            for turn in range(6):
-                label = classes[first + turn % 2]
-                state = np.concatenate([some(actions[label], random) for _ in range(2)])
-                states += [(label, state), (None, some(backgrounds[label], random)[:2])]
-            yield f"{subset}_{number:03d}", line_up(subset, states)
+            turns = [classes[first + turn % 2] for turn in range(6)]
+            yield f"{subset}_{number:03d}", line_up(subset, long_states(turns, actions, backgrounds, random))
 
 
 def worn(strips: Strips) -> Iterator[tuple[str, Strip]]:
@@ -188,12 +185,17 @@ def worn(strips: Strips) -> Iterator[tuple[str, Strip]]:
                 new = [label for label in pair if label not in chosen]
                 if len(new) == min(missing, 2):  # for the last place, a pair that shares a class with those before
                     chosen += new
-            states: list[Piece] = []
-            for turn in range(6):
-                label = classes[chosen[turn % len(chosen)]]
-                state = np.concatenate([some(actions[label], random) for _ in range(2)])
-                states += [(label, state), (None, some(backgrounds[label], random)[:2])]
-            yield f"{subset}_{number:03d}", line_up(subset, states)
+            turns = [classes[chosen[turn % len(chosen)]] for turn in range(6)]
+            yield f"{subset}_{number:03d}", line_up(subset, long_states(turns, actions, backgrounds, random))
+
+
+def long_states(labels: Sequence[str], actions: Pool, backgrounds: Pool, random: np.random.Generator) -> list[Piece]:
+    """A state of each label in turn, two instances long, with two snippets of background after it."""
+    states: list[Piece] = []
+    for label in labels:
+        state = np.concatenate([some(actions[label], random) for _ in range(2)])
+        states += [(label, state), (None, some(backgrounds[label], random)[:2])]
+    return states
 
 
 def context(strips: Strips) -> Iterator[tuple[str, Strip]]:

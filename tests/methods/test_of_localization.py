@@ -80,7 +80,10 @@ def test_values_of_localization_are_those_that_no_training_reads(name: str) -> N
 
 
 def test_joined_sequences_and_joined_detections_are_of_the_same_two_networks() -> None:
-    """ECM's Table 5: of the four values of `detections`, two are said to be of the same training, and are."""
+    """ECM's Table 5: of the values of `detections`, `merged` and `fused` alone are said to be of the same training.
+
+    That of `post` is the same but for the order of its sums, so that its last bits differ on some machines.
+    """
     ecm = load_method("ecm")
 
     def weights(detections: str) -> torch.Tensor:
@@ -94,6 +97,6 @@ def test_joined_sequences_and_joined_detections_are_of_the_same_two_networks() -
     own = {kind: weights(kind) for kind in ("pre", "post", "merged", "fused")}
     alike = {(a, b) for a in own for b in own if a < b and torch.equal(own[a], own[b])}
     said = {kind: ecm.Config.of_training({"detections": kind}) for kind in own}
+    by_rounding = {("fused", "post"), ("merged", "post")}
     assert {(a, b) for a in own for b in own if a < b and said[a] == said[b]} == {("fused", "merged")}
-    assert ("fused", "merged") in alike
-    assert ("merged", "pre") not in alike  # `post` may differ from `merged` by rounding
+    assert alike - by_rounding == {("fused", "merged")}

@@ -250,6 +250,8 @@ def changed_state(name: str, state: dict[str, Any]) -> None:
         "holds NaN or infinity": lambda: state["model"].update({first: state["model"][first] * torch.nan}),
         "exp_avg of the optimizer": lambda: moments[0].update(exp_avg=moments[0]["exp_avg"] * torch.inf),
         "'exp_avg' of the optimizer has shape": lambda: moments[0].update(exp_avg=torch.zeros(1)),
+        "'exp_avg' of the optimizer is no tensor": lambda: moments[0].update(exp_avg="none"),
+        "'mean' of the optimizer has shape": lambda: moments[0].update(mean=torch.zeros(1)),
         "'lr' of the optimizer is 'high'": lambda: groups[0].update(lr="high"),
         "'betas' of the optimizer is 3": lambda: groups[0].update(betas=3),
         "cannot be resumed from": lambda: state.pop("optimizer"),
@@ -261,6 +263,7 @@ STATES = (
     "'step' is -1", "'step' is 13", "'step' is 2.5", "the sum of the loss 'metric' is not finite",
     "it lacks the tensor", "holds torch.int64", "holds NaN or infinity",
     "exp_avg of the optimizer", "'exp_avg' of the optimizer has shape",
+    "'exp_avg' of the optimizer is no tensor", "'mean' of the optimizer has shape",
     "'lr' of the optimizer is 'high'", "'betas' of the optimizer is 3", "cannot be resumed from",
 )  # fmt: skip
 

@@ -15,10 +15,8 @@ Equations:
     (4) A run loses `second_choice` if it overlaps a better one of its class: it is a part of that one, or several in
         one. Then non-maximum suppression.
 
-In Eq. 2 an instance may fall a little short of 0: in a scene that training did not show, all scores are low. Ranked by
-Eq. 3, such runs cost less than the instances among them gain.
-
-In Eq. 3 only snippets below the run's own level are outside: the next instance, which may follow at once, is not.
+Eq. 2 takes runs that fall a little short of 0, too: what that is worth is in docs/methods/consensus.md. In Eq. 3 only
+snippets below the run's own level are outside: the next instance, which may follow at once, is not.
 """
 
 from __future__ import annotations

@@ -24,11 +24,12 @@ Localization takes the classes with s > 0 and the snippets above the middle of t
 instance's score is max A + 0.7 s.
 
 Not in the paper, and the project's default, is another level for the snippets (`level`). Labels tell where a class is
-not: in all snippets of the training videos without it. One in twenty of these has a score above
+not: in all snippets of the training videos without it. The level l is the score that one in twenty of these exceeds. It
+is learned, step by step, from A without dropout:
 
-    (7) l <- l + 0.2 (share of the batch's snippets of videos without the class, whose A is above l, - 1 / 20)
+    (7) l <- l + 0.2 (q - 1 / 20), q the share of snippets with A > l in the batch's videos without the class
 
-after many steps. A is without dropout here; no loss sees l.
+No loss depends on l.
 
 Deviations and typos: T / 8 is rounded down. The authors' code (preset `official`) rounds it up for the loss and for the
 classes of a video, and down to localize. As in that code, Eq. 5 is averaged over all pairs of videos and the classes
@@ -63,7 +64,7 @@ Rounding = Literal["down", "up"]
 _SHARE_ABOVE = 0.05
 """Of the snippets of videos without a class, how many have a score above its level, Eq. 7."""
 _LEVEL_STEP = 0.2
-"""How far the level moves where all of them have, in units of A: it rests on the last hundreds of videos."""
+"""How far the level moves per step for a share that is 1 off, Eq. 7; in units of A."""
 
 
 class WTALCConfig(MethodConfig):
@@ -95,9 +96,8 @@ class WTALCConfig(MethodConfig):
     class_threshold: float = 0.0
     """Classes with a pooled score above this are localized."""
     level: Literal["midrange", "absent"] = "midrange"
-    """What the scores of an instance's snippets are above: the `midrange` of the class's scores in the video, or the
-    level above which one snippet in twenty is where the class is `absent`, in the training videos without it (Eq. 7).
-    The latter is learned in training."""
+    """What the scores of an instance's snippets are above: the `midrange` of the class's scores in the video; or
+    `absent`, the score that one in twenty snippets of the training videos without the class exceeds (Eq. 7)."""
     min_snippets: int = Field(default=1, ge=1)
     """Shortest instance in snippets."""
     gamma: float = Field(default=0.7, ge=0)

@@ -31,7 +31,7 @@ class AveragingAdam(Adam):
         for parameter, state in self.state.items():
             if parameter.grad is None:
                 continue
-            if "mean" not in state:
+            if state.get("mean") is None:
                 state["mean"] = parameter.detach().clone()
             state["mean"].lerp_(parameter, (_LATE + 1) / (float(state["step"]) + _LATE))
         return loss

@@ -68,6 +68,8 @@ def _laid_over(state: Any, path: Path, model: Method, optimizer: Optimizer) -> t
     _check_groups(optimizer.state_dict()["param_groups"], fresh["param_groups"])
     for parameter, values in optimizer.state.items():
         for name, value in values.items():
+            if name in _LIKE_THE_PARAMETER and not isinstance(value, Tensor | None):
+                raise UntrimError(f"'{name}' of the optimizer is no tensor")
             if isinstance(value, Tensor):
                 if name in _LIKE_THE_PARAMETER and value.shape != parameter.shape:
                     raise UntrimError(f"'{name}' of the optimizer has shape {tuple(value.shape)}")
