@@ -5,6 +5,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 from hypothesis import settings
 
 from helpers import WriteVideo, new_folder
@@ -38,6 +39,16 @@ def i3d_weights(_pulled: Path) -> Path:
     if not _pulled.is_file():
         pytest.skip("the weights of I3D are not here; run `untrim weights pull i3d-rgb-kinetics400`")
     return _pulled
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Sums in parts, one per thread, come out otherwise in the last bit; and how MKL shares out a product is otherwise
+    in a process that has set its threads before."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

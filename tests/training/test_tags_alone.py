@@ -7,7 +7,7 @@ bound is not among them: it cannot learn from names, and what it learns from seg
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -62,15 +62,7 @@ def arithmetic() -> str:
     return digest(parameters)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums in parts, one per thread, come out otherwise in the last bit."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("method", METHODS)
 def test_weights_are_those_of_the_version_before(method: str, mixed: Corpus, tmp_path: Path) -> None:
     known = BEFORE.get(arithmetic())

@@ -94,6 +94,7 @@ def test_same_seed_same_weights(corpus: tuple[FeatureFolder, Annotations], tmp_p
 
 ENDED = """
 import os, signal, sys
+import torch
 from untrim.cli import main
 from untrim.training import steps
 name = sys.argv.pop()
@@ -105,10 +106,12 @@ def ended(trainer, batch):
         os.kill(os.getpid(), getattr(signal, name))
     return losses(trainer, batch)
 steps.Trainer.losses = ended
+torch.set_num_threads(1)
 main()
 """
 
 
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_ended_training_goes_on_as_if_undisturbed(
     corpus: tuple[FeatureFolder, Annotations], tmp_path: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
@@ -145,6 +148,7 @@ def test_ended_training_goes_on_as_if_undisturbed(
     assert [line["iteration"] for line in lines[0]] == list(range(4, 61, 4))
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_a_thread_is_asked_to_stop_and_the_run_resumes_as_if_undisturbed(
     corpus: tuple[FeatureFolder, Annotations], tmp_path: Path
 ) -> None:
