@@ -106,6 +106,22 @@ def test_a_known_absence_in_a_video_of_the_class_weighs_more() -> None:
     torch.testing.assert_close(own / other, torch.tensor([1.0, 1, 2, 1, 1], dtype=torch.float64))
 
 
+def test_where_a_person_pointed_what_teachers_say_is_absent_weighs_more() -> None:
+    """All that the teachers say is absent of that class in that video; here 9 such absences and 20 in other videos."""
+    found, labels = said(3, [5, 5]), torch.eye(3, dtype=torch.float64)[:2]
+    known = torch.zeros(2, 5, 3)
+    known[0, 2, 0] = 1
+    s = torch.zeros_like(found.cas).requires_grad_()
+    never = replace(found, cas=s, block_scores=torch.full_like(found.cas, -9.0), threshold_scores=-9.0 + 0 * found.cas)
+    loss = network(add_known=0.5).consensus_loss(never, told(found, labels, known=known, snippet_labels=known))
+    (gradient,) = torch.autograd.grad(loss, s)
+    pointed, only_named, other = gradient[0, :, 0], gradient[1, :, 1], gradient[0, :, 1]
+    absent = torch.tensor([0, 1, 3, 4])
+    torch.testing.assert_close((pointed / other)[absent], torch.full((4,), 20 / 9, dtype=torch.float64))
+    torch.testing.assert_close(only_named, other)
+    assert pointed[2] < 0
+
+
 def test_the_teachers_learn_what_a_person_knows() -> None:
     found, labels = said(3, [5]), torch.tensor([[1.0, 1, 0]], dtype=torch.float64)
     known, happens = torch.zeros(1, 5, 3), torch.zeros(1, 5, 3)

@@ -28,9 +28,11 @@ The teachers alone are trained up to the share `teaching` of the steps, then the
 until then. At the end of its stage each takes the running mean of its weights (`nn.averaging`). What is known of single
 snippets (`add_known`) the teachers learn of r and q, so that they look for more of the kind, and the classifier of s,
 in its own stage: earlier, it would have nothing else to learn from, and would learn these few videos by heart. Absences
-that a person knows in videos of the class weigh more (`nn.losses.even_absences`). Snippets that are neither k+ nor k-
-count for nothing. Localization is that of `untrim.methods.snippet_classifier`; the levels and the contrast are those of
-o: the second teacher still knows best where an action ends. The levels count in halves of sd(s).
+in videos of the class weigh more (`nn.losses.even_absences`) where a person knows them, and where a person has shown a
+moment of the class: there the teachers are hardly ever wrong. Snippets that are neither k+ nor k- count for nothing.
+
+Localization is that of `untrim.methods.snippet_classifier`; the levels and the contrast are those of o: the second
+teacher still knows best where an action ends. The levels count in halves of sd(s).
 The variances of Eq. 7 are running means over the classifier's stage.
 """
 
@@ -247,7 +249,8 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
         if told := self.told(batch):
             happens, known = (flags > 0 for flags in told)
             present, absent = torch.where(known, happens, present), torch.where(known, ~happens, absent)
-            absent = even_absences((absent & found.mask.unsqueeze(-1)).to(found.cas), known.to(found.cas), batch.labels)
+            sure = known | (known & happens).any(dim=1, keepdim=True)  # (B, T, C)
+            absent = even_absences((absent & found.mask.unsqueeze(-1)).to(found.cas), sure.to(found.cas), batch.labels)
         s, present, absent = (values[found.mask] for values in (found.cas, present, absent))  # (N, C)
         return balanced_cross_entropy(s, present, absent)
 
