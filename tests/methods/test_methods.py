@@ -109,6 +109,15 @@ def test_sparsity_weighs_the_same_beside_each_label_of_a_video() -> None:
         assert weight / labels == pytest.approx(paper)
 
 
+def test_with_many_labels_per_video_the_second_teacher_of_consensus_counts_less() -> None:
+    configs = (
+        configure(load_method("consensus"), replace(make_summary(8), labels_per_video=labels), None, {})
+        for labels in (1.0, 2.0, 4.0)
+    )
+    shares = [config.model_dump()["threshold_share"] for config in configs]
+    assert shares[0] == shares[1] == pytest.approx(4 * shares[2], rel=0.02)
+
+
 @pytest.mark.parametrize("name", ["wsbm", "lpat", "ecm"])
 def test_of_classes_that_share_one_probability_those_of_several_labels_are_localized(name: str) -> None:
     for labels in (1, 5, 20):

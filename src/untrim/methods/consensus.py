@@ -142,14 +142,20 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
 
     @classmethod
     def defaults(cls, data: DataSummary) -> dict[str, object]:
-        """The rules for every method, twice as many steps since there are two stages, on centred features."""
+        """The rules for every method, twice as many steps since there are two stages, on centred features.
+
+        The second teacher's scores of a video's classes share one softmax. With more than two labels per video its
+        margins follow a long instance less well, and count less, by the square.
+        """
         rules = data.training_defaults()
+        share = ConsensusConfig().threshold_share * min(1.0, 2 / data.labels_per_video) ** 2
         return {
             **rules,
             "iterations": 2 * int(str(rules["iterations"])),
             "input_scaling": "standard",
             "hidden": min(data.dim, 256),
             "lambda_clas": data.classification_share,
+            "threshold_share": round(share, 3),
         }
 
     def optimizer(self) -> Optimizer:
