@@ -122,6 +122,55 @@ def test_where_a_person_pointed_what_teachers_say_is_absent_weighs_more() -> Non
     assert pointed[2] < 0
 
 
+def test_levels_below_the_thresholds_take_their_place() -> None:
+    """Of the first class alone: that of the second is not below the second teacher's threshold."""
+    model, found, labels = network(2, margin=1.0), said(2, [40]), torch.ones(1, 2, dtype=torch.float64)
+    model.levels.copy_(torch.tensor([[-2.0, -2.0], [-0.5, 0.5]]))
+    r, q = found.block_scores, found.margins
+    present, absent = model.consensus(found, labels)
+    today = network(2, margin=1.0).consensus(found, labels)
+    assert torch.equal(present[..., 0], (r[..., 0] > -2) & (q[..., 0] > -0.5))
+    assert torch.equal(absent[..., 0], r[..., 0] < -2)
+    for flags, before in zip((present, absent), today, strict=True):
+        assert flags.any()
+        assert not torch.equal(flags[..., 0], before[..., 0])
+        assert torch.equal(flags[..., 1], before[..., 1])
+    model.levels[0] = 9.0
+    assert torch.equal(model.consensus(found, labels)[0][..., 0], (r[..., 0] > 1) & (q[..., 0] > -0.5))
+
+
+def test_what_levels_say_is_absent_weighs_more() -> None:
+    """Ten absences in a video of the class, twenty in others, as above."""
+    found, labels = said(3, [5, 5]), torch.eye(3, dtype=torch.float64)[:2]
+    model, s = network(), torch.zeros_like(found.cas).requires_grad_()
+    model.levels.copy_(torch.tensor([[-5.0] * 3, [-1.0, 1, 1]]))
+    never = replace(found, cas=s, block_scores=torch.full_like(found.cas, -9.0), threshold_scores=-9.0 + 0 * found.cas)
+    (gradient,) = torch.autograd.grad(model.consensus_loss(never, told(found, labels)), s)
+    leveled, other = gradient[0, :, 0], gradient[1, :, 1]
+    torch.testing.assert_close(leveled, 2 * other)
+
+
+def test_levels_leave_one_false_alarm_in_fifty() -> None:
+    """Above them is as large a share of the videos without the class as a fiftieth of what is present in its own."""
+    model, found = network(3, margin=0.0).train(), said(3, [150, 100], torch.float32)
+    labels = torch.tensor([[1.0, 0, 1], [1, 1, 0]], dtype=torch.float64)  # The first class is in both.
+    model.measure(found, labels)
+    r, q = found.block_scores, found.margins
+    for column, own, other in ((1, 1, slice(150)), (2, 0, slice(100))):
+        length = 250 - len(range(*other.indices(250)))
+        share = ((r[own, :length, column] > 0) & (q[own, :length, column] > 0)).double().mean().item()
+        assert 0.1 < share < 0.9
+        for level, scores in zip(model.levels, (r, q), strict=True):
+            above = (scores[1 - own, other, column] > level[column]).double().mean().item()
+            assert above <= share / 50 + 1e-9
+            assert above + 1 / 100 > share / 50
+    assert model.levels[:, 0].tolist() == [0, 0]
+    before = model.levels.clone()
+    model.measure(replace(found, block_scores=found.block_scores + 100), labels)
+    assert (model.levels[0, 1:] - before[0, 1:] > 0.5).all()  # a hundredth of the way
+    torch.testing.assert_close(model.levels[1, 1:], before[1, 1:], atol=0.1, rtol=0)
+
+
 def test_the_teachers_learn_what_a_person_knows() -> None:
     found, labels = said(3, [5]), torch.tensor([[1.0, 1, 0]], dtype=torch.float64)
     known, happens = torch.zeros(1, 5, 3), torch.zeros(1, 5, 3)

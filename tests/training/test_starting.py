@@ -50,7 +50,14 @@ def test_it_takes_a_tenth_of_the_steps_from_the_weights_that_are_there(corpus: C
     cpu = torch.device("cpu")
     before, after = first.load_model(cpu).state_dict(), second.load_model(cpu).state_dict()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
-    assert {name.split(".")[0] for name in moved} == {"blocks", "threshold", "classifier", "variances"}
+    assert {name.split(".")[0] for name in moved} == {
+        "blocks",
+        "threshold",
+        "classifier",
+        "variances",
+        "filled",
+        "levels",
+    }
 
 
 def test_the_last_tenth_of_each_stage_comes_once_more() -> None:

@@ -12,28 +12,38 @@ trained on what both teachers say of the training videos.
     s           cas             (B, T, C)
     y           labels          (B, C)
     k+, k-      present, absent (B, T, C)
+    l           levels          (2, C)
 
 Equations:
 
     (1) r = W_1 relu(V_1 x), trained with WSAD's L_BBCE (its Eq. 5-6, without the metric loss).
     (2) q = W_2 relu(V_2 x) - b, b the background's score, trained with LPAT's L (its Eq. 8).
-    (3) k+ = y and r > m and q > 0.
-    (4) k- = not y, or r < -m, or r < 0 and q < 0.
+    (3) k+ = y and r > m and q > 0; where l_q < 0: y and r > min(m, l_r) and q > l_q.
+    (4) k- = not y, or r < -m, or r < 0 and q < 0; where l_q < 0: not y, or r < min(m, l_r).
     (5) s = the convolution of x over `context` snippets.
     (6) L = half the mean of log(1 + exp(-s)) where k+, plus half the mean of log(1 + exp(s)) where k-.
 
     (7) o = (1 - w) s + w q sd(s) / sd(q), w the `threshold_share`, sd the standard deviation.
 
 The teachers alone are trained up to the share `teaching` of the steps, then the classifier alone; in training s is 0
-until then. At the end of its stage each takes the running mean of its weights (`nn.averaging`). What is known of single
-snippets (`add_known`) the teachers learn of r and q, so that they look for more of the kind, and the classifier of s,
-in its own stage: earlier, it would have nothing else to learn from, and would learn these few videos by heart. Absences
-in videos of the class weigh more (`nn.losses.even_absences`) where a person knows them, and where a person has shown a
-moment of the class: there the teachers are hardly ever wrong. Snippets that are neither k+ nor k- count for nothing.
+until then. At the end of its stage each takes the running mean of its weights (`nn.averaging`).
 
-Localization is that of `untrim.methods.snippet_classifier`; the levels and the contrast are those of o: the second
-teacher still knows best where an action ends. The levels count in halves of sd(s).
-The variances of Eq. 7 are running means over the classifier's stage.
+Labels say where a class is not: in all snippets of the videos without it. If the two thresholds of Eq. 3 call a share p
+of the snippets of its own videos present, its levels l are the scores of r and q that a share p / 50 of the others
+exceeds. So about one in fifty of what is above them is a false alarm. Where l_q is below 0, the second teacher's
+threshold asks for more than that: so it is where actions fill the videos. There the levels say what is present and what
+is absent, and are hardly ever wrong about the latter. (p is that of all steps of the classifier's stage so far, l a
+running mean over these.)
+
+What is known of single snippets (`add_known`) the teachers learn of r and q, so that they look for more of the kind,
+and the classifier of s, in its own stage: earlier, it would have nothing else to learn from, and would learn these few
+videos by heart. Absences in videos of the class weigh more (`nn.losses.even_absences`) where a person knows them, where
+a person has shown a moment of the class, since the teachers learned from it, and where the levels say them. Snippets
+that are neither k+ nor k- count for nothing.
+
+Localization is that of `untrim.methods.snippet_classifier`, but its levels and the contrast are those of o: the second
+teacher still knows best where an action ends. These levels count in halves of sd(s). The variances of Eq. 7 are running
+means over the classifier's stage.
 """
 
 from __future__ import annotations
@@ -58,9 +68,10 @@ from untrim.nn.averaging import AveragingAdam
 from untrim.nn.convolution import TemporalConv
 from untrim.nn.dropout import FastDropout
 from untrim.nn.losses import balanced_cross_entropy, even_absences, known_cross_entropy
-from untrim.nn.pooling import unpack
+from untrim.nn.pooling import exceeded, unpack
 
 _KEPT = 0.01  # share of a step in the running means
+_ALARMS = 0.02  # false ones, as a share of what is found present, of which the levels follow
 
 
 class ConsensusConfig(SnippetClassifierConfig):
@@ -127,6 +138,8 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
     }
     taught: Tensor
     variances: Tensor
+    filled: Tensor
+    levels: Tensor
 
     def __init__(self, config: ConsensusConfig, dim: int, labels: Sequence[str]) -> None:
         super().__init__(config, dim, labels)
@@ -139,6 +152,8 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
         self.blocks.dropout = self.threshold.dropout = FastDropout(config.teacher_dropout)
         self.register_buffer("taught", torch.zeros(()))  # 1 in the classifier's stage
         self.register_buffer("variances", torch.zeros(2))  # of s and q, for Eq. 7
+        self.register_buffer("filled", torch.zeros(2, len(self.labels)))  # snippets of which p is a share: some of all
+        self.register_buffer("levels", torch.zeros(2, len(self.labels)))  # l of r and q
 
     @classmethod
     def defaults(cls, data: DataSummary) -> dict[str, object]:
@@ -223,7 +238,7 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
         """Both teachers' losses and the classifier's; those of the other stage are constants, to look at."""
         progress = batch.progress / self.config.teaching
         if self.training and progress >= 1:
-            self.measure(activations)
+            self.measure(activations, batch.labels)
         return {
             **self.teacher_losses(activations, replace(batch, progress=min(progress, 1.0))),
             "consensus": self.consensus_loss(activations, batch),
@@ -252,11 +267,13 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
     def consensus_loss(self, found: ConsensusActivations, batch: Batch) -> Tensor:
         """Balanced binary cross-entropy where the teachers agree (Eq. 6). Where a person knows better, that counts."""
         present, absent = self.consensus(found, batch.labels)
+        sure = self.leveled.expand_as(absent)
         if told := self.told(batch):
             happens, known = (flags > 0 for flags in told)
             present, absent = torch.where(known, happens, present), torch.where(known, ~happens, absent)
-            sure = known | (known & happens).any(dim=1, keepdim=True)  # (B, T, C)
-            absent = even_absences((absent & found.mask.unsqueeze(-1)).to(found.cas), sure.to(found.cas), batch.labels)
+            sure = sure | known | (known & happens).any(dim=1, keepdim=True)
+        absent = absent & found.mask.unsqueeze(-1)
+        absent = even_absences(absent.to(found.cas), sure.to(found.cas), batch.labels)
         s, present, absent = (values[found.mask] for values in (found.cas, present, absent))  # (N, C)
         return balanced_cross_entropy(s, present, absent)
 
@@ -265,19 +282,35 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
         r, q = found.block_scores.detach(), found.margins.detach()
         y = (labels > 0).unsqueeze(1)  # (B, 1, C)
         m = self.config.margin
+        least = torch.where(self.leveled, self.levels[0].clamp(max=m), m)  # (C,)
+        no = torch.where(self.leveled, r < least, (r < -m) | ((r < 0) & (q < 0)))
         sure = {
-            "both": ((r > m) & (q > 0), (r < -m) | ((r < 0) & (q < 0))),
+            "both": ((r > least) & (q > self.levels[1].clamp(max=0)), no),
             "blocks": (r > m, r < 0),
             "threshold": (q > 0, q < 0),
         }
         present, absent = sure[self.config.teachers]
         return present & y, absent | ~y
 
+    @property
+    def leveled(self) -> Tensor:
+        """The classes of which the levels say where they are present and absent, (C,)."""
+        return self.levels[1] < 0
+
     @torch.no_grad()
-    def measure(self, found: ConsensusActivations) -> None:
-        """Keep running means of the variances of s and q (Eq. 7)."""
-        now = torch.stack([part[found.mask].var(correction=0) for part in (found.cas, found.margins)])
-        self.variances.lerp_(now.to(self.variances), _KEPT if self.variances.any() else 1.0)
+    def measure(self, found: ConsensusActivations, labels: Tensor) -> None:
+        """Keep running means of the variances of s and q (Eq. 7), and of the levels of r and q (Eq. 3-4)."""
+        share = _KEPT if self.variances.any() else 1.0
+        s, r, q = (part[found.mask] for part in (found.cas, found.block_scores, found.margins))  # (N, C)
+        now = torch.stack([part.var(correction=0) for part in (s, q)])
+        self.variances.lerp_(now.to(self.variances), share)
+        if self.config.teachers == "both":
+            shown = ((labels > 0).unsqueeze(1) & found.mask.unsqueeze(-1))[found.mask]  # (N, C)
+            present = shown & (r > self.config.margin) & (q > 0)
+            self.filled += torch.stack([part.sum(dim=0) for part in (present, shown)])
+            alarms = _ALARMS * self.filled[0] / self.filled[1].clamp(min=1)
+            levels = exceeded(torch.stack([r, q]), ~shown, alarms).to(self.levels)
+            self.levels.lerp_(torch.where((~shown).any(dim=0), levels, self.levels), share)
 
     def outline(self, activations: ConsensusActivations) -> Tensor:
         """The classifier's sequence, with a share of the second teacher's margins (Eq. 7)."""

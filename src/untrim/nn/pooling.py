@@ -41,6 +41,22 @@ def topk_mean(scores: Tensor, mask: Tensor, k: Tensor) -> Tensor:
     return top.masked_fill(~taken.unsqueeze(-1), 0.0).sum(dim=1) / k.unsqueeze(-1)
 
 
+def exceeded(values: Tensor, among: Tensor, share: Tensor) -> Tensor:
+    """The largest value that at most a share of the values of its class exceed.
+
+    Args:
+        values: (..., N, C).
+        among: Which values count, (N, C).
+        share: In [0, 1), (C,).
+
+    Returns:
+        (..., C); minus infinity for a class of which no value counts.
+    """
+    number = (share * among.sum(dim=0)).long()  # (C,)
+    top = values.masked_fill(~among, -torch.inf).topk(_most(number + 1, len(among)), dim=-2).values
+    return top.take_along_dim(number.expand(*values.shape[:-2], 1, -1), dim=-2).squeeze(-2)
+
+
 def class_features(embedded: Tensor, scores: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Unit-length features of where each class is and where it is not (W-TALC; WSAD, Sec. 3.4).
 

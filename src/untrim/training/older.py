@@ -29,8 +29,8 @@ _DROPPED: Mapping[str, Mapping[str, object]] = {
     },
 }
 """Options that a method no longer has, with the value that is today's behaviour."""
-_ADDED: Mapping[str, Mapping[str, Tensor]] = {"consensus": {"variances": torch.zeros(2)}}
-"""Tensors that a method had not, as they are while nothing is measured."""
+_ADDED: Mapping[str, tuple[str, ...]] = {"consensus": ("variances", "filled", "levels")}
+"""Tensors that a method had not; they are 0 while nothing is measured."""
 
 
 def sections(values: Mapping[str, object], origin: Mapping[str, object]) -> dict[str, dict[str, object]]:
@@ -54,5 +54,5 @@ def without_dropped(method: type[Method], values: Mapping[str, object]) -> dict[
 
 def with_added(model: Method, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights of a run, with what they lack if they are of an older version."""
-    added = next((own for name, own in _ADDED.items() if load_method(name) is type(model)), {})
-    return {**added, **tensors}
+    added = next((own for name, own in _ADDED.items() if load_method(name) is type(model)), ())
+    return {**{name: torch.zeros_like(model.get_buffer(name)) for name in added}, **tensors}
