@@ -235,11 +235,12 @@ def test_edges_are_those_of_both_brought_to_one_spread() -> None:
     model, found = network(threshold_share=0.25), said(3, [6], torch.float32)
     torch.testing.assert_close(model.outline(found), found.cas)  # untrained: nothing is known of the spreads
     model.variances.copy_(torch.tensor([4.0, 1.0]))
+    model.levels.copy_(torch.tensor([[-1.0, -1, -1], [1, -1, 0]]))
     outline = model.outline(found)
     for t in range(6):
-        for c in range(3):
+        for c, w in enumerate((0.25, 0.125, 0.25)):
             q = found.threshold_scores[0, t, c] - found.threshold[0, t]
-            assert outline[0, t, c].item() == pytest.approx((0.75 * found.cas[0, t, c] + 0.25 * q * 2).item(), abs=1e-5)
+            assert outline[0, t, c].item() == pytest.approx(((1 - w) * found.cas[0, t, c] + w * q * 2).item(), abs=1e-5)
 
 
 def test_padding_changes_nothing() -> None:

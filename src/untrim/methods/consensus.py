@@ -23,7 +23,7 @@ Equations:
     (5) s = the convolution of x over `context` snippets.
     (6) L = half the mean of log(1 + exp(-s)) where k+, plus half the mean of log(1 + exp(s)) where k-.
 
-    (7) o = (1 - w) s + w q sd(s) / sd(q), w the `threshold_share`, sd the standard deviation.
+    (7) o = (1 - w) s + w q sd(s) / sd(q), w the `threshold_share`, half of it where l_q < 0; sd the standard deviation.
 
 The teachers alone are trained up to the share `teaching` of the steps, then the classifier alone; in training s is 0
 until then. At the end of its stage each takes the running mean of its weights (`nn.averaging`).
@@ -32,8 +32,8 @@ Labels say where a class is not: in all snippets of the videos without it. If th
 of the snippets of its own videos present, its levels l are the scores of r and q that a share p / 50 of the others
 exceeds. So about one in fifty of what is above them is a false alarm. Where l_q is below 0, the second teacher's
 threshold asks for more than that: so it is where actions fill the videos. There the levels say what is present and what
-is absent, and are hardly ever wrong about the latter. (p is that of all steps of the classifier's stage so far, l a
-running mean over these.)
+is absent, and are hardly ever wrong about the latter; so the classifier itself knows better where an action ends. (p is
+that of all steps of the classifier's stage so far, l a running mean over these.)
 
 What is known of single snippets (`add_known`) the teachers learn of r and q, so that they look for more of the kind,
 and the classifier of s, in its own stage: earlier, it would have nothing else to learn from, and would learn these few
@@ -314,9 +314,9 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
 
     def outline(self, activations: ConsensusActivations) -> Tensor:
         """The classifier's sequence, with a share of the second teacher's margins (Eq. 7)."""
-        share = self.config.threshold_share
         if not self._measured:
             return activations.cas
+        share = self.config.threshold_share * torch.where(self.leveled, 0.5, 1.0)  # (C,)
         scale = (self.variances[0] / self.variances[1]).sqrt()
         return (1 - share) * activations.cas + share * scale * activations.margins
 
