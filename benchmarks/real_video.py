@@ -43,6 +43,7 @@ METHODS = Table(
 )
 BACKBONES: dict[str, tuple[str, dict[str, object]]] = {
     "hoghof": ("hoghof", {}),
+    "hoghof-mirrored": ("hoghof", {"left_right": False}),
     "hoghof-narrow": ("hoghof", {"grids": False}),
     "i3d": ("i3d", {}),
     "i3d-short": ("i3d", {"stride_frames": 6}),  # --shortest 1.0

@@ -248,15 +248,16 @@ def test_a_folder_of_another_recipe_is_refused(
     assert contents(undisturbed) == before
 
 
-def test_a_folder_from_before_grids_grows_by_its_own_recipe(videos: Path, tmp_path: Path) -> None:
+def test_a_folder_of_an_older_recipe_grows_by_its_own(videos: Path, tmp_path: Path) -> None:
     output = tmp_path / "features"
     extract([videos / "video0.mp4"], output, settings={**SMALL, "grids": False}, workers=1)
-    assert "grids" not in json.loads((output / "features.json").read_text())["recipe"]
+    assert not {"grids", "left_right"} & json.loads((output / "features.json").read_text())["recipe"].keys()
     assert extract([videos / "video1.mp4"], output, settings=SMALL, workers=1).done == ("video1",)
     folder = FeatureFolder.open(output)
     assert folder.load("video0").shape[1] == folder.load("video1").shape[1] == folder.info.dim == 594
-    with pytest.raises(UntrimError, match=r"recipe\.grids|dim: 594 against 1659"):
-        extract([videos / "video2.mp4"], output, settings={**SMALL, "grids": True}, workers=1)
+    for changed, dim in (({"grids": True}, 1659), ({"left_right": False}, 324)):
+        with pytest.raises(UntrimError, match=f"dim: 594 against {dim}, by {next(iter(changed))}: not set against"):
+            extract([videos / "video2.mp4"], output, settings={**SMALL, **changed}, workers=1)
 
 
 def test_what_cannot_be_done_is_refused_before_work_starts(videos: Path, tmp_path: Path) -> None:

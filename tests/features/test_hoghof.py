@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from untrim.features.backbones import StreamName
 from untrim.features.backbones.hoghof import (
     HogHof,
     HogHofConfig,
@@ -156,15 +157,15 @@ def test_lighting_barely_alters_the_picture_of_gradients() -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(120, 160), (160, 120), (90, 91), (32, 200), (33, 35)])
-@pytest.mark.parametrize("frames", [1, 2, 24, 30, 33])
-def test_any_frame_shape_and_length(height: int, width: int, frames: int) -> None:
-    backbone = HogHof(HogHofConfig(parts=3))
+@pytest.mark.parametrize(("frames", "left_right"), [(1, False), (2, True), (24, False), (30, True), (33, False)])
+def test_any_frame_shape_and_length(height: int, width: int, frames: int, left_right: bool) -> None:
+    backbone = HogHof(HogHofConfig(parts=3, left_right=left_right))
     rng = np.random.default_rng(frames)
     features = backbone.features(rng.integers(0, 256, (frames, height, width, 3), dtype=np.uint8))
     assert features.shape == (backbone.grid.count(frames), backbone.dim)
     assert features.dtype == np.float32
     assert features.min() >= 0
-    assert features.max() <= 1
+    assert features.max() <= (1 if left_right else 2**0.5)
     assert (features.std(axis=1) > 0.01).all()
 
 
@@ -303,4 +304,36 @@ def test_features_without_grids_are_those_that_there_were_before() -> None:
     kept = np.r_[: CELLS * 8, FLOW]
     np.testing.assert_array_equal(now.features(frames)[:, kept], before.features(frames))
     assert before.info("hoghof").streams == {"rgb": (0, 144), "flow": (144, 594)}
-    assert "grids" not in before.info("hoghof").recipe
+    assert not {"grids", "left_right"} & before.info("hoghof").recipe.keys()
+
+
+@pytest.mark.parametrize("grids", [True, False])
+@pytest.mark.parametrize(("parts", "streams"), [(2, ("rgb", "flow")), (1, ("flow",)), (3, ("rgb",))])
+def test_a_snippet_has_the_features_of_its_mirror_image(
+    parts: int, streams: tuple[StreamName, ...], grids: bool
+) -> None:
+    def both(backbone: HogHof) -> np.ndarray:
+        return np.stack([backbone._pool(fine), backbone._pool(mirrored)])
+
+    pictures = [texture(120, 160, seed) for seed in range(6)]
+    flows = [OBJECT * (texture(120, 160, seed)[..., :2].astype(np.float32) / 20 - 4) for seed in range(6, 12)]
+    fine = np.stack(list(map(fine_histograms, pictures, flows)), axis=1)
+    pictures, flows = [each[:, ::-1].copy() for each in pictures], [each[:, ::-1] * [-1, 1] for each in flows]
+    mirrored = np.stack(list(map(fine_histograms, pictures, flows)), axis=1)
+    backbone = HogHof(HogHofConfig(parts=parts, streams=streams, grids=grids, left_right=False))
+    here, there = both(backbone)
+    np.testing.assert_allclose(here, there, atol=1e-3)
+    assert here.shape == (backbone.dim,)
+    apart = both(HogHof(HogHofConfig(parts=parts, streams=streams, grids=grids)))
+    assert np.abs(apart[0] - apart[1]).max() > 0.03
+    # What the two have in common is all there.
+    assert np.linalg.norm(here) == pytest.approx(np.linalg.norm(apart.mean(0)), rel=1e-3)
+
+
+def test_a_video_has_the_features_of_its_mirror_image() -> None:
+    def both(backbone: HogHof) -> np.ndarray:
+        frames = list(video(48, turn=0.15))
+        return np.stack([backbone.features(frames), backbone.features(frame[:, ::-1].copy() for frame in frames)])
+
+    same, apart = both(HogHof(HogHofConfig(left_right=False))), both(HogHof(HogHofConfig()))
+    assert np.abs(np.diff(same, axis=0)).mean() < 0.15 * np.abs(np.diff(apart, axis=0)).mean()

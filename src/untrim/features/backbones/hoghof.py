@@ -16,8 +16,12 @@ unless so little is in it that it may be noise, and its root taken. A snippet is
 in time and by the standard deviation over its frames.
 
 Two grids add where things are (`grids`): all histograms in 5 x 5 soft cells around the centre of the snippet's motion,
-and HOG in 6 x 10 cells of the picture, averaged with that of its mirror image, since an action and its mirror image
-mostly are one action. What the two are worth: docs/results/real-video.md.
+and HOG in 6 x 10 cells of the picture, averaged with that of its mirror image.
+
+An action and its mirror image mostly are one action. If left is not to be told from right (`left_right`), a video and
+its mirror image have the same features: each column is added to the one that has its value in the mirror image.
+
+What all this is worth: docs/results/real-video.md.
 """
 
 from __future__ import annotations
@@ -42,8 +46,13 @@ _BINS = 8
 _HOG, _HOF, _MBHX, _MBHY = slice(0, 8), slice(8, 17), slice(17, 25), slice(25, 33)
 _MOVING, _STILL = slice(8, 16), 16  # The parts of HOF.
 _STREAMS = {"rgb": slice(0, 8), "flow": slice(8, 33)}
+_ACROSS, _DOWN = (4 - np.arange(8)) % 8, -np.arange(8) % 8  # Bins of directions: left for right, up for down.
+_MIRRORED_BINS = np.concatenate([_ACROSS, 8 + _ACROSS, [16], 17 + _DOWN, 25 + _ACROSS])
+"""The bin that each bin of a histogram is in the mirror image. There the flow across changes its sign; its derivative
+across, in MBHx, does so twice, and its derivative downwards once."""
 _FLOORS = ((_HOG, 2.0), (_HOF, 1e-6), (_MBHX, 0.05), (_MBHY, 0.05))  # Mean magnitudes that may be noise.
 _CELLS = 6
+_MIRRORED_CELLS = np.array([0, 2, 1, 4, 3, 5])
 _FINE = 12  # Fine cells along the short side of a frame, which the cells are made of.
 _WINDOW = 0.2  # Standard deviation of the window, as a part of the short side.
 _AROUND = (5, 5)  # Rows and columns of the grid around the motion,
@@ -56,7 +65,7 @@ _PICTURE = (6, 10)  # Rows and columns of the grid of the picture; every other c
 class HogHofConfig(BackboneConfig):
     """Values of the backbone `hoghof`."""
 
-    before: ClassVar[Mapping[str, object]] = {"grids": False}
+    before: ClassVar[Mapping[str, object]] = {"grids": False, "left_right": True}
 
     snippet_frames: int = Field(default=24, ge=1, le=10_000)
     """Frames that one snippet sees."""
@@ -68,6 +77,8 @@ class HogHofConfig(BackboneConfig):
     """Parts in time that a snippet is cut into."""
     grids: bool = True
     """Whether a snippet is also described by the grids, around the motion and of the picture."""
+    left_right: bool = True
+    """Whether left is told from right; if not, a video and its mirror image have the same features."""
 
 
 class HogHof(Backbone[HogHofConfig]):
@@ -81,16 +92,16 @@ class HogHof(Backbone[HogHofConfig]):
     @property
     def streams(self) -> dict[str, int]:
         """Width of each chosen stream."""
-        cells = (self.config.parts + 1) * _CELLS + (prod(_AROUND) if self.config.grids else 0)
-        picture = {"rgb": prod(_PICTURE) // 2 * _BINS if self.config.grids else 0, "flow": 0}
-        return {
-            name: cells * (_STREAMS[name].stop - _STREAMS[name].start) + picture[name] for name in self.config.streams
-        }
+        columns = {name: self._mirrored(name) for name in self.config.streams}
+        if self.config.left_right:
+            return {name: len(mirrored) for name, mirrored in columns.items()}
+        return {name: int((mirrored >= np.arange(len(mirrored))).sum()) for name, mirrored in columns.items()}
 
     def features(self, images: Iterable[Image]) -> Features:
-        """Features of one video, float32 (T, D), in [0, 1].
+        """Features of one video, float32 (T, D), in [0, 1], or in [0, 1.42] if left is not told from right.
 
-        In a stream the parts in order, the deviation, the grid around the motion, and in rgb that of the picture.
+        In a stream the parts in order, the deviation, the grid around the motion, and in rgb that of the picture. If
+        left is not told from right, of two columns that are each other's in the mirror image the first one is kept.
         """
         return np.concatenate(list(self.blocks(images)))
 
@@ -114,7 +125,14 @@ class HogHof(Backbone[HogHofConfig]):
         found = {name: [pool[_STREAMS[name]].T.ravel() for pool in pools] for name in self.config.streams}
         if self.config.grids and "rgb" in found:
             found["rgb"].append(picture_grid(fine[_HOG].mean(1)).ravel())
-        return np.concatenate([part for parts in found.values() for part in parts])
+        rows = {name: np.concatenate(parts) for name, parts in found.items()}
+        if not self.config.left_right:
+            rows = {name: with_mirror_image(row, self._mirrored(name)) for name, row in rows.items()}
+        return np.concatenate(list(rows.values()))
+
+    def _mirrored(self, stream: str) -> npt.NDArray[np.intp]:
+        """The column that each column of a stream is in the mirror image, (D,), if left is told from right."""
+        return _mirrored_columns(stream, self.config.parts, self.config.grids)
 
 
 def fine_histograms(image: Image, flow: Flow) -> Float32:
@@ -172,6 +190,33 @@ def normalise(histograms: Float32) -> Float32:
         part = histograms[rows]
         np.sqrt(part / (part.sum(0) + floor), out=out[rows])
     return out
+
+
+def with_mirror_image(features: Float32, mirrored: npt.NDArray[np.intp]) -> Float32:
+    """Features (D,) plus those of the mirror image: each column plus that in `mirrored` (D,), the first of each two.
+
+    The sum is divided by the root of 2, so that its square is what the two squares are together where both are the
+    same. A column that is its own mirror image stays as it is.
+    """
+    columns = np.arange(len(mirrored))
+    both = (features + features[mirrored]) * np.where(mirrored == columns, 0.5, 0.5**0.5).astype(np.float32)
+    return both[mirrored >= columns]
+
+
+@lru_cache(maxsize=8)
+def _mirrored_columns(stream: str, parts: int, grids: bool) -> npt.NDArray[np.intp]:
+    """The column that each column of a stream is in the mirror image, (D,).
+
+    For the quarters, nearly so where the fine columns are odd in number: the middle one counts to the left.
+    """
+    bins = _MIRRORED_BINS[_STREAMS[stream]] - _STREAMS[stream].start
+    cells = (np.arange(parts + 1)[:, None] * _CELLS + _MIRRORED_CELLS).ravel()
+    if grids:
+        cells = np.concatenate([cells, len(cells) + np.arange(prod(_AROUND)).reshape(_AROUND)[:, ::-1].ravel()])
+    columns = (cells[:, None] * len(bins) + bins).ravel()
+    if grids and stream == "rgb":
+        columns = np.concatenate([columns, len(columns) + np.arange(prod(_PICTURE) // 2 * _BINS)])
+    return np.asarray(columns, np.intp)
 
 
 @lru_cache(maxsize=8)
