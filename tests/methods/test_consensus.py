@@ -127,8 +127,8 @@ def test_levels_below_the_thresholds_take_their_place() -> None:
     model, found, labels = network(2, margin=1.0), said(2, [40]), torch.ones(1, 2, dtype=torch.float64)
     model.levels.copy_(torch.tensor([[-2.0, -2.0], [-0.5, 0.5]]))
     r, q = found.block_scores, found.margins
-    present, absent = model.consensus(found, labels)
-    today = network(2, margin=1.0).consensus(found, labels)
+    present, absent = model.consensus(found, labels, model.leveled)
+    today = model.consensus(found, labels, torch.tensor(False))
     assert torch.equal(present[..., 0], (r[..., 0] > -2) & (q[..., 0] > -0.5))
     assert torch.equal(absent[..., 0], r[..., 0] < -2)
     for flags, before in zip((present, absent), today, strict=True):
@@ -136,7 +136,27 @@ def test_levels_below_the_thresholds_take_their_place() -> None:
         assert not torch.equal(flags[..., 0], before[..., 0])
         assert torch.equal(flags[..., 1], before[..., 1])
     model.levels[0] = 9.0
-    assert torch.equal(model.consensus(found, labels)[0][..., 0], (r[..., 0] > 1) & (q[..., 0] > -0.5))
+    assert torch.equal(model.consensus(found, labels, model.leveled)[0][..., 0], (r[..., 0] > 1) & (q[..., 0] > -0.5))
+
+
+def test_where_a_person_pointed_the_thresholds_stay() -> None:
+    model, found = network(2, margin=1.0, add_known=1.0), said(2, [40, 40])
+    labels = torch.ones(2, 2, dtype=torch.float64)
+    model.levels.copy_(torch.tensor([[-2.0, -2.0], [-0.5, -0.5]]))
+    known = torch.zeros(2, 40, 2)
+    known[0, 3, 0] = 1
+    found.cas.requires_grad_()
+    batch = told(found, labels, known=known, snippet_labels=known)
+    (gradient,) = torch.autograd.grad(model.consensus_loss(found, batch), found.cas)
+    by_levels = model.consensus(found, labels, model.leveled)
+    by_thresholds = model.consensus(found, labels, torch.tensor(False))
+    others = torch.arange(40) != 3
+    for sign, levels, thresholds in zip((-1, 1), by_levels, by_thresholds, strict=True):
+        learned = gradient.sign() == sign
+        assert torch.equal(learned[0, others, 0], thresholds[0, others, 0])
+        assert torch.equal(learned[1], levels[1])
+        assert torch.equal(learned[0, :, 1], levels[0, :, 1])
+        assert not torch.equal(levels[0, others, 0], thresholds[0, others, 0])
 
 
 def test_what_levels_say_is_absent_weighs_more() -> None:
@@ -241,6 +261,10 @@ def test_edges_are_those_of_both_brought_to_one_spread() -> None:
         for c, w in enumerate((0.25, 0.125, 0.25)):
             q = found.threshold_scores[0, t, c] - found.threshold[0, t]
             assert outline[0, t, c].item() == pytest.approx(((1 - w) * found.cas[0, t, c] + w * q * 2).item(), abs=1e-5)
+    model.config = model.config.model_copy(update={"add_known": 1.0})
+    torch.testing.assert_close(model.outline(found)[..., 0], outline[..., 0])
+    again = 0.75 * found.cas[..., 1] + 0.25 * 2 * found.margins[..., 1]
+    torch.testing.assert_close(model.outline(found)[..., 1], again)
 
 
 def test_padding_changes_nothing() -> None:

@@ -23,7 +23,7 @@ Equations:
     (5) s = the convolution of x over `context` snippets.
     (6) L = half the mean of log(1 + exp(-s)) where k+, plus half the mean of log(1 + exp(s)) where k-.
 
-    (7) o = (1 - w) s + w q sd(s) / sd(q), w the `threshold_share`, half of it where l_q < 0; sd the standard deviation.
+    (7) o = (1 - w) s + w q sd(s) / sd(q), w the `threshold_share`, where l_q < 0 half of it; sd the standard deviation.
 
 The teachers alone are trained up to the share `teaching` of the steps, then the classifier alone; in training s is 0
 until then. At the end of its stage each takes the running mean of its weights (`nn.averaging`).
@@ -33,13 +33,14 @@ of the snippets of its own videos present, its levels l are the scores of r and 
 exceeds. So about one in fifty of what is above them is a false alarm. Where l_q is below 0, the second teacher's
 threshold asks for more than that: so it is where actions fill the videos. There the levels say what is present and what
 is absent, and are hardly ever wrong about the latter; so the classifier itself knows better where an action ends. (p is
-that of all steps of the classifier's stage so far, l a running mean over these.)
+that of all steps of the classifier's stage so far, l a running mean over these.) Where a person has shown a moment of
+the class, the teachers have learned from it: there the thresholds stay. So what Eq. 7 takes away from w is the less,
+the more videos tell of single snippets: (1 - `add_known`) / 2 of it.
 
 What is known of single snippets (`add_known`) the teachers learn of r and q, so that they look for more of the kind,
 and the classifier of s, in its own stage: earlier, it would have nothing else to learn from, and would learn these few
-videos by heart. Absences in videos of the class weigh more (`nn.losses.even_absences`) where a person knows them, where
-a person has shown a moment of the class, since the teachers learned from it, and where the levels say them. Snippets
-that are neither k+ nor k- count for nothing.
+videos by heart. Absences in videos of the class weigh more (`nn.losses.even_absences`) where a person knows them or has
+shown a moment of the class, and where the levels say them. Snippets that are neither k+ nor k- count for nothing.
 
 Localization is that of `untrim.methods.snippet_classifier`, but its levels and the contrast are those of o: the second
 teacher still knows best where an action ends. These levels count in halves of sd(s). The variances of Eq. 7 are running
@@ -266,26 +267,33 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
 
     def consensus_loss(self, found: ConsensusActivations, batch: Batch) -> Tensor:
         """Balanced binary cross-entropy where the teachers agree (Eq. 6). Where a person knows better, that counts."""
-        present, absent = self.consensus(found, batch.labels)
-        sure = self.leveled.expand_as(absent)
-        if told := self.told(batch):
-            happens, known = (flags > 0 for flags in told)
-            present, absent = torch.where(known, happens, present), torch.where(known, ~happens, absent)
-            sure = sure | known | (known & happens).any(dim=1, keepdim=True)
+        nothing = torch.zeros_like(found.cas)
+        happens, known = (flags > 0 for flags in self.told(batch) or (nothing, nothing))
+        shown = (known & happens).any(dim=1, keepdim=True)  # (B, 1, C)
+        present, absent = self.consensus(found, batch.labels, self.leveled & ~shown)
+        present, absent = torch.where(known, happens, present), torch.where(known, ~happens, absent)
+        sure = known | shown | self.leveled
         absent = absent & found.mask.unsqueeze(-1)
         absent = even_absences(absent.to(found.cas), sure.to(found.cas), batch.labels)
         s, present, absent = (values[found.mask] for values in (found.cas, present, absent))  # (N, C)
         return balanced_cross_entropy(s, present, absent)
 
-    def consensus(self, found: ConsensusActivations, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Where each class happens and where it does not, as far as the teachers agree, (B, T, C) each (Eq. 3-4)."""
+    def consensus(self, found: ConsensusActivations, labels: Tensor, leveled: Tensor) -> tuple[Tensor, Tensor]:
+        """Where each class happens and where it does not, as far as the teachers agree, (B, T, C) each (Eq. 3-4).
+
+        Args:
+            found: What the teachers say.
+            labels: Labels of the videos, (B, C).
+            leveled: Where the levels take the place of the thresholds, (B, T, C), or what can be expanded to that.
+        """
         r, q = found.block_scores.detach(), found.margins.detach()
         y = (labels > 0).unsqueeze(1)  # (B, 1, C)
         m = self.config.margin
-        least = torch.where(self.leveled, self.levels[0].clamp(max=m), m)  # (C,)
-        no = torch.where(self.leveled, r < least, (r < -m) | ((r < 0) & (q < 0)))
+        least_r = torch.where(leveled, self.levels[0].clamp(max=m), m)
+        least_q = torch.where(leveled, self.levels[1], 0.0)
+        no = torch.where(leveled, r < least_r, (r < -m) | ((r < 0) & (q < 0)))
         sure = {
-            "both": ((r > least) & (q > self.levels[1].clamp(max=0)), no),
+            "both": ((r > least_r) & (q > least_q), no),
             "blocks": (r > m, r < 0),
             "threshold": (q > 0, q < 0),
         }
@@ -294,7 +302,7 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
 
     @property
     def leveled(self) -> Tensor:
-        """The classes of which the levels say where they are present and absent, (C,)."""
+        """The classes whose levels take the place of the teachers' thresholds, (C,)."""
         return self.levels[1] < 0
 
     @torch.no_grad()
@@ -316,7 +324,8 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
         """The classifier's sequence, with a share of the second teacher's margins (Eq. 7)."""
         if not self._measured:
             return activations.cas
-        share = self.config.threshold_share * torch.where(self.leveled, 0.5, 1.0)  # (C,)
+        of_levels = (1 + min(self.config.add_known, 1.0)) / 2
+        share = self.config.threshold_share * torch.where(self.leveled, of_levels, 1.0)  # (C,)
         scale = (self.variances[0] / self.variances[1]).sqrt()
         return (1 - share) * activations.cas + share * scale * activations.margins
 
