@@ -72,6 +72,7 @@ from untrim.nn.losses import balanced_cross_entropy, even_absences, known_cross_
 from untrim.nn.pooling import exceeded, unpack
 
 _KEPT = 0.01  # share of a step in the running means
+_THRESHOLD_SHARE = 0.35  # up to two labels per video
 _ALARMS = 0.02  # false ones, as a share of what is found present, of which the levels follow
 
 
@@ -102,7 +103,7 @@ class ConsensusConfig(SnippetClassifierConfig):
     """Weight of the video's score in an instance's score."""
     averaged: bool = True
     """Whether teachers and classifier end their stage with the running mean of their weights, or with the last."""
-    threshold_share: float = Field(default=0.35, ge=0, le=1)
+    threshold_share: float = Field(default=_THRESHOLD_SHARE, ge=0, le=1)
     """Share of the second teacher's margins in the sequence that says where an instance starts and ends, Eq. 7."""
 
 
@@ -164,7 +165,7 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
         margins follow a long instance less well, and count less, by the square.
         """
         rules = data.training_defaults()
-        share = ConsensusConfig().threshold_share * min(1.0, 2 / data.labels_per_video) ** 2
+        share = _THRESHOLD_SHARE * min(1.0, 2 / data.labels_per_video) ** 2
         return {
             **rules,
             "iterations": 2 * int(str(rules["iterations"])),
@@ -322,10 +323,10 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
 
     def outline(self, activations: ConsensusActivations) -> Tensor:
         """The classifier's sequence, with a share of the second teacher's margins (Eq. 7)."""
+        known = min(self.config.add_known, 1.0)
+        share = self.config.threshold_share * torch.where(self.leveled, (1 + known) / 2, 1.0)  # (C,)
         if not self._measured:
             return activations.cas
-        of_levels = (1 + min(self.config.add_known, 1.0)) / 2
-        share = self.config.threshold_share * torch.where(self.leveled, of_levels, 1.0)  # (C,)
         scale = (self.variances[0] / self.variances[1]).sqrt()
         return (1 - share) * activations.cas + share * scale * activations.margins
 
