@@ -43,8 +43,8 @@ def i3d_weights(_pulled: Path) -> Path:
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """Sums in parts, one per thread, come out otherwise in the last bit; and how MKL shares out a product is otherwise
-    in a process that has set its threads before."""
+    """Sums in parts, one per thread, come out otherwise in the last bit; so may those of a process that has set its
+    threads before, as tests do, beside those of a new one."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -154,7 +154,7 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
         self.blocks.dropout = self.threshold.dropout = FastDropout(config.teacher_dropout)
         self.register_buffer("taught", torch.zeros(()))  # 1 in the classifier's stage
         self.register_buffer("variances", torch.zeros(2))  # of s and q, for Eq. 7
-        self.register_buffer("filled", torch.zeros(2, len(self.labels)))  # snippets of which p is a share: some of all
+        self.register_buffer("filled", torch.zeros(2, len(self.labels)))  # p is the first row in parts of the second
         self.register_buffer("levels", torch.zeros(2, len(self.labels)))  # l of r and q
 
     @classmethod
@@ -314,9 +314,9 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
         now = torch.stack([part.var(correction=0) for part in (s, q)])
         self.variances.lerp_(now.to(self.variances), share)
         if self.config.teachers == "both":
+            by_thresholds, _ = self.consensus(found, labels, torch.zeros_like(self.leveled))
             shown = ((labels > 0).unsqueeze(1) & found.mask.unsqueeze(-1))[found.mask]  # (N, C)
-            present = shown & (r > self.config.margin) & (q > 0)
-            self.filled += torch.stack([part.sum(dim=0) for part in (present, shown)])
+            self.filled += torch.stack([part.sum(dim=0) for part in (by_thresholds[found.mask], shown)])
             alarms = _ALARMS * self.filled[0] / self.filled[1].clamp(min=1)
             levels = exceeded(torch.stack([r, q]), ~shown, alarms).to(self.levels)
             self.levels.lerp_(torch.where((~shown).any(dim=0), levels, self.levels), share)
