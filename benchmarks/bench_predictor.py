@@ -29,7 +29,7 @@ from untrim.support.array_types import Image
 from untrim.video.decode import VideoFile
 from untrim.video.flow import OpticalFlow
 
-ROUNDS = 12
+ROUNDS = 6
 PARTS = ("decoding", "flow", "descriptors", "network", "whole")
 
 

@@ -6,7 +6,8 @@ OpenCV's flow does not depend on it, torch's not beyond rounding.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Literal, get_args
 
@@ -25,8 +26,11 @@ Grey = npt.NDArray[np.uint8]
 PAIRS_AT_ONCE = 8
 """Pairs that are best given at once. Between other work, a small pair takes a tenth longer: caches are filled anew."""
 _PAIRS_ON_GPU = 32
-_DIS = ("dis", "dis-light", "dis-moving")
-_LIGHT = {"stride": 5, "refinement": 1}
+_DIS: dict[str, Callable[[], cv2.DenseOpticalFlow | MovingDis]] = {
+    "dis": dis,
+    "dis-light": partial(dis, stride=5, refinement=1),
+    "dis-moving": MovingDis,
+}
 _LEAST_FOR_DIS = 16  # Pixels, two patches: with less, OpenCV may read beyond the image and end the process.
 
 
@@ -36,8 +40,9 @@ class OpticalFlow:
     Args:
         algorithm: ``tvl1`` (Zach, Pock, Bischof 2007, in `untrim.video.tvl1`; what flow networks were trained on),
             ``farneback`` (Farnebäck 2003) with OpenCV's settings, ``dis`` (Kroeger et al. 2016) with those of OpenCV's
-            medium preset, ``dis-light``, the same with fewer patches and one step of refinement, or ``tvl1-opencv``,
-            OpenCV's TV-L1 with its settings: many times slower, and lost in motion of more than about 8 pixels.
+            medium preset, ``dis-light``, the same with fewer patches and one step of refinement, ``dis-moving``, which
+            looks closely only where something moves (`untrim.video.dis`), or ``tvl1-opencv``, OpenCV's TV-L1 with its
+            settings: many times slower, and lost in motion of more than about 8 pixels.
         device: Where ``tvl1`` computes: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; the others know only the CPU.
         half: Whether flows are given at half the size: means of (H // 2, W // 2), still in pixels of the whole size.
 
@@ -60,9 +65,7 @@ class OpticalFlow:
         elif algorithm == "farneback":
             self._engine = cv2.FarnebackOpticalFlow.create()
         elif algorithm in _DIS:
-            self._engine = (
-                MovingDis() if algorithm == "dis-moving" else dis(**_LIGHT if algorithm == "dis-light" else {})
-            )
+            self._engine = _DIS[algorithm]()
         else:
             raise UntrimError(
                 f"unknown flow algorithm '{algorithm}'", fix=nearest(str(algorithm), get_args(FlowAlgorithm))
@@ -76,10 +79,10 @@ class OpticalFlow:
             following: The next one, of the same size.
 
         Returns:
-            float32 (H, W, 2): pixels per frame to the right and downwards.
+            float32 (H, W, 2), or at half the size if so chosen: pixels per frame to the right and downwards.
 
         Raises:
-            UntrimError: The images are not grey uint8 of one size, or too small (``dis`` and ``dis-light`` need 16
+            UntrimError: The images are not grey uint8 of one size, or too small (``dis`` and its variants need 16
                 pixels each way).
         """
         return self.between([previous, following])[0]

@@ -147,11 +147,12 @@ def fine_histograms(frames: Iterable[tuple[Image, Flow]]) -> Iterator[Float32]:
             (H // 2, W // 2, 2), in pixels per frame of the whole size. Flow is smooth: at half the size its histograms
             are the same and four times faster.
     """
-    rest, memory = iter(frames), None
+    rest: Iterator[tuple[Image, Flow]] = iter(frames)
+    described: _Frames | None = None
     while together := list(islice(rest, PAIRS_AT_ONCE)):
-        memory = memory or _Memory.of(*together[0][0].shape[:2])
+        described = described or _Frames(*together[0][0].shape[:2])
         motions = own_motion(np.stack([flow for _, flow in together]))
-        yield from (memory.histograms(image, motion) for (image, _), motion in zip(together, motions, strict=True))
+        yield from (described.histograms(image, motion) for (image, _), motion in zip(together, motions, strict=True))
 
 
 def soft_cells(centres: npt.NDArray[np.float64], deviation: float, rows: int, columns: int) -> Float32:
@@ -223,23 +224,21 @@ def _parts(frames: int, count: int) -> Float32:
 
 
 class _Cells(NamedTuple):
-    """Where the N vectors of a frame belong: the gradients, then the motion and its two derivatives, row by row.
+    """Where the vectors of some planes belong, row by row and one plane after the other.
 
-    `grid` is the rows and columns of cells. `of_pixel` (N,) is the place of bin 0 of the cell in the histograms of all
-    four planes, `of_flow` the cell of each pixel of the motion, and `sizes` (4, 1, cells) the pixels of each cell.
+    `of_pixel` is the place of bin 0 of the cell in the histograms of all the planes, `of_first` the cell of each pixel
+    of the first plane, and `sizes` (1, cells) the pixels of each cell.
     """
 
-    grid: tuple[int, int]
     of_pixel: npt.NDArray[np.int32]
-    of_flow: npt.NDArray[np.intp]
+    of_first: npt.NDArray[np.intp]
     sizes: npt.NDArray[np.float64]
 
 
 class _Memory(NamedTuple):
-    """What is computed of the N vectors of a frame, one frame after the other: x and y (2, N), length and angle (2, N),
-    bins (N,), and what goes to them and to the next ones (2, N). To get the memory anew would take as long."""
+    """What is computed of the N vectors of some planes: x and y (2, N), length and angle (2, N), bins (N,), and what
+    goes to them and to the next ones (2, N). Kept from frame to frame: to get it anew would take as long."""
 
-    cells: _Cells
     vectors: Float32
     polar: Float32
     bins: npt.NDArray[np.int32]
@@ -247,48 +246,67 @@ class _Memory(NamedTuple):
     shares: npt.NDArray[np.float64]
 
     @classmethod
-    def of(cls, height: int, width: int) -> _Memory:
-        """For frames of that size."""
-        cells = _fine_cells(height, width)
-        count = len(cells.of_pixel)
+    def of(cls, count: int) -> _Memory:
         pairs, bins = np.empty((2, 2, count), np.float32), np.empty(count, np.int32)
-        return cls(cells, pairs[0], pairs[1], bins, np.empty(count, np.intp), np.empty((2, count)))
+        return cls(pairs[0], pairs[1], bins, np.empty(count, np.intp), np.empty((2, count)))
+
+
+class _Frames:
+    """Histograms of frames of one size, with the same memory for each."""
+
+    def __init__(self, height: int, width: int) -> None:
+        short = min(height, width)
+        self._grid = round(_FINE * height / short), round(_FINE * width / short)
+        self._of_picture = _fine_cells(height, width, *self._grid, 1)
+        self._of_flow = _fine_cells(height // 2, width // 2, *self._grid, 3)
+        self._memory = _Memory.of(max(len(cells.of_pixel) for cells in (self._of_picture, self._of_flow)))
 
     def histograms(self, image: Image, motion: Float32) -> Float32:
-        """As `fine_histograms` gives them, of one frame and its motion less the camera's (2, H / 2, W / 2)."""
-        pixels = image.shape[0] * image.shape[1]
-        for gradient, out in zip(cv2.spatialGradient(to_grey(image)), self.vectors, strict=True):
-            np.multiply(gradient.ravel(), np.float32(1 / 8), out=out[:pixels])
-        _motion_vectors(motion, self.vectors[:, pixels:].reshape(2, 3, *motion.shape[1:]))
-        cv2.cartToPolar(*self.vectors[:, None], *self.polar[:, None])  # Written in place.
-        speed = self.polar[0, pixels : pixels + motion[0].size]
+        """As `fine_histograms` gives them, of one frame and its motion less the camera's (2, H // 2, W // 2)."""
+        fine = np.empty((33, prod(self._grid)), np.float32)
+        vectors, polar = self._vectors(self._of_picture)
+        for gradient, out in zip(cv2.spatialGradient(to_grey(image)), vectors, strict=True):
+            np.multiply(gradient.ravel(), np.float32(1 / 8), out=out)
+        cv2.cartToPolar(*vectors[:, None], *polar[:, None])  # Written in place.
+        fine[_HOG] = self._by_direction(self._of_picture)[0]
+        vectors, polar = self._vectors(self._of_flow)
+        _motion_vectors(motion, vectors.reshape(2, 3, *motion.shape[1:]))
+        cv2.cartToPolar(*vectors[:, None], *polar[:, None])
+        speed = polar[0, : motion[0].size]
         moving = speed >= STILL
         speed *= moving
-        fine = np.empty((33, prod(self.cells.grid)), np.float32)
-        fine[_HOG], fine[_MOVING], fine[_MBHX], fine[_MBHY] = self._by_direction()
-        fine[_STILL] = 1 - np.bincount(self.cells.of_flow, moving, fine.shape[1]) / self.cells.sizes[1, 0]
-        return fine.reshape(33, *self.cells.grid)
+        fine[_MOVING], fine[_MBHX], fine[_MBHY] = self._by_direction(self._of_flow)
+        fine[_STILL] = 1 - np.bincount(self._of_flow.of_first, moving, fine.shape[1]) / self._of_flow.sizes[0]
+        return fine.reshape(33, *self._grid)
 
-    def _by_direction(self) -> npt.NDArray[np.float64]:
-        """Histograms (4, 8, cells) of directions: mean magnitudes. Bin 0 is to the right, bin 2 downwards."""
-        planes, _, count = self.cells.sizes.shape
-        shape = planes, _BINS + 2, count  # Angles may be 2 pi, rounded.
-        (magnitude, place), bins, (rest, following) = self.polar, self.bins, self.shares
+    def _vectors(self, cells: _Cells) -> tuple[Float32, Float32]:
+        count = len(cells.of_pixel)
+        return self._memory.vectors[:, :count], self._memory.polar[:, :count]
+
+    def _by_direction(self, cells: _Cells) -> npt.NDArray[np.float64]:
+        """Histograms (n, 8, cells) of directions: mean magnitudes. Bin 0 is to the right, bin 2 downwards."""
+        count, (_, size) = len(cells.of_pixel), cells.sizes.shape
+        magnitude, place = self._memory.polar[:, :count]
+        bins, places, whole = (
+            part[:count] for part in (self._memory.bins, self._memory.places, self._memory.vectors[0])
+        )
         place *= np.float32(_BINS / (2 * np.pi))
         np.copyto(bins, place, casting="unsafe")
-        whole = self.vectors[0]
         np.copyto(whole, bins, casting="unsafe")
         place -= whole
         place *= magnitude  # What goes to the next bin.
         magnitude -= place
-        rest[:], following[:] = magnitude, place
-        bins *= np.int32(count)
-        bins += self.cells.of_pixel
-        self.places[:] = bins
-        here, there = (np.bincount(self.places, share, prod(shape)).reshape(shape) for share in (rest, following))
+        bins *= np.int32(size)
+        bins += cells.of_pixel
+        places[:] = bins
+        planes = count // len(cells.of_first)
+        shape = planes, _BINS + 2, size  # Angles may be 2 pi, rounded.
+        shares = self._memory.shares[:, :count]
+        shares[0], shares[1] = magnitude, place
+        here, there = (np.bincount(places, share, prod(shape)).reshape(shape) for share in shares)
         here[:, 1:] += there[:, :-1]
         here[:, :2] += here[:, _BINS:]
-        return here[:, :_BINS] / self.cells.sizes
+        return here[:, :_BINS] / cells.sizes
 
 
 def _motion_vectors(motion: Float32, vectors: Float32) -> None:
@@ -308,20 +326,13 @@ def _motion_vectors(motion: Float32, vectors: Float32) -> None:
             )
 
 
-@lru_cache(maxsize=8)
-def _fine_cells(height: int, width: int) -> _Cells:
-    """The fine cells of a picture, and of its flow at half the size."""
-    short = min(height, width)
-    rows, columns = round(_FINE * height / short), round(_FINE * width / short)
-    of_picture, of_flow = (
-        (np.arange(h)[:, None] * rows // h * columns + np.arange(w) * columns // w).ravel()
-        for h, w in ((height, width), (height // 2, width // 2))
-    )
-    planes = of_picture, of_flow, of_flow, of_flow
-    sizes = [np.maximum(np.bincount(plane, minlength=rows * columns), 1.0) for plane in planes]
-    starts = np.arange(len(planes)) * (_BINS + 2) * rows * columns
-    of_pixel = np.concatenate([plane + start for plane, start in zip(planes, starts, strict=True)]).astype(np.int32)
-    return _Cells((rows, columns), of_pixel, of_flow, np.array(sizes)[:, None])
+def _fine_cells(height: int, width: int, rows: int, columns: int, planes: int) -> _Cells:
+    """The fine cells of some planes of one size."""
+    row, column = np.arange(height) * rows // height, np.arange(width) * columns // width
+    cells = (row[:, None] * columns + column).ravel()
+    starts = np.arange(planes) * (_BINS + 2) * rows * columns
+    sizes = np.maximum(np.bincount(cells, minlength=rows * columns), 1.0)
+    return _Cells((starts[:, None] + cells).ravel().astype(np.int32), cells, sizes[None])
 
 
 @lru_cache(maxsize=8)
