@@ -1,10 +1,12 @@
 """What a warm predictor costs: seconds of processor time for one video, by part, and how it does beside other threads.
 
-    OMP_NUM_THREADS=1 python benchmarks/bench_predictor.py RUN VIDEO [VIDEO …]
+    OMP_NUM_THREADS=1 python benchmarks/bench_predictor.py RUN[,RUN…] VIDEO [VIDEO …]
 
-The first video is measured by part, best of five rounds: each line adds one part to those before. If there are more,
-all of them go through `predict_many`, with one and with two threads, and through `localize_videos` with a process per
-core: videos per second of real time, and processor time per second of video. RUN is of `hoghof` features.
+The first video is measured by part. Each part is done frame by frame, with all that comes before it; each frame counts
+with the best of its rounds, so that other work on the machine disturbs little. `predict` is the best round of a whole
+call. The runs take turns in each round. If there are more videos, all of them go through `predict_many` of the first
+run, with one and with two threads, and through `localize_videos` with a process per core: videos per second of real
+time, and processor time per second of video. Runs are of `hoghof` features.
 """
 
 from __future__ import annotations
@@ -12,68 +14,88 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import cv2
+import numpy as np
 import torch
 
 import untrim
-from untrim.features.snippets import with_flow
+from untrim.features.snippets import to_grey, with_flow
+from untrim.support.array_types import Image
 from untrim.video.decode import VideoFile
 from untrim.video.flow import OpticalFlow
 
-ROUNDS = 5
+ROUNDS = 6
+PARTS = ("decoding", "flow", "descriptors", "network", "whole")
 
 
 def main() -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    start = time.process_time()
-    predictor, videos = untrim.open_run(sys.argv[1]), [Path(name) for name in sys.argv[2:]]
-    first = predictor.predict(videos[0])
-    print(f"open_run and the first video: {time.process_time() - start:.2f} s; {len(first.detections)} detections")
-    by_part(predictor, videos[0])
+    runs, videos = sys.argv[1].split(","), [Path(name) for name in sys.argv[2:]]
+    predictors = {}
+    for run in runs:
+        start = time.process_time()
+        predictors[run] = untrim.open_run(run)
+        first = predictors[run].predict(videos[0])
+        seconds = time.process_time() - start
+        print(f"{run}: open_run and the first video {seconds:.2f} s, {len(first.detections)} detections")
+    by_part(predictors, videos[0])
     if len(videos) == 1:
         return
     for threads in (1, 2):
-        many = partial(predictor.predict_many, videos, threads=threads)
+        many = partial(predictors[runs[0]].predict_many, videos, threads=threads)
         throughput(f"predict_many, threads={threads}", videos, lambda many=many: list(many()))
     with TemporaryDirectory() as folder:
-        throughput("localize_videos", videos, lambda: untrim.localize_videos(sys.argv[1], videos, Path(folder, "new")))
+        throughput("localize_videos", videos, lambda: untrim.localize_videos(runs[0], videos, Path(folder, "new")))
 
 
-def by_part(predictor: untrim.Predictor, path: Path) -> None:
+def by_part(predictors: Mapping[str, untrim.Predictor], path: Path) -> None:
     with VideoFile(path) as file:
-        frames = sum(1 for _ in file.frames(predictor.backbone.config.fps))
+        frames = sum(1 for _ in file.frames(25.0))
         print(f"{path.name}: {file.duration:.1f} s, {file.info.width}x{file.info.height}, {frames} frames")
-    before = 0.0
-    for name, work in parts(predictor).items():
-        seconds = min(seconds_of(partial(work, path)) for _ in range(ROUNDS))
-        print(f"{name:26} {seconds - before:6.3f} s {1e3 * (seconds - before) / frames:7.3f} ms/frame")
-        before = seconds
-    print(f"{'all':26} {before:6.3f} s {1e3 * before / frames:7.3f} ms/frame")
+    works = {(run, part): work for run, one in predictors.items() for part, work in parts(one, path).items()}
+    rounds = [{key: seconds_of_each(work) for key, work in works.items()} for _ in range(ROUNDS)]
+    best = {key: float(np.min([each[key] for each in rounds], axis=0).sum()) for key in works}
+    for run, predictor in predictors.items():
+        print(f"{run}, flow {predictor.backbone.config.flow}")
+        decoding, flow, descriptors, network, whole = (best[run, part] for part in PARTS)
+        shares = {"decoding": decoding, "flow": flow - decoding, "descriptors": descriptors - flow, "network": network}
+        for name, seconds in (shares | {"all": descriptors + network, "predict": whole}).items():
+            print(f"{name:12} {seconds:6.3f} s {1e3 * seconds / frames:7.3f} ms/frame")
 
 
-def parts(predictor: untrim.Predictor) -> dict[str, Callable[[Path], object]]:
-    """What is done with a video file, each part with all that comes before it."""
+def parts(predictor: untrim.Predictor, path: Path) -> dict[str, Callable[[], Iterator[object]]]:
+    """What is done with a video file, each part with all that comes before it; the network from features alone."""
     backbone = predictor.backbone
     config = backbone.config
 
-    def with_images(work: Callable[..., object], path: Path) -> None:
+    def images() -> Iterator[Image]:
         with VideoFile(path) as file:
-            work(frame.image for frame in file.frames(config.fps, config.short_side))
+            yield from (frame.image for frame in file.frames(config.fps, config.short_side))
 
+    features = backbone.features(images())
     return {
-        "decoding": partial(with_images, lambda images: sum(1 for _ in images)),
-        f"flow ({config.flow})": partial(
-            with_images, lambda images: sum(1 for _ in with_flow(images, OpticalFlow(config.flow)))
-        ),
-        "descriptors": partial(with_images, backbone.features),
-        "network and localization": predictor.predict,
+        "decoding": images,
+        "flow": lambda: with_flow(map(to_grey, images()), OpticalFlow(config.flow, half=True)),
+        "descriptors": lambda: backbone.blocks(images()),
+        "network": lambda: map(predictor.predict, [features]),
+        "whole": lambda: map(predictor.predict, [path]),
     }
+
+
+def seconds_of_each(work: Callable[[], Iterator[object]]) -> list[float]:
+    """Seconds for each item that comes, and for the end."""
+    seconds, start = [], time.process_time()
+    for _ in work():
+        end = time.process_time()
+        seconds.append(end - start)
+        start = end
+    return [*seconds, time.process_time() - start]
 
 
 def throughput(name: str, videos: Sequence[Path], work: Callable[[], object]) -> None:
@@ -91,12 +113,6 @@ def processor_seconds() -> float:
     """Of this process and of those that have ended which it started."""
     parts = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(part.ru_utime + part.ru_stime for part in parts)
-
-
-def seconds_of(work: Callable[[], object]) -> float:
-    start = time.process_time()
-    work()
-    return time.process_time() - start
 
 
 if __name__ == "__main__":

@@ -8,17 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from untrim.features.backbones import StreamName
+from untrim.features.backbones import StreamName, hoghof
 from untrim.features.backbones.hoghof import (
     HogHof,
     HogHofConfig,
-    fine_histograms,
     normalise,
     picture_grid,
     soft_cells,
 )
-from untrim.features.motion import motion_centre, own_motion
+from untrim.features.motion import motion_centre
 from untrim.features.snippets import with_flow
+from untrim.video.camera import own_motion
+from untrim.video.dis import halved
 from untrim.video.flow import OpticalFlow
 
 HOG, HOF, STILL, MBHX, MBHY = slice(0, 8), slice(8, 16), 16, slice(17, 25), slice(25, 33)
@@ -48,6 +49,12 @@ def video(frames: int, height: int = 120, width: int = 160, turn: float = 0.0, s
         left = (height // 8 + index) % (width - 60)
         frame[height // 4 : height // 4 + 60, left : left + 60][inside] = turned[inside]
         yield frame
+
+
+def fine_histograms(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """Those of one frame, from its flow (H, W, 2)."""
+    (fine,) = hoghof.fine_histograms([(image, halved(flow))])
+    return fine
 
 
 def whole(fine: np.ndarray) -> np.ndarray:
@@ -112,7 +119,7 @@ def test_the_camera_is_taken_off(shift: list[float], slopes: list[float]) -> Non
     place = np.stack([X / 160 - 0.5, Y / 120 - 0.5], axis=2)
     camera = (np.array(shift) + place @ np.array(slopes).reshape(2, 2)).astype(np.float32)
     actor = np.float32([0, 5])
-    np.testing.assert_allclose(own_motion(camera), 0, atol=0.05)
+    np.testing.assert_allclose(own_motion(camera[None]), 0, atol=0.05)
     descriptor = whole(fine_histograms(GREY, camera + OBJECT * actor))
     assert descriptor[HOF].argmax() == DOWN
     alone = whole(fine_histograms(GREY, OBJECT * actor))
@@ -186,6 +193,14 @@ def test_streams_are_columns_of_both() -> None:
     both, rgb, flow = (HogHof(HogHofConfig(streams=s)).features(frames) for s in (("rgb", "flow"), ("rgb",), ("flow",)))
     np.testing.assert_array_equal(both, np.concatenate([rgb, flow], axis=1))
     assert HogHof(HogHofConfig()).streams == {"rgb": rgb.shape[1], "flow": flow.shape[1]}
+
+
+def test_a_frame_has_its_histograms_whatever_frames_come_before_and_after() -> None:
+    frames = list(with_flow(video(19, turn=0.2), OpticalFlow("dis", half=True)))
+    together = list(hoghof.fine_histograms(iter(frames)))
+    assert len(together) == 19
+    for frame, fine in zip(frames, together, strict=True):
+        np.testing.assert_array_equal(fine, next(hoghof.fine_histograms([frame])))
 
 
 def test_parts_keep_the_order_of_time() -> None:

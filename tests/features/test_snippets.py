@@ -1,5 +1,6 @@
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -50,9 +51,9 @@ def test_each_image_comes_with_the_flow_to_the_next() -> None:
     pairs = []
 
     class Recorder(OpticalFlow):
-        def __call__(self, previous: np.ndarray, following: np.ndarray) -> np.ndarray:
-            pairs.append((int(previous[0, 0]), int(following[0, 0])))
-            return np.full((*previous.shape, 2), following[0, 0], np.float32)
+        def between(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+            pairs.extend((int(previous[0, 0]), int(following[0, 0])) for previous, following in pairwise(images))
+            return [np.full((*image.shape, 2), image[0, 0], np.float32) for image in images[1:]]
 
     found = list(with_flow(iter(images), Recorder()))
     assert pairs == [(10, 20), (20, 40)]

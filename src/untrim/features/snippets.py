@@ -46,7 +46,8 @@ def windows(items: Iterable[T], grid: SnippetGrid) -> Iterator[list[T]]:
 
 
 def with_flow(images: Iterable[Image], flow: OpticalFlow) -> Iterator[tuple[Image, Flow]]:
-    """Each image, RGB (H, W, 3) or grey (H, W), with the flow (H, W, 2) from it to the next, in pixels per frame.
+    """Each image, RGB (H, W, 3) or grey (H, W), with the flow (H, W, 2) from it to the next, in pixels per frame;
+    (H // 2, W // 2, 2) if `flow` gives it at half the size.
 
     The last image, from which nothing moves on, has the flow of the one before it; an only image has none: zeros. Looks
     ahead by `flow.batch` images.
@@ -60,7 +61,7 @@ def with_flow(images: Iterable[Image], flow: OpticalFlow) -> Iterator[tuple[Imag
         for image, motion in zip(held, flow.between(greys), strict=False):  # The last image's flow is not known yet.
             yield image, motion
     for image in held[-1:]:
-        yield image, np.zeros((*image.shape[:2], 2), np.float32) if motion is None else motion
+        yield image, flow.nothing(image) if motion is None else motion
 
 
 def to_grey(image: Image) -> Grey:

@@ -6,7 +6,8 @@ OpenCV's flow does not depend on it, torch's not beyond rounding.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Literal, get_args
 
@@ -15,14 +16,21 @@ import numpy as np
 import numpy.typing as npt
 
 from untrim.errors import UntrimError, nearest
+from untrim.support.array_types import Image
+from untrim.video.dis import MovingDis, dis, halved
 
-FlowAlgorithm = Literal["tvl1", "tvl1-opencv", "farneback", "dis", "dis-light"]
+FlowAlgorithm = Literal["tvl1", "tvl1-opencv", "farneback", "dis", "dis-light", "dis-moving"]
 Flow = npt.NDArray[np.float32]
 Grey = npt.NDArray[np.uint8]
 
+PAIRS_AT_ONCE = 8
+"""Pairs that are best given at once. Between other work, a small pair takes a tenth longer: caches are filled anew."""
 _PAIRS_ON_GPU = 32
-_PAIRS_OF_OPENCV = 8  # Between other work, a small pair takes a tenth longer: caches have to be filled anew.
-_DIS = ("dis", "dis-light")
+_DIS: dict[str, Callable[[], cv2.DenseOpticalFlow | MovingDis]] = {
+    "dis": dis,
+    "dis-light": partial(dis, stride=5, refinement=1),
+    "dis-moving": MovingDis,
+}
 _LEAST_FOR_DIS = 16  # Pixels, two patches: with less, OpenCV may read beyond the image and end the process.
 
 
@@ -32,19 +40,21 @@ class OpticalFlow:
     Args:
         algorithm: ``tvl1`` (Zach, Pock, Bischof 2007, in `untrim.video.tvl1`; what flow networks were trained on),
             ``farneback`` (Farnebäck 2003) with OpenCV's settings, ``dis`` (Kroeger et al. 2016) with those of OpenCV's
-            medium preset, ``dis-light``, the same with fewer patches and one step of refinement, or ``tvl1-opencv``,
-            OpenCV's TV-L1 with its settings: many times slower, and lost in motion of more than about 8 pixels.
+            medium preset, ``dis-light``, the same with fewer patches and one step of refinement, ``dis-moving``, which
+            looks closely only where something moves (`untrim.video.dis`), or ``tvl1-opencv``, OpenCV's TV-L1 with its
+            settings: many times slower, and lost in motion of more than about 8 pixels.
         device: Where ``tvl1`` computes: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; the others know only the CPU.
+        half: Whether flows are given at half the size: means of (H // 2, W // 2), still in pixels of the whole size.
 
     Raises:
         UntrimError: No such algorithm or device.
     """
 
-    def __init__(self, algorithm: FlowAlgorithm = "dis", device: str = "cpu") -> None:
-        self.algorithm = algorithm
-        self.batch = _PAIRS_OF_OPENCV
+    def __init__(self, algorithm: FlowAlgorithm = "dis", device: str = "cpu", half: bool = False) -> None:
+        self.algorithm, self._is_half = algorithm, half
+        self.batch = PAIRS_AT_ONCE
         """Pairs that are best given at once."""
-        self._engine: cv2.DenseOpticalFlow | None = None
+        self._engine: cv2.DenseOpticalFlow | MovingDis | None = None
         if algorithm == "tvl1":
             from untrim.support.device import choose_device  # Only here, so that the others do not wait for torch.
 
@@ -55,7 +65,7 @@ class OpticalFlow:
         elif algorithm == "farneback":
             self._engine = cv2.FarnebackOpticalFlow.create()
         elif algorithm in _DIS:
-            self._engine = _dis(light=algorithm == "dis-light")
+            self._engine = _DIS[algorithm]()
         else:
             raise UntrimError(
                 f"unknown flow algorithm '{algorithm}'", fix=nearest(str(algorithm), get_args(FlowAlgorithm))
@@ -69,28 +79,13 @@ class OpticalFlow:
             following: The next one, of the same size.
 
         Returns:
-            float32 (H, W, 2): pixels per frame to the right and downwards.
+            float32 (H, W, 2), or at half the size if so chosen: pixels per frame to the right and downwards.
 
         Raises:
-            UntrimError: The images are not grey uint8 of one size, or too small (``dis`` and ``dis-light`` need 16
+            UntrimError: The images are not grey uint8 of one size, or too small (``dis`` and its variants need 16
                 pixels each way).
         """
-        _check([previous, following])
-        if self._engine is None:
-            return self._tvl1([previous, following])[0]
-        if self.algorithm in _DIS:
-            if min(previous.shape) < _LEAST_FOR_DIS:
-                what = f"{self.algorithm} flow of {previous.shape[1]} x {previous.shape[0]} images"
-                raise UntrimError(what, fix=f"give at least {_LEAST_FOR_DIS} x {_LEAST_FOR_DIS} pixels")
-            if np.array_equal(previous, following):  # Many pairs are: slow videos are resampled by repeating frames.
-                return np.zeros((*previous.shape, 2), np.float32)  # Which is what DIS finds, exactly.
-        try:
-            # Without a flow to start from, so that a pair's flow does not depend on the pairs before it.
-            flow = self._engine.calc(np.ascontiguousarray(previous), np.ascontiguousarray(following), None)  # type: ignore[call-overload]
-        except cv2.error as error:
-            height, width = previous.shape
-            raise UntrimError(f"{self.algorithm} flow of {width} x {height} images: {error.err}") from error
-        return np.asarray(flow, dtype=np.float32)
+        return self.between([previous, following])[0]
 
     def between(self, images: Sequence[Grey]) -> list[Flow]:
         """The flow from each of some consecutive images to the next; ``tvl1`` computes all at once on a GPU.
@@ -101,10 +96,39 @@ class OpticalFlow:
         Raises:
             UntrimError: As for a pair.
         """
-        if self._engine is None and self.batch > 1 and len(images) > 1:
-            _check(images)
-            return self._tvl1(images)
-        return [self(previous, following) for previous, following in pairwise(images)]
+        if len(images) < 2:
+            return []
+        _check(images)
+        if self._engine is None:
+            at_once = [images] if self.batch > 1 else pairwise(images)
+            return [self._sized(flow) for some in at_once for flow in self._tvl1(some)]
+        pairs = list(pairwise(map(np.ascontiguousarray, images)))
+        height, width = images[0].shape
+        if self.algorithm in _DIS and min(height, width) < _LEAST_FOR_DIS:
+            what = f"{self.algorithm} flow of {width} x {height} images"
+            raise UntrimError(what, fix=f"give at least {_LEAST_FOR_DIS} x {_LEAST_FOR_DIS} pixels")
+        # Many pairs are equal: slow videos are resampled by repeating frames. DIS finds nothing there, exactly.
+        equal = [self.algorithm in _DIS and np.array_equal(*pair) for pair in pairs]
+        try:
+            found = iter(self._flows([pair for pair, same in zip(pairs, equal, strict=True) if not same]))
+        except cv2.error as error:
+            raise UntrimError(f"{self.algorithm} flow of {width} x {height} images: {error.err}") from error
+        return [self.nothing(images[0]) if same else next(found) for same in equal]
+
+    def nothing(self, image: Image) -> Flow:
+        """The flow of an image (H, W, ...) in which nothing moves."""
+        height, width = image.shape[:2]
+        return np.zeros((height // 2, width // 2, 2) if self._is_half else (height, width, 2), np.float32)
+
+    def _flows(self, pairs: list[tuple[Grey, Grey]]) -> list[Flow]:
+        if isinstance(self._engine, MovingDis):
+            flows = self._engine.between(pairs)
+            return flows if self._is_half else [_as_large(flow, pairs[0][0]) for flow in flows]
+        # Without a flow to start from, so that a pair's flow does not depend on the pairs before it.
+        return [self._sized(self._engine.calc(*pair, None)) for pair in pairs]  # type: ignore[union-attr,call-overload]
+
+    def _sized(self, flow: Flow) -> Flow:
+        return np.asarray(halved(flow) if self._is_half else flow, np.float32)
 
     def _tvl1(self, images: Sequence[Grey]) -> list[Flow]:
         import torch
@@ -118,13 +142,8 @@ class OpticalFlow:
         return list(np.ascontiguousarray(flow.cpu().numpy()))
 
 
-def _dis(light: bool) -> cv2.DISOpticalFlow:
-    """OpenCV's medium preset: patches 3 pixels apart, down to half the size, and 5 steps of refinement; or lighter."""
-    engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    if light:
-        engine.setPatchStride(5)
-        engine.setVariationalRefinementIterations(1)
-    return engine
+def _as_large(flow: Flow, image: Grey) -> Flow:
+    return np.asarray(cv2.resize(flow, image.shape[::-1]), np.float32)
 
 
 def _check(images: Sequence[Grey]) -> None:

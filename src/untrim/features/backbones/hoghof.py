@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from math import prod
 from typing import ClassVar, NamedTuple
 
@@ -37,10 +38,11 @@ import numpy.typing as npt
 from pydantic import Field
 
 from untrim.features.backbones import Backbone, BackboneConfig, Features
-from untrim.features.motion import STILL, motion_centre, own_motion
+from untrim.features.motion import STILL, motion_centre
 from untrim.features.snippets import to_grey, windows, with_flow
 from untrim.support.array_types import Float32, Image
-from untrim.video.flow import Flow, OpticalFlow
+from untrim.video.camera import own_motion
+from untrim.video.flow import PAIRS_AT_ONCE, Flow, OpticalFlow
 
 _BINS = 8
 _HOG, _HOF, _MBHX, _MBHY = slice(0, 8), slice(8, 17), slice(17, 25), slice(25, 33)
@@ -107,9 +109,8 @@ class HogHof(Backbone[HogHofConfig]):
 
     def blocks(self, images: Iterable[Image]) -> Iterator[Features]:
         """The same, a snippet at a time."""
-        greys = with_flow(map(to_grey, images), OpticalFlow(self.config.flow))
-        frames = (fine_histograms(grey, flow) for grey, flow in greys)
-        return (self._pool(np.stack(window, axis=1))[None] for window in windows(frames, self.grid))
+        greys = with_flow(map(to_grey, images), OpticalFlow(self.config.flow, half=True))
+        return (self._pool(np.stack(window, axis=1))[None] for window in windows(fine_histograms(greys), self.grid))
 
     def _pool(self, fine: Float32) -> Float32:
         """Features (D,) of one snippet from the fine histograms (33, F, rows, columns) of its frames."""
@@ -135,33 +136,23 @@ class HogHof(Backbone[HogHofConfig]):
         return _mirrored_columns(stream, self.config.parts, self.config.grids)
 
 
-def fine_histograms(image: Image, flow: Flow) -> Float32:
-    """Histograms of one frame in fine cells, (33, rows, columns): HOG, HOF, MBHx, MBHy.
+def fine_histograms(frames: Iterable[tuple[Image, Flow]]) -> Iterator[Float32]:
+    """Histograms of each frame in fine cells, (33, rows, columns): HOG, HOF, MBHx, MBHy.
 
     Fine cells are about square, 12 along the short side. Values are magnitudes a pixel: grey levels, pixels per frame
-    (and, last in HOF, a share of pixels), and 1 per frame.
+    (and, last in HOF, a share of pixels), and 1 per frame. Looks ahead by as many frames as `with_flow` does.
 
     Args:
-        image: RGB (H, W, 3), or grey (H, W).
-        flow: From this frame to the next, (H, W, 2), in pixels per frame.
+        frames: Images of one size, RGB (H, W, 3) or grey (H, W), each with the flow from it to the next,
+            (H // 2, W // 2, 2), in pixels per frame of the whole size. Flow is smooth: at half the size its histograms
+            are the same and four times faster.
     """
-    height, width = image.shape[:2]
-    short = min(height, width)
-    rows, columns = round(_FINE * height / short), round(_FINE * width / short)
-    right, down = (part * np.float32(1 / 8) for part in cv2.spatialGradient(to_grey(image)))
-    # Flow is smooth: at half the size its histograms are the same and four times faster.
-    half = np.asarray(cv2.resize(flow, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.float32)
-    vectors = _motion_vectors(own_motion(half))
-    length, angle = _polar(*vectors)
-    moving = length[0] >= STILL
-    length[0] *= moving
-    cells = _fine_cells(*moving.shape, rows, columns)
-    still = 1 - np.bincount(cells.of_pixel, moving.ravel(), rows * columns) / cells.sizes
-    fine = np.empty((33, rows * columns), np.float32)
-    fine[_HOG] = _histograms(*_polar(right[None], down[None]), rows, columns)[0]
-    fine[_MOVING], fine[_MBHX], fine[_MBHY] = _histograms(length, angle, rows, columns)
-    fine[_STILL] = still
-    return fine.reshape(33, rows, columns)
+    rest: Iterator[tuple[Image, Flow]] = iter(frames)
+    described: _Frames | None = None
+    while together := list(islice(rest, PAIRS_AT_ONCE)):
+        described = described or _Frames(*together[0][0].shape[:2])
+        motions = own_motion(np.stack([flow for _, flow in together]))
+        yield from (described.histograms(image, motion) for (image, _), motion in zip(together, motions, strict=True))
 
 
 def soft_cells(centres: npt.NDArray[np.float64], deviation: float, rows: int, columns: int) -> Float32:
@@ -232,10 +223,95 @@ def _parts(frames: int, count: int) -> Float32:
     return np.asarray(weights / weights.sum(1, keepdims=True), np.float32)
 
 
-def _motion_vectors(motion: Float32) -> Float32:
-    """Motion (2, H, W) at half the size, and the derivatives of its two components, to the right and downwards, per
-    pixel of the whole size; (2, 3, H, W)."""
-    vectors = np.empty((2, 3, *motion.shape[1:]), np.float32)
+class _Cells(NamedTuple):
+    """Where the vectors of some planes belong, row by row and one plane after the other.
+
+    `of_pixel` is the place of bin 0 of the cell in the histograms of all the planes, `of_first` the cell of each pixel
+    of the first plane, and `sizes` (1, cells) the pixels of each cell.
+    """
+
+    of_pixel: npt.NDArray[np.int32]
+    of_first: npt.NDArray[np.intp]
+    sizes: npt.NDArray[np.float64]
+
+
+class _Memory(NamedTuple):
+    """What is computed of the N vectors of some planes: x and y (2, N), length and angle (2, N), bins (N,), and what
+    goes to them and to the next ones (2, N). Kept from frame to frame: to get it anew would take as long."""
+
+    vectors: Float32
+    polar: Float32
+    bins: npt.NDArray[np.int32]
+    places: npt.NDArray[np.intp]
+    shares: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, count: int) -> _Memory:
+        pairs, bins = np.empty((2, 2, count), np.float32), np.empty(count, np.int32)
+        return cls(pairs[0], pairs[1], bins, np.empty(count, np.intp), np.empty((2, count)))
+
+
+class _Frames:
+    """Histograms of frames of one size, with the same memory for each."""
+
+    def __init__(self, height: int, width: int) -> None:
+        short = min(height, width)
+        self._grid = round(_FINE * height / short), round(_FINE * width / short)
+        self._of_picture = _fine_cells(height, width, *self._grid, 1)
+        self._of_flow = _fine_cells(height // 2, width // 2, *self._grid, 3)
+        self._memory = _Memory.of(max(len(cells.of_pixel) for cells in (self._of_picture, self._of_flow)))
+
+    def histograms(self, image: Image, motion: Float32) -> Float32:
+        """As `fine_histograms` gives them, of one frame and its motion less the camera's (2, H // 2, W // 2)."""
+        fine = np.empty((33, prod(self._grid)), np.float32)
+        vectors, polar = self._vectors(self._of_picture)
+        for gradient, out in zip(cv2.spatialGradient(to_grey(image)), vectors, strict=True):
+            np.multiply(gradient.ravel(), np.float32(1 / 8), out=out)
+        cv2.cartToPolar(*vectors[:, None], *polar[:, None])  # Written in place.
+        fine[_HOG] = self._by_direction(self._of_picture)[0]
+        vectors, polar = self._vectors(self._of_flow)
+        _motion_vectors(motion, vectors.reshape(2, 3, *motion.shape[1:]))
+        cv2.cartToPolar(*vectors[:, None], *polar[:, None])
+        speed = polar[0, : motion[0].size]
+        moving = speed >= STILL
+        speed *= moving
+        fine[_MOVING], fine[_MBHX], fine[_MBHY] = self._by_direction(self._of_flow)
+        fine[_STILL] = 1 - np.bincount(self._of_flow.of_first, moving, fine.shape[1]) / self._of_flow.sizes[0]
+        return fine.reshape(33, *self._grid)
+
+    def _vectors(self, cells: _Cells) -> tuple[Float32, Float32]:
+        count = len(cells.of_pixel)
+        return self._memory.vectors[:, :count], self._memory.polar[:, :count]
+
+    def _by_direction(self, cells: _Cells) -> npt.NDArray[np.float64]:
+        """Histograms (n, 8, cells) of directions: mean magnitudes. Bin 0 is to the right, bin 2 downwards."""
+        count, (_, size) = len(cells.of_pixel), cells.sizes.shape
+        magnitude, place = self._memory.polar[:, :count]
+        bins, places, whole = (
+            part[:count] for part in (self._memory.bins, self._memory.places, self._memory.vectors[0])
+        )
+        place *= np.float32(_BINS / (2 * np.pi))
+        np.copyto(bins, place, casting="unsafe")
+        np.copyto(whole, bins, casting="unsafe")
+        place -= whole
+        place *= magnitude  # What goes to the next bin.
+        magnitude -= place
+        bins *= np.int32(size)
+        bins += cells.of_pixel
+        places[:] = bins
+        planes = count // len(cells.of_first)
+        shape = planes, _BINS + 2, size  # Angles may be 2 pi, rounded.
+        shares = self._memory.shares[:, :count]
+        shares[0], shares[1] = magnitude, place
+        here, there = (np.bincount(places, share, prod(shape)).reshape(shape) for share in shares)
+        here[:, 1:] += there[:, :-1]
+        here[:, :2] += here[:, _BINS:]
+        return here[:, :_BINS] / cells.sizes
+
+
+def _motion_vectors(motion: Float32, vectors: Float32) -> None:
+    """Writes to `vectors`, (2, 3, H, W), motion (2, H, W) at half the size, and the derivatives of its two components,
+    to the right and downwards, per pixel of the whole size."""
     vectors[:, 0] = motion
     for axis in (0, 1):
         for component in (0, 1):
@@ -248,54 +324,15 @@ def _motion_vectors(motion: Float32) -> Float32:
                 ksize=3,
                 scale=1 / 16,
             )
-    return vectors
 
 
-def _polar(x: Float32, y: Float32) -> tuple[Float32, Float32]:
-    """Lengths of vectors (n, H, W), and their angles from the right, clockwise on the screen, from 0 to 2 pi."""
-    length, angle = cv2.cartToPolar(x.reshape(-1, x.shape[-1]), y.reshape(-1, x.shape[-1]))
-    return np.asarray(length, np.float32).reshape(x.shape), np.asarray(angle, np.float32).reshape(x.shape)
-
-
-def _histograms(magnitude: Float32, angle: Float32, rows: int, columns: int) -> npt.NDArray[np.float64]:
-    """Histograms (n, 8, rows * columns) of the directions of n planes of vectors (n, H, W), in polar form: mean
-    magnitudes in fine cells.
-
-    Bin 0 is to the right, bin 2 downwards.
-    """
-    planes = len(magnitude)
-    cells = _fine_cells(*magnitude.shape[1:], rows, columns)
-    size = (_BINS + 2) * rows * columns  # Of one plane; angles may be 2 pi, rounded.
-    place = angle.reshape(planes, -1) * np.float32(_BINS / (2 * np.pi))
-    bins = place.astype(np.int32)
-    magnitude = magnitude.reshape(planes, -1)
-    place -= bins.astype(np.float32)
-    place *= magnitude  # What goes to the next bin.
-    index = bins * np.intp(rows * columns)
-    index += cells.of_pixel
-    index += np.arange(planes)[:, None] * size
-    here, there = (
-        np.bincount(index.ravel(), part.ravel(), planes * size).reshape(planes, _BINS + 2, -1)
-        for part in (magnitude - place, place)
-    )
-    here[:, 1:] += there[:, :-1]
-    here[:, :2] += here[:, _BINS:]
-    return here[:, :_BINS] / cells.sizes
-
-
-class _Cells(NamedTuple):
-    """The fine cell of each pixel, row by row (height * width,), and the pixels of each cell."""
-
-    of_pixel: npt.NDArray[np.intp]
-    sizes: npt.NDArray[np.float64]
-
-
-@lru_cache(maxsize=8)
-def _fine_cells(height: int, width: int, rows: int, columns: int) -> _Cells:
-    """The fine cells of a picture."""
+def _fine_cells(height: int, width: int, rows: int, columns: int, planes: int) -> _Cells:
+    """The fine cells of some planes of one size."""
     row, column = np.arange(height) * rows // height, np.arange(width) * columns // width
-    index = (row[:, None] * columns + column).ravel().astype(np.intp)
-    return _Cells(index, np.maximum(np.bincount(index, minlength=rows * columns), 1.0))
+    cells = (row[:, None] * columns + column).ravel()
+    starts = np.arange(planes) * (_BINS + 2) * rows * columns
+    sizes = np.maximum(np.bincount(cells, minlength=rows * columns), 1.0)
+    return _Cells((starts[:, None] + cells).ravel().astype(np.int32), cells, sizes[None])
 
 
 @lru_cache(maxsize=8)
