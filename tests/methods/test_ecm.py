@@ -337,6 +337,10 @@ class TestLocalize:
             (first, pytest.approx(1.15)),
             (second, pytest.approx(0.25 + 0.15)),  # 0.2 of the post-classification stream, over 0.8
         ]
+        units = {"merged": (4, 0.2), "fused": (0.8 * 4 + 0.2 * 0.2, 0.25 * (0.8 * 4 + 0.2 * 0.2))}
+        for detections, contrasts in units.items():
+            found = self.streams(detections, contrast="logits", fusion=0.8)
+            assert [row[3] for row in found] == pytest.approx([contrast + 0.15 for contrast in contrasts])
 
 
 OFFICIAL = {key: value for key, value in ECM.presets["official"].items() if key not in ("absence", "test_snippets")}
