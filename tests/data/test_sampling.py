@@ -62,6 +62,24 @@ def test_the_deck_deals_every_video_once_an_epoch(labels: np.ndarray, batch_size
         assert sorted(dealt[epoch * len(labels) : (epoch + 1) * len(labels)]) == list(range(len(labels)))
 
 
+@pytest.mark.parametrize(("bare", "on_top"), [(1, 1), (5, 2), (10, 4), (60, 8)])
+def test_where_groups_fill_the_batch_videos_without_labels_come_on_top(bare: int, on_top: int) -> None:
+    """Otherwise no step would ever see one."""
+    labels = np.eye(4, dtype=np.float32).repeat(5, axis=0)  # 20 videos; 8 in each batch
+    alone = Sampler(labels, 8, 4, 2, seed=0)
+    with_bare = Sampler(np.concatenate([np.zeros((bare, 4), dtype=np.float32), labels]), 8, 4, 2, seed=0)
+    dealt = []
+    for step in range(2 * bare):
+        (videos, membership), (others, among) = with_bare.draw(step), alone.draw(step)
+        np.testing.assert_array_equal(videos[videos >= bare] - bare, others)
+        np.testing.assert_array_equal(membership[videos >= bare], among)
+        assert (membership[videos < bare] == -1).all()
+        dealt += [videos[videos < bare]]
+        assert len(dealt[-1]) == on_top
+        assert len(videos) == with_bare.smallest
+    assert (np.bincount(np.concatenate(dealt), minlength=bare) == 2 * on_top).all()
+
+
 def test_a_step_depends_on_its_number_and_the_seed_alone() -> None:
     labels = np.eye(4, dtype=np.float32).repeat(5, axis=0)
     one, two = (Sampler(labels, 20, 4, 3, seed=5) for _ in range(2))

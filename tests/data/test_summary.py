@@ -10,6 +10,7 @@ from helpers import new_folder
 from untrim.annotations import Annotations, Video
 from untrim.data.dataset import TrainingVideos
 from untrim.data.summary import DataSummary, summarize
+from untrim.methods import load_method
 from untrim.methods.base import InputScale
 
 
@@ -58,3 +59,19 @@ def test_streams_without_any_variation_stay_finite(tmp_path: Path) -> None:
     folder.save("a", np.repeat([[0.0] * 4 + [100.0] * 4], 9, axis=0))
     videos = TrainingVideos([(folder, Annotations([Video("a", "training", 6, ("run",))], source="test"))])
     assert scaled(videos, summarize(videos)).isfinite().all()
+
+
+@pytest.mark.parametrize(("method", "expected"), [("wsad", [1200, 1200]), ("lpat", [1200, 2000])])
+def test_videos_that_come_on_top_do_not_make_a_training_longer(
+    method: str, expected: list[int], tmp_path: Path
+) -> None:
+    folder = new_folder(tmp_path / "features", rgb=4)
+    rng, steps = np.random.default_rng(0), []
+    videos = [Video(f"run_{number}", "training", 6, ("run",)) for number in range(120)]
+    bare = [Video(f"nothing_{number}", "training", 6, exhaustive=True) for number in range(80)]
+    for video in [*videos, *bare]:
+        folder.save(video.name, rng.normal(size=(9, 4)))
+    for given in (videos, [*videos, *bare]):
+        data = summarize(TrainingVideos([(folder, Annotations(given, source="test"))]))
+        steps.append(load_method(method).defaults(data)["iterations"])
+    assert steps == expected

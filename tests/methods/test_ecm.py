@@ -10,6 +10,7 @@ from torch.optim import Adam
 
 from untrim.annotations import Annotations
 from untrim.data.dataset import Batch
+from untrim.data.summary import DataSummary
 from untrim.errors import Stopped
 from untrim.features.store import FeatureFolder
 from untrim.methods.ecm import ECM, ECMActivations, a2c_loss
@@ -285,6 +286,24 @@ class TestLocalize:
         assert found[1:3] == (pytest.approx(2), pytest.approx(4))
         assert found[3] == pytest.approx(1 - 0.005 + 0.15)
 
+    @pytest.mark.parametrize(("values", "unit"), [({}, 6.0), ({"cas_range": "positive"}, 4.0)])
+    def test_a_contrast_of_logits_is_as_large_as_theirs(self, values: dict[str, object], unit: float) -> None:
+        """A CAS from -2 to 4, or from 0 where what is below does not count; and one tenth of it, as in a video in which
+        nothing happens: in shares of the range the two are equal."""
+        loud = [[-2.0, -2.0, -2.0, 4.0, 4.0, -2.0, -2.0, -2.0]]
+        quiet = [[value / 10 for value in loud[0]]]
+        for row, size in ((loud, unit), (quiet, unit / 10)):
+            for contrast, expected in (("scaled", 1.0), ("logits", size)):
+                found = self.detections(row, [0.0], network(1, contrast=contrast, **values))
+                inner = 1.0 if not values else 1.5  # less what is below 0 on either side
+                assert [score for *_, score in found] == [pytest.approx(expected * inner + 0.15, abs=1e-6)]
+
+    def test_the_project_has_it_where_there_are_videos_in_which_nothing_happens(self) -> None:
+        ones = np.ones(8, dtype=np.float32)
+        data = DataSummary(40, 5, 8, 1.2, np.arange(20, 60), 0 * ones, ones, ones)
+        assert ECM.defaults(data)["contrast"] == "scaled"
+        assert ECM.defaults(replace(data, nothing_happens=0.1))["contrast"] == "logits"
+
     def test_likely_classes(self) -> None:
         """Class 0 is as good as any other; of classes that are all unlikely, the best one is taken."""
         cas = [[0.0, 1.0, 1.0, 0.0]] * 5
@@ -318,6 +337,10 @@ class TestLocalize:
             (first, pytest.approx(1.15)),
             (second, pytest.approx(0.25 + 0.15)),  # 0.2 of the post-classification stream, over 0.8
         ]
+        units = {"merged": (4, 0.2), "fused": (0.8 * 4 + 0.2 * 0.2, 0.25 * (0.8 * 4 + 0.2 * 0.2))}
+        for detections, contrasts in units.items():
+            found = self.streams(detections, contrast="logits", fusion=0.8)
+            assert [row[3] for row in found] == pytest.approx([contrast + 0.15 for contrast in contrasts])
 
 
 OFFICIAL = {key: value for key, value in ECM.presets["official"].items() if key not in ("absence", "test_snippets")}

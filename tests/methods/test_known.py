@@ -25,6 +25,7 @@ VARIANTS = [
     *[(name, {}) for name in TRAINED],
     ("wsad", {"classification": "softmax"}),
     ("wsad", {"classification": "bce", "metric": "none"}),
+    ("wsad", {"above_background": True}),
     ("ecm", {"absence": "official"}),
     ("ecm", {"absence": "official", "weights": "attention"}),
     ("ecm", {"streams": "post"}),

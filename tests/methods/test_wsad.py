@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,10 +7,13 @@ import torch
 from torch import Tensor
 
 from untrim.data.dataset import Batch
+from untrim.data.summary import DataSummary
 from untrim.methods.base import Activations
 from untrim.methods.wsad import WSAD, WSADConfig
+from untrim.nn.levels import BackgroundLevel
 from untrim.nn.pooling import class_features
 from untrim.timeline import SnippetGrid
+from untrim.training.parallel import video_dimensions
 
 GRID = SnippetGrid.regular(16, 16, 25)
 
@@ -232,3 +236,56 @@ class TestLocalize:
 
     def test_nothing_above(self) -> None:
         assert self.detections([-1.0, -2.0]) == []
+
+
+class TestBackgroundLevel:
+    """What one snippet in twenty exceeds in videos in which nothing happens."""
+
+    def test_only_what_is_above_it_too_is_found(self) -> None:
+        """The range reaches so low that its middle is in the background."""
+        row = torch.tensor([-1.0, -3.0, 2.0, 3.0, -3.0, -2.0, -30.0]).view(1, -1, 1)
+        found = Activations(torch.ones(1, 7, dtype=torch.bool), row, torch.ones(1, 1))
+        for above, expected in ((False, (0.0, 6 * 0.64)), (True, (2 * 0.64, 4 * 0.64))):
+            model = network(classes=1, block_size=None, threshold="midrange", above_background=above).eval()
+            if model.background is not None:
+                model.background.level.fill_(-1.0)
+            ((start, end),) = [(d.segment.start, d.segment.end) for d in model.localize(found, GRID)]
+            assert (start, end) == pytest.approx(expected)
+
+    def test_it_is_learned_in_training_alone_without_dropout_and_changes_no_gradient(self) -> None:
+        batch = random_batch([40, 30, 25, 60], 4, 8, group=2)
+        batch.labels[2:] = 0
+        gradients = []
+        for above in (True, False):
+            model = network(above_background=above, k=3)
+            for training in (False, True):
+                model.train(training)
+                torch.manual_seed(1)
+                loss = sum(model.losses(model(batch.features, batch.mask), batch).values())
+                assert ("steady" in video_dimensions(model)) == above  # so that several processes share it
+                assert model.background is None or bool(model.background.level.any()) == training
+            gradients.append(torch.autograd.grad(loss, list(model.parameters())))
+            if model.background is not None:
+                scores = model.eval()(batch.features, batch.mask).cas[2:][batch.mask[2:]]  # 85 snippets
+                share = (scores > model.background.level).float().mean(dim=0)
+                torch.testing.assert_close(share, torch.full((4,), 4 / 85))
+        assert all(map(torch.equal, *gradients))
+
+    def test_it_is_a_running_mean_over_steps_with_such_videos(self) -> None:
+        model = BackgroundLevel(2)
+        mask = torch.arange(60) < torch.tensor([[60], [20]])
+        scores = torch.stack([torch.linspace(-1, 1, 60), torch.linspace(0, 4, 60)], dim=1).repeat(2, 1, 1)
+        scores[~mask] = 90.0
+        model.move(scores, mask, torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+        assert not model.level.any()
+        model.move(scores, mask, torch.tensor([[1.0, 0.0], [0.0, 0.0]]))
+        torch.testing.assert_close(model.level, scores[1, 18])  # one of 20 is above
+        model.move(scores + 1, mask, torch.tensor([[1.0, 0.0], [0.0, 0.0]]))
+        torch.testing.assert_close(model.level, scores[1, 18] + 0.01)
+
+    def test_the_project_has_it_where_there_are_such_videos(self) -> None:
+        ones = np.ones(8, dtype=np.float32)
+        data = DataSummary(40, 5, 8, 1.2, np.arange(20, 60), 0 * ones, ones, ones)
+        assert network(**WSAD.defaults(data)).background is None
+        assert network(**WSAD.defaults(replace(data, nothing_happens=0.1))).background is not None
+        assert all(network(**values).background is None for values in WSAD.presets.values())

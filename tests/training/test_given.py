@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from helpers import run_untrim
 from untrim.annotations import Annotations, Video, write_annotations
@@ -12,6 +13,7 @@ from untrim.data.dataset import TrainingVideos
 from untrim.data.summary import summarize
 from untrim.features.store import FeatureFolder
 from untrim.timeline import Instance, Point, Segment
+from untrim.training.checkpoint import Run
 from untrim.training.loop import train
 from untrim.training.resuming import data_of
 from untrim.training.tracking import describe_outcome
@@ -96,3 +98,12 @@ def test_labels_of_every_kind_are_in_the_digest_of_the_data(corpus: Corpus) -> N
         return data_of(videos, summarize(videos), None).videos[0].labels
 
     assert len({digest(replace(annotations["video00"], **change)) for change in changes}) == len(changes)
+
+
+def test_wsad_sees_videos_in_which_nothing_happens_though_groups_fill_its_batches(
+    every_kind: Corpus, tmp_path: Path
+) -> None:
+    run = train("wsad", [every_kind], tmp_path / "run", settings=FEW, rehearsal=False)
+    assert run.config.groups * run.config.group_videos == run.config.batch_size
+    model = Run.open(run.path).load_model(torch.device("cpu"))
+    assert model.background.level.all()

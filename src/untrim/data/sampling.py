@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -52,9 +53,12 @@ class Sampler:
     A class with a single video forms no group. A group is smaller if its class has fewer videos. No group holds a video
     twice.
 
+    Videos without any label are in no group. Where groups fill the batch, such videos come on top: as many for each of
+    the others as there are among all videos, but at most one.
+
     Args:
         labels: (V, C) in {0, 1}.
-        batch_size: Videos per batch in all; the groups alone may make more.
+        batch_size: Videos per batch in all, but for those on top; the groups alone may make more.
         groups: Groups per batch, each of another class if there are enough classes.
         group_videos: Videos per group.
         seed: Seed of the choice.
@@ -65,8 +69,12 @@ class Sampler:
     ) -> None:
         self.members = [np.flatnonzero(column) for column in labels.T if column.sum() >= 2]
         self.groups = groups if self.members else 0
-        self.group_videos, self.videos, self.seed = group_videos, len(labels), seed
+        self.group_videos, self.seed = group_videos, seed
         self.singles = max(batch_size - self.groups * group_videos, 0)
+        self.deck, self.shuffle, bare = np.arange(len(labels)), 1, np.flatnonzero(~labels.any(axis=1))
+        if self.singles == 0 and len(bare):
+            share = min(len(bare) / (len(labels) - len(bare)), 1.0)
+            self.deck, self.shuffle, self.singles = bare, 3, math.ceil(share * self.groups * group_videos)
         fewest = min((len(members) for members in self.members), default=0)
         self.smallest = self.groups * min(group_videos, fewest) + self.singles
         """Videos of the smallest batch that a step may get."""
@@ -78,8 +86,8 @@ class Sampler:
         membership = [np.full(len(group), index) for index, group in enumerate(chosen)]
         position = np.arange(step * self.singles, (step + 1) * self.singles)
         singles = [
-            self._shuffled(int(epoch))[position[position // self.videos == epoch] % self.videos]
-            for epoch in np.unique(position // self.videos)
+            self._shuffled(int(epoch))[position[position // len(self.deck) == epoch] % len(self.deck)]
+            for epoch in np.unique(position // len(self.deck))
         ]
         return np.concatenate([*chosen, *singles]), np.concatenate([*membership, np.full(self.singles, -1)])
 
@@ -91,4 +99,4 @@ class Sampler:
         return rng.choice(members, min(self.group_videos, len(members)), replace=False)
 
     def _shuffled(self, epoch: int) -> Int64:
-        return np.random.default_rng((self.seed, epoch, 1)).permutation(self.videos)
+        return np.random.default_rng((self.seed, epoch, self.shuffle)).permutation(self.deck)

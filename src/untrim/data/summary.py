@@ -81,7 +81,7 @@ class DataSummary:
         taken = (constant - kept) / np.maximum(constant, varying)
         return self.column_means * taken.astype(np.float32), np.hypot(varying, kept).astype(np.float32)
 
-    def training_defaults(self, least_iterations: int = 1000) -> dict[str, object]:
+    def training_defaults(self, least_iterations: int = 1000, *, all_alike: bool = True) -> dict[str, object]:
         """How long to train and with which step size, by rules for every method.
 
         Streams are brought to unit root mean square (`unit_scale`). A step of Adam then moves an output by about step
@@ -90,11 +90,16 @@ class DataSummary:
         grow) and at most 10,000. The first fifth is a warm-up: the network learns what the snippets of a video have in
         common before it picks single snippets. If a video is longer than a method takes, its snippets are evenly
         spread: a contiguous stretch might not show all that the labels name.
+
+        Args:
+            least_iterations: Least number of steps.
+            all_alike: Whether videos in which nothing happens count too; not where they come on top of each batch.
         """
+        videos = self.videos * (1.0 if all_alike else 1 - self.nothing_happens)
         return {
             "input_scaling": "unit",
             "learning_rate": float(f"{min(1e-3, 0.256 / self.dim):.3g}"),
-            "iterations": int(np.clip(10 * self.videos, least_iterations, 10000)),
+            "iterations": int(np.clip(round(10 * videos), least_iterations, 10000)),
             "warmup": 0.2,
             "crop": "uniform",
         }

@@ -155,6 +155,8 @@ class ECM(Method[ECMConfig, ECMActivations]):
         weight the loss of the first stream hardly fell. The thresholds reach up to the middle of a sequence's range: a
         CAS that is less peaked than the authors' is clear of the background only there. A class counts from a tenth of
         the score, as in WSBM, or less where videos have several labels. NMS keeps fewer of the detections that overlap.
+        Where there are videos in which nothing happens, the contrast is that of the logits: in [0, 1], the largest
+        contrast of such a video is as large as that of any other.
         """
         return {
             **data.training_defaults(),
@@ -167,6 +169,7 @@ class ECM(Method[ECMConfig, ECMActivations]):
             "highest_threshold": 0.5,
             "class_threshold": data.class_threshold,
             "nms_threshold": 0.4,
+            "contrast": "logits" if data.nothing_happens > 0 else "scaled",
         }
 
     @property
@@ -298,29 +301,35 @@ class ECM(Method[ECMConfig, ECMActivations]):
         """Runs above each of many thresholds, for each class that is likely in the video (Sec. 3.5)."""
         found, snippets = activations.spread or activations, activations.mask.shape[1]
         steps = snippets * grid.stride_frames if self.config.upsample else found.mask.shape[1]
-        parts = [self._candidates(values, p, steps) for values, p in self._sequences(found)]
+        parts = [self._candidates(*sequence, steps) for sequence in self._sequences(found)]
         runs = Runs(*(np.concatenate(column) for column in zip(*(runs for runs, _ in parts), strict=True)))
         scores = np.concatenate([scores for _, scores in parts])
         kept = nms(np.stack([runs.first, runs.stop], axis=1), scores, self.config.nms_threshold, runs.row)
         grid = grid.resampled(snippets, steps)
         return self.detections(Runs(*(column[kept] for column in runs)), scores[kept], grid)
 
-    def _sequences(self, found: ECMActivations) -> list[tuple[Float64, Float64]]:
-        """Sequences to localize, scaled, (C, T), with class scores, (C,); two such pairs for merged streams."""
-        scaled = unit_range if self.config.cas_range == "full" else positive_range
+    def _sequences(self, found: ECMActivations) -> list[tuple[Float64, Float64, Float64]]:
+        """Sequences to localize, scaled, (C, T), with class scores and units of contrast, (C,) each; two such triples
+        for merged streams."""
+        scaled, least = (unit_range, -np.inf) if self.config.cas_range == "full" else (positive_range, 0.0)
         cas, scores = [found.cas], [found.video_scores]
         if self.source in ("merged", "fused"):
             assert found.post is not None
             cas, scores = [found.cas, found.post_cas], [found.pre.softmax(dim=1), found.post.softmax(dim=1)]
-        values = [scaled(s[0].double().cpu().numpy().T) for s in cas]
+        logits = [s[0].double().cpu().numpy().T for s in cas]
+        values = [scaled(s) for s in logits]
         p = [score[0].double().cpu().numpy() for score in scores]
+        units = [np.ones(len(s)) for s in logits]
+        if self.config.contrast == "logits":
+            units = [np.ptp(s.clip(min=least), axis=1) for s in logits]
         if self.source == "fused":
             share = self.config.fusion
-            return [(scaled(share * values[0] + (1 - share) * values[1]), share * p[0] + (1 - share) * p[1])]
-        return list(zip(values, p, strict=True))
+            values, p, units = ([share * one + (1 - share) * other] for one, other in (values, p, units))
+            values = [scaled(s) for s in values]
+        return list(zip(values, p, units, strict=True))
 
-    def _candidates(self, values: Float64, p: Float64, steps: int) -> tuple[Runs, Float64]:
-        """Runs, and their scores, of (C, T) `values` that become (C, `steps`) and of (C,) class scores."""
+    def _candidates(self, values: Float64, p: Float64, units: Float64, steps: int) -> tuple[Runs, Float64]:
+        """Runs, and their scores, of (C, T) `values` that become (C, `steps`), and of (C,) class scores and units."""
         config = self.config
         likely = np.flatnonzero(likely_classes(p, config.class_threshold, fallback=config.class_fallback))
         values = values[likely] if steps == values.shape[1] else stretch(values[likely], steps)
@@ -330,7 +339,7 @@ class ECM(Method[ECMConfig, ECMActivations]):
         runs = sweep(values, thresholds, inclusive=config.threshold_inclusive)
         contrast = outer_inner_contrast(values, runs, config.outer, config.outer_rounding)
         runs = runs._replace(row=likely[runs.row])
-        return runs, contrast + config.gamma * p[runs.row]
+        return runs, contrast * units[runs.row] + config.gamma * p[runs.row]
 
 
 def _spread(count: Tensor, among: Tensor, length: int) -> Tensor:

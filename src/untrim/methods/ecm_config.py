@@ -22,7 +22,7 @@ class ECMConfig(MethodConfig):
 
     of_localization = frozenset({
         "fusion", "test_snippets", "class_threshold", "class_fallback", "cas_range", "upsample", "lowest_threshold",
-        "highest_threshold", "threshold_step", "threshold_inclusive", "outer", "outer_rounding", "gamma",
+        "highest_threshold", "threshold_step", "threshold_inclusive", "outer", "outer_rounding", "contrast", "gamma",
         "nms_threshold",
     })  # fmt: skip
 
@@ -90,6 +90,9 @@ class ECMConfig(MethodConfig):
     """How that width becomes whole snippets (frames, where the CAS is upsampled): `uneven`: rounded up before an
     instance and down after it, where one or two snippets may have nothing after them; `up` on both sides; `official`:
     as `uneven`, but one less after it."""
+    contrast: Literal["scaled", "logits"] = "scaled"
+    """What the outer-inner contrast of an instance counts in: shares of the range of the video's CAS (`scaled`), or
+    `logits`."""
     gamma: float = Field(default=0.15, ge=0)
     """Weight of the class score in an instance's score."""
     nms_threshold: float = Field(default=0.6, gt=0, le=1)

@@ -37,6 +37,7 @@ vectors z, and the paper finds these two "quite similar".
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -50,6 +51,7 @@ from untrim.data.summary import DataSummary
 from untrim.localization.grouping import above_midrange, connected_components
 from untrim.localization.scoring import run_max
 from untrim.methods.base import Activations, Method, MethodConfig
+from untrim.nn.levels import BackgroundLevel
 from untrim.nn.losses import log_noisy_or, metric_loss, normalized_cross_entropy, projected_distances
 from untrim.nn.pooling import split_blocks, topk_mean
 from untrim.timeline import Detection, SnippetGrid
@@ -107,6 +109,20 @@ class WSADConfig(MethodConfig):
     """An instance's score: from sigmoid(s) and P(c|V), or from s and the best block's mean of the k largest s."""
     gamma: float = Field(default=0.7, ge=0)
     """Weight of the video-level score in an instance's score."""
+    above_background: bool = False
+    """Whether the snippets of an instance are also above the class score that one in twenty snippets exceeds in
+    training videos in which nothing happens."""
+
+
+@dataclass(frozen=True)
+class WSADActivations(Activations):
+    """Activations of WSAD.
+
+    Args:
+        steady: s without dropout, (B, T, C), where a level is learned from it.
+    """
+
+    steady: Tensor | None = None
 
 
 class WSAD(Method[WSADConfig, Activations]):
@@ -142,6 +158,7 @@ class WSAD(Method[WSADConfig, Activations]):
         if config.distance == "learned":
             self.metric_factor = nn.Parameter(torch.empty(len(self.labels), config.rank or hidden, hidden))
             nn.init.xavier_uniform_(self.metric_factor)
+        self.background = BackgroundLevel(len(self.labels)) if config.above_background else None
 
     @classmethod
     def defaults(cls, data: DataSummary) -> dict[str, object]:
@@ -149,14 +166,18 @@ class WSAD(Method[WSADConfig, Activations]):
 
         The metric loss has a fiftieth of the paper's weight. With a larger weight it dominates the training once the
         classification loss is small. It then shrinks what the few videos of a class have in common to a few snippets.
+        Groups fill its batches: videos in which nothing happens come on top, and do not make the training longer.
+        Scores have no lower bound, so the middle of their range is low, and instances too long. Where there are videos
+        in which nothing happens, their scores tell what is background.
         """
         return {
-            **data.training_defaults(),
+            **data.training_defaults(all_alike=False),
             "remainder_in_last": True,
             "metric_weight": 0.02,
             "threshold": "midrange",
             "min_snippets": 2,
             "score": "logit",
+            "above_background": data.nothing_happens > 0,
         }
 
     @property
@@ -166,9 +187,14 @@ class WSAD(Method[WSADConfig, Activations]):
 
     def forward(self, features: Tensor, mask: Tensor) -> Activations:
         """Activations of (B, T, D) features with their (B, T) mask."""
-        u, s = self.snippets(self.input(features))
+        x = self.input(features)
+        u, s = self.snippets(x)
         log_present, _ = self.video_log_probabilities(s, mask)
-        return Activations(mask, cas=s, video_scores=log_present.exp(), embedded=u)
+        steady = None
+        if self.background is not None:
+            with torch.no_grad():
+                steady = self.classifier(F.relu(self.embedding(x))) if self.training else s
+        return WSADActivations(mask, cas=s, video_scores=log_present.exp(), embedded=u, steady=steady)
 
     def snippets(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """u, (B, T, H), and s, (B, T, C), of scaled features, (B, T, D)."""
@@ -179,6 +205,9 @@ class WSAD(Method[WSADConfig, Activations]):
         """Classification and metric loss, weighted (Eq. 12)."""
         config = self.config
         ramp = config.ramp(batch.progress)
+        if self.training and self.background is not None and isinstance(activations, WSADActivations):
+            assert activations.steady is not None
+            self.background.move(activations.steady, activations.mask, batch.labels)
         classification = self.classification_loss(activations, batch.labels, spread=1.0 - ramp)
         terms = {"classification": config.classification_weight * classification}
         if config.metric != "none":
@@ -252,6 +281,8 @@ class WSAD(Method[WSADConfig, Activations]):
         config = self.config
         s = activations.cas[0].double().cpu().numpy().T  # (C, T)
         above = s >= 0 if config.threshold == "probability" else above_midrange(s)  # Sec. 3.5 discards what is less
+        if self.background is not None:
+            above &= s > self.background.level.double().cpu().numpy()[:, None]
         runs = connected_components(above, config.min_snippets)
         if config.score == "probability":
             inner = self.clip(activations.cas[0]).double().sigmoid().cpu().numpy().T
