@@ -95,9 +95,9 @@ def train(
             these labels too. Its operating point stays, if it was chosen by videos that were held out.
         rehearsal: Whether to train once more without a fifth of the videos, to choose by them from which score a
             detection counts as found (`untrim.training.rehearsal`). It takes half as long again; on the processor, both
-            happen at the same time, each with half of the threads. The weights are those of a training with as many
-            threads. False chooses it by the videos that were trained on, which sets it too high. With ``weak``, the fifth
-            is held out already, and nothing is rehearsed; nor is it with `start`, which knows the fifth already. With
+            happen at the same time, each with half of the threads. The weights are those of a training with as many.
+            False chooses it by the videos that were trained on, which sets it too high. With ``weak``, the fifth is
+            held out already, and nothing is rehearsed; nor is it with `start`, which knows the fifth already. With
             ``rehearsed``, it is needed, and takes as long again.
         tensorboard: Whether to write losses as TensorBoard events too, and ten times how well videos are told apart by
             their labels (`untrim.training.selection`); the weights are the same.
