@@ -43,8 +43,9 @@ METHODS = Table(
 )
 BACKBONES: dict[str, tuple[str, dict[str, object]]] = {
     "hoghof": ("hoghof", {}),
-    "hoghof-mirrored": ("hoghof", {"left_right": False}),
-    "hoghof-narrow": ("hoghof", {"grids": False}),
+    "hoghof-dis": ("hoghof", {"flow": "dis"}),
+    "hoghof-mirrored": ("hoghof", {"flow": "dis", "left_right": False}),
+    "hoghof-narrow": ("hoghof", {"flow": "dis", "grids": False}),
     "i3d": ("i3d", {}),
     "i3d-short": ("i3d", {"stride_frames": 6}),  # --shortest 1.0
     "i3d-follow": ("i3d", {"stride_frames": 6, "follow": True}),

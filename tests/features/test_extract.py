@@ -235,7 +235,7 @@ def test_a_video_that_has_changed_is_done_again(tmp_path: Path, write_video: Wri
         ({"short_side": 64}, "recipe.short_side: 48 against 64"),
         ({**SMALL, "stride_frames": 4}, "stride_frames: 8 against 4"),
         ({**SMALL, "streams": "flow"}, "dim: 1659 against 1075"),
-        ({**SMALL, "flow": "farneback"}, "flow_algorithm: dis against farneback"),
+        ({**SMALL, "flow": "farneback"}, "flow_algorithm: dis-moving against farneback"),
     ],
 )
 def test_a_folder_of_another_recipe_is_refused(
@@ -258,6 +258,17 @@ def test_a_folder_of_an_older_recipe_grows_by_its_own(videos: Path, tmp_path: Pa
     for changed, dim in (({"grids": True}, 1659), ({"left_right": False}, 324)):
         with pytest.raises(UntrimError, match=f"dim: 594 against {dim}, by {next(iter(changed))}: not set against"):
             extract([videos / "video2.mp4"], output, settings={**SMALL, **changed}, workers=1)
+
+
+def test_what_is_not_set_is_as_in_the_folder(videos: Path, tmp_path: Path) -> None:
+    """`dis` was the default before."""
+    output, alike = tmp_path / "features", {**SMALL, "flow": "dis"}
+    extract([videos / "video0.mp4"], output, settings=alike, workers=1)
+    assert extract([videos / "video1.mp4"], output, workers=1).done == ("video1",)
+    folder = FeatureFolder.open(output)
+    assert (folder.info.flow_algorithm, folder.info.recipe["short_side"]) == ("dis", 48)
+    extract([videos / "video1.mp4"], tmp_path / "at-once", settings=alike, workers=1)
+    np.testing.assert_array_equal(folder.load("video1"), FeatureFolder.open(tmp_path / "at-once").load("video1"))
 
 
 def test_what_cannot_be_done_is_refused_before_work_starts(videos: Path, tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ def test_parts_keep_the_order_of_time() -> None:
 def test_a_snippet_has_the_means_over_its_parts_and_the_deviation_over_its_frames() -> None:
     pairs = list(islice(with_flow(video(9, turn=0.2), OpticalFlow("dis")), 8))
     frames = np.stack([whole(fine_histograms(image, flow)) for image, flow in pairs])  # (8, 33)
-    features = HogHof(HogHofConfig(snippet_frames=8, stride_frames=8)).features(video(9, turn=0.2))
+    features = HogHof(HogHofConfig(snippet_frames=8, stride_frames=8, flow="dis")).features(video(9, turn=0.2))
     wanted = np.stack([frames[:4].mean(0), frames[4:].mean(0), frames.std(0)])
     np.testing.assert_allclose(features[0, : CELLS * 8].reshape(3, 6, 8)[:, 0], wanted[:, HOG], atol=1e-5)
     np.testing.assert_allclose(features[0, FLOW].reshape(3, 6, 25)[:, 0], wanted[:, 8:], atol=1e-5)

@@ -1,6 +1,6 @@
 import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -64,8 +64,8 @@ def flow_by(rule: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[..
     """A stand-in for `OpticalFlow` that computes flow by `rule`."""
 
     class ByRule(OpticalFlow):
-        def __call__(self, previous: np.ndarray, following: np.ndarray) -> np.ndarray:
-            return rule(previous, following)
+        def between(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+            return [rule(*pair) for pair in pairwise(images)]
 
     return lambda algorithm, device: ByRule("dis")
 

@@ -140,11 +140,10 @@ def _recipes(backbones: Mapping[str, Mapping[str, object]], output: Path) -> dic
 
 
 def _as_begun(path: Path, recipe: Recipe) -> Recipe:
-    """The recipe with the values that features in the folder have of settings that are newer than they."""
+    """The recipe; features that are in the folder already say what is not set: they may have older defaults."""
     if not (path / INFO_NAME).is_file() or (info := read_info(path / INFO_NAME)).backbone != recipe.backbone:
         return recipe
-    before = {key: value for key, value in settings_like(info).items() if key not in info.recipe}
-    return recipe._replace(settings={**before, **(recipe.settings or {})})
+    return recipe._replace(settings={**settings_like(info), **(recipe.settings or {})})
 
 
 def _described(recipes: Mapping[Path, Recipe]) -> dict[Path, FeatureInfo]:

@@ -42,7 +42,7 @@ from untrim.features.motion import STILL, motion_centre
 from untrim.features.snippets import to_grey, windows, with_flow
 from untrim.support.array_types import Float32, Image
 from untrim.video.camera import own_motion
-from untrim.video.flow import PAIRS_AT_ONCE, Flow, OpticalFlow
+from untrim.video.flow import PAIRS_AT_ONCE, Flow, FlowAlgorithm, OpticalFlow
 
 _BINS = 8
 _HOG, _HOF, _MBHX, _MBHY = slice(0, 8), slice(8, 17), slice(17, 25), slice(25, 33)
@@ -75,6 +75,8 @@ class HogHofConfig(BackboneConfig):
     """Frames from one snippet to the next."""
     short_side: int = Field(default=120, ge=32, le=4096)
     """Pixels of the shorter side that frames are scaled to; the other keeps the aspect."""
+    flow: FlowAlgorithm = "dis-moving"
+    """Optical flow algorithm."""
     parts: int = Field(default=2, ge=1, le=16)
     """Parts in time that a snippet is cut into."""
     grids: bool = True
