@@ -89,6 +89,14 @@ def test_a_training_that_stops_ends_the_process(
     assert started[0].poll() is not None
 
 
+def test_a_training_that_stops_early_waits_for_nothing(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beside, "_SECONDS_ALONE", 600.0)  # Else this takes ten minutes.
+    with pytest.raises(Stopped):
+        train("wsad", [corpus], tmp_path / "run", settings=SETTINGS, should_stop=lambda: True)
+
+
 def test_the_process_ends_with_the_one_that_started_it() -> None:
     script = """
 import subprocess, sys, time

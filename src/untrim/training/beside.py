@@ -91,6 +91,7 @@ def train_and_rehearse(
         return rehearse(run, sources, scale, world, device, progress, should_stop)
     finally:
         over.set()
+        trained.set()  # Nobody waits for more.
         if both:
             other.join()
             torch.set_num_threads(before)
