@@ -115,7 +115,7 @@ def _see_to(task: _Task, trained: threading.Event, over: threading.Event) -> Non
                 process.kill()
 
 
-def main() -> None:
+def _main() -> None:
     """Rehearse what standard input tells of. The process that started this one keeps it open: this one ends with it."""
     task: _Task = pickle.load(sys.stdin.buffer)
     end_with_parent()
@@ -134,4 +134,4 @@ def end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    _main()
