@@ -30,7 +30,7 @@ from untrim.support.kinds import check_kind
 from untrim.support.locks import locked
 from untrim.support.paths import as_path
 from untrim.support.progress import Progress, ShouldStop, warn_each
-from untrim.training.beside import train_and_rehearse
+from untrim.training.beside import Task, half_of_the_threads, train_and_rehearse
 from untrim.training.checkpoint import Run
 from untrim.training.choices import DEFAULT_METHOD, Precision, Select
 from untrim.training.configuration import configure
@@ -38,7 +38,7 @@ from untrim.training.health import examine
 from untrim.training.metrics import METRICS, Metrics, read_metrics
 from untrim.training.operating_point import OperatingPoint, choose_operating_point, kept_operating_point
 from untrim.training.parallel import World, join_world
-from untrim.training.rehearsal import Rehearsal, forget_rehearsal
+from untrim.training.rehearsal import Rehearsal, forget_rehearsal, rehearse
 from untrim.training.resuming import Data, begin, data_of, knows_its_data, refuse_a_run
 from untrim.training.selection import choose, choose_by_rehearsal, judge
 from untrim.training.starting import check_start, starting_run, values_from
@@ -94,10 +94,9 @@ def train(
             as they are today. Without a recipe, the weight of what is known beyond names (`add_known`) follows from
             these labels too. Its operating point stays, if it was chosen by videos that were held out.
         rehearsal: Whether to train once more without a fifth of the videos, to choose by them from which score a
-            detection counts as found (`untrim.training.rehearsal`). It takes half as long again; on the processor, both
-            happen at the same time, each with half of the threads. The weights are those of a training with as many.
-            False chooses it by the videos that were trained on, which sets it too high. With ``weak``, the fifth is
-            held out already, and nothing is rehearsed; nor is it with `start`, which knows the fifth already. With
+            detection counts as found (`untrim.training.rehearsal`); the weights are the same. It takes half as long
+            again; on the processor, both happen at the same time, each with half of the threads. False chooses it by
+            the videos that were trained on, which sets it too high. With ``weak``, the fifth is held out already, and nothing is rehearsed; nor is it with `start`, which knows the fifth already. With
             ``rehearsed``, it is needed, and takes as long again.
         tensorboard: Whether to write losses as TensorBoard events too, and ten times how well videos are told apart by
             their labels (`untrim.training.selection`); the weights are the same.
@@ -150,14 +149,15 @@ def train(
     model = untrained(run, videos.labels)
     model.input.fit(run.config.input_scaling, data)
     trainer = Trainer(run, model.to(where), videos, world, where)
-    with _alone_in(output, world):
+    with _alone_in(output, world), half_of_the_threads(world, where) as threads:
         finished = world.from_first(lambda: begin(run, data_of(videos, data, held), resume))
         if finished is not None:
             return finished
         steps = partial(_steps, trainer, held, tensorboard, progress, should_stop)
         rehearsed = None
         if rehearsal and held is None and base is None and run.config.iterations > 0:
-            rehearsed = train_and_rehearse(steps, run, labelled, model.input, world, where, progress, should_stop)
+            remaining = partial(rehearse, run, labelled, model.input, world, where, progress, should_stop)
+            rehearsed = train_and_rehearse(steps, remaining, Task(run, labelled, model.input), threads, should_stop)
         else:
             steps()
         return world.from_first(lambda: _finish(run, model, videos, held, rehearsed, kept, where, should_stop))
