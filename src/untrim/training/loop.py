@@ -96,8 +96,9 @@ def train(
         rehearsal: Whether to train once more without a fifth of the videos, to choose by them from which score a
             detection counts as found (`untrim.training.rehearsal`); the weights are the same. It takes half as long
             again; on the processor, both happen at the same time, each with half of the threads. False chooses it by
-            the videos that were trained on, which sets it too high. With ``weak``, the fifth is held out already, and nothing is rehearsed; nor is it with `start`, which knows the fifth already. With
-            ``rehearsed``, it is needed, and takes as long again.
+            the videos that were trained on, which sets it too high. With ``weak``, the fifth is held out already, and
+            nothing is rehearsed; nor is it with `start`, which knows the fifth already. With ``rehearsed``, it is
+            needed, and takes as long again.
         tensorboard: Whether to write losses as TensorBoard events too, and ten times how well videos are told apart by
             their labels (`untrim.training.selection`); the weights are the same.
         progress: Told of each step; None for silence.
