@@ -34,6 +34,7 @@ class Batch:
         snippet_labels: Which classes happen in each snippet, (B, T, C) in {0, 1}; None if it is known of no training
             video, or is not learned from.
         known: Where that is known, (B, T, C) in {0, 1}, 0 where there is no snippet; None likewise.
+        drawn: The index of each video among the training videos, and those of the snippets that its crop took.
     """
 
     features: Tensor
@@ -43,6 +44,7 @@ class Batch:
     progress: float = 1.0
     snippet_labels: Tensor | None = None
     known: Tensor | None = None
+    drawn: Sequence[tuple[int, Int64]] = ()
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
@@ -183,7 +185,8 @@ class TrainingVideos:
             for index, array in zip(indices, arrays, strict=True)
         ]
         features, mask = pad([array[snippets] for array, snippets in zip(arrays, kept, strict=True)])
-        batch = Batch(features, mask, torch.from_numpy(self.labels[videos]), torch.from_numpy(groups))
+        labels, drawn = torch.from_numpy(self.labels[videos]), list(zip(indices, kept, strict=True))
+        batch = Batch(features, mask, labels, torch.from_numpy(groups), drawn=drawn)
         if not (times or self.segments):
             return batch
         happens, known = zip(*(self.snippet_labels(index) for index in indices), strict=True)

@@ -141,7 +141,7 @@ class InputScale(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Scaled features, (B, T, D)."""
-        return (features - self.mean) * self.gain
+        return (features - self.mean).mul_(self.gain)
 
 
 C = TypeVar("C", bound=MethodConfig, default=Any)
@@ -201,6 +201,18 @@ class Method(nn.Module, Generic[C, A]):
     @abstractmethod
     def forward(self, features: Tensor, mask: Tensor) -> A:
         """Activations of (B, T, D) features with their (B, T) mask."""
+
+    @property
+    def has_settled(self) -> bool:
+        """Whether parts of the network no longer learn, in this stage of training; then it has `settled`."""
+        return False
+
+    def settled(self, features: Tensor) -> Tensor:
+        """What these parts say of each snippet, (T, K) of one video's (T, D) features.
+
+        Training computes it once for each video. Then `forward` takes it as a third argument, (B, T, K).
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def losses(self, activations: A, batch: Batch) -> dict[str, Tensor]:

@@ -203,18 +203,19 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
         """Neighbours stay together for the classifier."""
         return self.config.crop if progress < self.config.teaching else "contiguous"
 
-    def forward(self, features: Tensor, mask: Tensor) -> ConsensusActivations:
-        """Activations of (B, T, D) features with their (B, T) mask."""
-        learning = self.training and not bool(self.taught)
-        self.blocks.train(learning)
-        self.threshold.train(learning)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and learning):
-            r, scores, b = self.teach(features, mask)
-        if learning:
-            s = torch.zeros_like(r)  # Nothing trains the classifier yet.
+    def forward(self, features: Tensor, mask: Tensor, settled: Tensor | None = None) -> ConsensusActivations:
+        """Activations of (B, T, D) features with their (B, T) mask; `settled`, where the teachers have been asked."""
+        learning = self.training and not self.has_settled
+        if settled is None:
+            self.blocks.train(learning)
+            self.threshold.train(learning)
+            with torch.set_grad_enabled(torch.is_grad_enabled() and learning):
+                r, scores, b = self.teach(features, mask)
         else:
-            x = self.dropout(self.input(features))
-            s = self.classifier(x * mask.unsqueeze(-1))  # Eq. 5; padding must look like the end of the video
+            classes = len(self.labels)
+            r, scores, b = settled[..., :classes], settled[..., classes:-1], settled[..., -1]
+        # While the teachers learn, nothing trains the classifier.
+        s = torch.zeros_like(r) if learning else self.classifier(self.dropout(self.input(features)), mask)  # Eq. 5
         return ConsensusActivations(
             mask,
             s,
@@ -223,6 +224,19 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
             threshold_scores=scores,
             threshold=b,
         )
+
+    @property
+    def has_settled(self) -> bool:
+        """Whether the teachers have learned."""
+        return bool(self.taught)
+
+    def settled(self, features: Tensor) -> Tensor:
+        """What the teachers say of a video, (T, 2 C + 1) of (T, D) features."""
+        self.blocks.eval()
+        self.threshold.eval()
+        with torch.no_grad():
+            r, scores, b = self.teach(features.unsqueeze(0), features.new_ones(1, len(features), dtype=torch.bool))
+        return torch.cat([r, scores, b.unsqueeze(-1)], dim=-1).squeeze(0)
 
     def teach(self, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """r, (B, T, C), the second teacher's class scores, (B, T, C), and its b, (B, T) (Eq. 1-2)."""

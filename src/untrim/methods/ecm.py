@@ -118,9 +118,9 @@ class Classifier(nn.Module):
         self.output = nn.Linear(config.hidden, classes, bias=False)
 
     def embed(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Embedded features, (N, T, H), of (N, T, D) features that are zero where there is no snippet."""
-        hidden = F.leaky_relu(self.conv_1(features)) * mask.unsqueeze(-1)  # padding must look like the end of the video
-        embedded: Tensor = self.dropout(F.leaky_relu(self.conv_2(hidden)))
+        """Embedded features, (N, T, H), of (N, T, D) features."""
+        hidden = F.leaky_relu(self.conv_1(features, mask))
+        embedded: Tensor = self.dropout(F.leaky_relu(self.conv_2(hidden, mask)))
         return embedded
 
 

@@ -146,8 +146,7 @@ class LPAT(Method[LPATConfig, Activations]):
         """u, (B, T, H), s, (B, T, C), and b, (B, T), of scaled features, (B, T, D), with their (B, T) mask."""
         u = F.relu(self.embedding(x))
         if self.temconv is not None:
-            real = u * mask.unsqueeze(-1)  # padding must look like the end of the video
-            u = u + F.relu(self.temconv(real))
+            u = u + F.relu(self.temconv(u, mask))
         u = self.dropout(u)
         scores = self.classifier(u)  # (B, T, C + 1)
         return u, scores[..., :-1], scores[..., -1]

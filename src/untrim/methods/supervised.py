@@ -70,8 +70,7 @@ class Supervised(SnippetClassifier[SupervisedConfig, Activations]):
         x = self.input(features)
         if self.hidden is not None:
             x = F.relu(self.hidden(x))
-        x = self.dropout(x) * mask.unsqueeze(-1)  # padding must look like the end of the video
-        s = self.classifier(x)  # Eq. 1
+        s = self.classifier(self.dropout(x), mask)  # Eq. 1
         return Activations(mask, s, video_scores=self.pooled(s, mask).sigmoid())
 
     def losses(self, activations: Activations, batch: Batch) -> dict[str, Tensor]:

@@ -21,6 +21,7 @@ from untrim.training.checkpoint import STATE, Run
 from untrim.training.metrics import Metrics
 from untrim.training.parallel import World, video_dimensions
 from untrim.training.selection import checkpoint_steps
+from untrim.training.settled import Settled
 from untrim.training.starting import first_step, late_progress, lay_start
 from untrim.training.state import read_state, write_state
 
@@ -44,6 +45,7 @@ class Trainer:
         self.run, self.model, self.videos, self.world, self.device = run, model, videos, world, device
         self.sampler = Sampler(videos.labels, config.batch_size, config.groups, config.group_videos, run.seed)
         world.check_batches(self.sampler.smallest)
+        self.settled = Settled(model, videos, device)
         self.optimizer = model.optimizer()
         self.dims = video_dimensions(model) if world.size > 1 else {}
         self.step = 0
@@ -131,7 +133,9 @@ class Trainer:
         rows = self.world.rows(len(batch.labels))
         torch.manual_seed(self._seed(self.world.rank))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.run.precision == "bf16"):
-            found = self.model(batch.features[rows], batch.mask[rows])
+            said = self.settled.of(batch, rows)
+            asked = () if said is None else (said,)
+            found = self.model(batch.features[rows], batch.mask[rows], *asked)
         found = _in_float32(found)
         if self.world.size > 1:
             found = self.world.gather(found, self.dims, len(batch.labels))
