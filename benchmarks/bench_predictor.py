@@ -76,7 +76,7 @@ def parts(predictor: untrim.Predictor, path: Path) -> dict[str, Callable[[], Ite
 
     def images() -> Iterator[Image]:
         with VideoFile(path) as file:
-            yield from (frame.image for frame in file.frames(config.fps, config.short_side))
+            yield from (frame.image for frame in file.frames(config.fps, config.short_side, grey=backbone.grey))
 
     features = backbone.features(images())
     return {

@@ -41,11 +41,12 @@ METHODS = Table(
         *(Row(name=name, method=name) for name in PAPERS[1:]),
     ),
 )
+_BEFORE: dict[str, object] = {"flow": "dis", "luma": False}  # the defaults before those of today
 BACKBONES: dict[str, tuple[str, dict[str, object]]] = {
     "hoghof": ("hoghof", {}),
-    "hoghof-dis": ("hoghof", {"flow": "dis"}),
-    "hoghof-mirrored": ("hoghof", {"flow": "dis", "left_right": False}),
-    "hoghof-narrow": ("hoghof", {"flow": "dis", "grids": False}),
+    "hoghof-dis": ("hoghof", _BEFORE),
+    "hoghof-mirrored": ("hoghof", {**_BEFORE, "left_right": False}),
+    "hoghof-narrow": ("hoghof", {**_BEFORE, "grids": False}),
     "i3d": ("i3d", {}),
     "i3d-short": ("i3d", {"stride_frames": 6}),  # --shortest 1.0
     "i3d-follow": ("i3d", {"stride_frames": 6, "follow": True}),

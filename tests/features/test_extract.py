@@ -75,7 +75,7 @@ def test_features_are_those_of_the_backbone(videos: Path, undisturbed: Path) -> 
     backbone = load_backbone("hoghof", SMALL)
     assert folder.info.disagreement(backbone.info("hoghof")) is None
     with VideoFile(videos / "video3.mp4") as video:
-        features = backbone.features(frame.image for frame in video.frames(fps=25, size=48))
+        features = backbone.features(frame.image for frame in video.frames(fps=25, size=48, grey=True))
     assert features.shape == (backbone.grid.count(60), backbone.dim)
     np.testing.assert_allclose(folder.load("video3"), features, atol=1e-3)
     entry = folder.info.videos["video3"]
@@ -250,11 +250,15 @@ def test_a_folder_of_another_recipe_is_refused(
 
 def test_a_folder_of_an_older_recipe_grows_by_its_own(videos: Path, tmp_path: Path) -> None:
     output = tmp_path / "features"
-    extract([videos / "video0.mp4"], output, settings={**SMALL, "grids": False}, workers=1)
-    assert not {"grids", "left_right"} & json.loads((output / "features.json").read_text())["recipe"].keys()
+    extract([videos / "video0.mp4"], output, settings={**SMALL, "grids": False, "luma": False}, workers=1)
+    assert not {"grids", "left_right", "luma"} & json.loads((output / "features.json").read_text())["recipe"].keys()
     assert extract([videos / "video1.mp4"], output, settings=SMALL, workers=1).done == ("video1",)
     folder = FeatureFolder.open(output)
     assert folder.load("video0").shape[1] == folder.load("video1").shape[1] == folder.info.dim == 594
+    with VideoFile(videos / "video1.mp4") as video:
+        images = (frame.image for frame in video.frames(fps=25, size=48))
+        brightness = load_backbone("hoghof", {**SMALL, "grids": False}).features(images)
+    np.testing.assert_allclose(folder.load("video1"), brightness, atol=1e-3, err_msg="computed from the colours")
     for changed, dim in (({"grids": True}, 1659), ({"left_right": False}, 324)):
         with pytest.raises(UntrimError, match=f"dim: 594 against {dim}, by {next(iter(changed))}: not set against"):
             extract([videos / "video2.mp4"], output, settings={**SMALL, **changed}, workers=1)

@@ -145,7 +145,7 @@ def test_each_picture_is_decoded_once_for_all_sizes(videos: Path, monkeypatch: p
     with VideoFile(videos / "video3.mp4") as file:
         large, small = ([frame.image for frame in file.frames(12.5, side)] for side in (72, 32))
         monkeypatch.setattr(VideoFile, "_decode", counting)
-        both = list(file.images(12.5, [72, 32]))
+        both = list(file.images(12.5, [(72, False), (32, False)]))
     assert len(decoded) == 60
     assert len(both) == len(large) == 30
     for pair, *wanted in zip(both, large, small, strict=True):

@@ -59,7 +59,7 @@ def file_of(trained: Path, name: str) -> Path:
 
 def frames_of(trained: Path, name: str) -> Iterator[Image]:
     with VideoFile(file_of(trained, name)) as video:
-        yield from (frame.image for frame in video.frames(25, SMALL["short_side"]))
+        yield from (frame.image for frame in video.frames(25, SMALL["short_side"], grey=True))
 
 
 def test_a_file_gives_exactly_what_localize_gives_and_starts_no_process(
@@ -188,7 +188,7 @@ def test_only_some_classes(trained: Path, wanted: dict[str, list[Detection]]) ->
         ([np.zeros((48, 64, 3), np.uint8)], None, "say fps="),
         ([np.zeros((48, 64, 3), np.uint8)], 0, "positive"),
         ([np.zeros((48, 64, 3))], 25, "frame 0 is float64"),
-        ([np.zeros((48, 64), np.uint8)], 25, "wanted RGB"),
+        ([np.zeros((48, 64, 4), np.uint8)], 25, "wanted RGB"),
         ([np.zeros((48, 64, 3), np.uint8), np.zeros((48, 65, 3), np.uint8)], 25, "one size"),
         (["frame"], 25, "frame 0 is a str"),
         ([], 25, "no frame"),
@@ -300,7 +300,7 @@ def test_a_pace_that_makes_no_sense_is_refused(predictor: Predictor, seconds: di
 def test_a_file_that_breaks_a_library_is_an_error_of_that_file(
     trained: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def frames(*_: object) -> None:
+    def frames(*_: object, **__: object) -> None:
         raise MemoryError("too\nmuch")
 
     monkeypatch.setattr(VideoFile, "frames", frames)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from films import grey, noise_film, overwrite, record, record_levels
 from untrim.errors import UntrimError
+from untrim.features.snippets import to_grey
 from untrim.rendering.thumbnails import thumbnails
 from untrim.support.array_types import Image
 from untrim.video.decode import VideoFile
@@ -104,6 +105,9 @@ def test_pictures_are_turned_as_the_file_asks(tmp_path: Path, degrees: int, turn
         small = next(video.frames(size=24)).image
         assert small.shape == (expected.shape[0] // 2, expected.shape[1] // 2, 3)
         assert np.abs(small.astype(int) - expected[::2, ::2]).mean() < 12
+        brightness = next(video.frames(grey=True)).image
+        assert brightness.shape == expected.shape[:2]
+        assert np.abs(brightness.astype(int) - to_grey(shown)).mean() < 2
     assert thumbnails(film, [0], 12)[0].shape == (12, 16 if turns % 2 == 0 else 9, 3)
 
 

@@ -45,6 +45,17 @@ def test_frames_are_scaled_to_the_short_side_and_never_read_far_ahead() -> None:
     assert len(taken) <= 3
 
 
+def test_grey_frames_are_taken_where_they_may_be() -> None:
+    frames = [image[..., 0] for image in numbered(3)]
+    assert all(map(np.array_equal, FrameSource(frames, 25).images(25, 4, grey=True), frames))
+    assert next(FrameSource(frames, 25).images(25, 8, grey=True)).shape == (8, 12)
+    with pytest.raises(UntrimError, match=r"frame 0 is uint8 \(4, 6\), wanted RGB uint8 \(H, W, 3\)$"):
+        next(FrameSource(frames, 25).images(25, 4))
+    for odd in (np.zeros(6, np.uint8), np.zeros((4, 6, 1), np.uint8), np.zeros((0, 6), np.uint8)):
+        with pytest.raises(UntrimError, match="or grey"):
+            next(FrameSource([odd], 25).images(25, 4, grey=True))
+
+
 @pytest.mark.parametrize("rate", [0, -1, math.nan, math.inf, None])
 def test_a_rate_that_is_none_is_refused(rate: float) -> None:
     with pytest.raises(UntrimError, match="must be a positive number"):

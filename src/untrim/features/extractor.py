@@ -85,7 +85,7 @@ class Extractor:
         config = backbones[0].config
         with VideoFile(job.path, limits=config.limits) as file:
             before = job.path.stat()
-            images = file.images(config.fps, [backbone.config.short_side for backbone in backbones])
+            images = file.images(config.fps, [(each.config.short_side, each.grey) for each in backbones])
             counted = self._counted(images, config.fps, file.info.duration)
             works = [partial(_features, job, backbone) for backbone in backbones]
             made = dict(zip(job.folders, share_out(counted, works, _AHEAD), strict=True))

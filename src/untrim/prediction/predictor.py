@@ -108,7 +108,7 @@ class Predictor:
 
         Args:
             video: A video file; its features, (T, D), as `FeatureFolder.load` gives them; or its frames, RGB uint8
-                (H, W, 3), one by one.
+                (H, W, 3), one by one. For `hoghof` also grey, (H, W), as files are read: `VideoFile.frames`.
             fps: Frames per second, of frames.
             curves: Whether to give the activation sequences too.
 
@@ -160,7 +160,7 @@ class Predictor:
         the stream is given then.
 
         Args:
-            frames: RGB uint8 (H, W, 3), one by one.
+            frames: As in `predict`.
             fps: Frames per second that they are.
             window: Seconds that the network sees.
             margin: Seconds for which the border of a detection may still change: more agrees better with what is found
@@ -174,7 +174,7 @@ class Predictor:
             UntrimError: As in `predict`, or the seconds are not positive or do not fit into the window.
         """
         pace, source, backbone = Pace(window, margin, step), FrameSource(frames, fps), self.backbone
-        images = source.images(backbone.config.fps, backbone.config.short_side)
+        images = source.images(backbone.config.fps, backbone.config.short_side, grey=backbone.grey)
         blocks = (self._rounded(block, "the stream") for block in backbone.blocks(images))
         return stream_detections(self._network, blocks, backbone.grid, pace, lambda: source.duration)
 
@@ -227,15 +227,17 @@ class Predictor:
             raise UntrimError(f"not a video: {video!r:.60}", fix="give a file, features (T, D), or frames")
         if fps is None:
             raise UntrimError("frames without their rate", fix="say fps=; features are one array (T, D)")
-        source, config = FrameSource(cast(Iterable[Image], video), fps), self.backbone.config
-        features = self.backbone.features(source.images(config.fps, config.short_side))
-        return _Seen("frames", self._rounded(features, "frames"), self.backbone.grid, source.duration)
+        source, backbone = FrameSource(cast(Iterable[Image], video), fps), self.backbone
+        images = source.images(backbone.config.fps, backbone.config.short_side, grey=backbone.grey)
+        features = self._rounded(backbone.features(images), "frames")
+        return _Seen("frames", features, backbone.grid, source.duration)
 
     def _seen_of_file(self, path: Path) -> _Seen:
         backbone, config = self.backbone, self.backbone.config
         try:
             with VideoFile(path, limits=config.limits) as file:
-                features = backbone.features(frame.image for frame in file.frames(config.fps, config.short_side))
+                frames = file.frames(config.fps, config.short_side, grey=backbone.grey)
+                features = backbone.features(frame.image for frame in frames)
                 return _Seen(path.name, self._rounded(features, path), backbone.grid, file.duration)
         except UntrimError:
             raise

@@ -27,7 +27,7 @@ def own_motion(flow: Float32) -> Float32:
     known[:, :3], known[:, 3:] = _affine_basis(12, 16), coarse  # (N, 3 + 2, places)
     basis, moved = known[0, :3], known[:, 3:]
     fit = np.zeros((count, 2, 3))
-    fit[..., 0] = np.partition(coarse, _MIDDLE)[..., _MIDDLE].mean(-1)  # The median.
+    fit[..., 0] = np.sort(coarse)[..., _MIDDLE].mean(-1)  # The median.
     for scale in (1.0, 0.5, 0.25):  # Pixels per frame off the fit from which on a place counts for little.
         misfit = moved - fit @ basis
         misfit *= misfit

@@ -24,7 +24,7 @@ from untrim.support.array_types import Float64, Image
 from untrim.support.paths import as_path, similar
 from untrim.timeline import Segment, is_finite
 from untrim.video.clock import Clock, clock_may_jump, first_media_seconds, length, timestamp
-from untrim.video.images import orientation, rgb_converter
+from untrim.video.images import converter, orientation
 from untrim.video.limits import USUAL_LIMITS, Limits
 from untrim.video.packets import packet_times
 from untrim.video.resampling import at_rate, nearest_in_time
@@ -39,7 +39,7 @@ _COMPARED = 48  # frames: more than any decoder holds back
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame: seconds from the first frame, and the picture as shown, RGB uint8 (H, W, 3)."""
+    """One frame: seconds from the first frame, and the picture as shown, RGB uint8 (H, W, 3) or grey (H, W)."""
 
     seconds: float
     image: Image
@@ -120,7 +120,9 @@ class VideoFile:
         """Seconds from the first frame to the end of the last one decoded: the whole, once `frames` has ended."""
         return self._clock.end
 
-    def frames(self, fps: float | None = None, size: tuple[int, int] | int | None = None) -> Iterator[Frame]:
+    def frames(
+        self, fps: float | None = None, size: tuple[int, int] | int | None = None, *, grey: bool = False
+    ) -> Iterator[Frame]:
         """All frames from the start, one at a time; one such iteration at a time.
 
         Afterwards `duration` is the video's true length and `broken_packets` says how many packets were damaged, did
@@ -132,6 +134,8 @@ class VideoFile:
                 whichever is less. So N frames at their own rate stay N. Frames that repeat share one image. None:
                 every frame with its own time.
             size: (width, height) of the images, or the length of their short side; None: as shown.
+            grey: Whether to give brightness alone, (H, W), as the file stores it: faster, and exact where RGB, from
+                which it could be computed, is rounded.
 
         Raises:
             UntrimError: `fps` or `size` is not positive, the file cannot be read to its end, or a limit is exceeded.
@@ -139,15 +143,19 @@ class VideoFile:
         if fps is not None and not (is_finite(fps) and fps > 0):
             raise UntrimError(f"fps {fps!r:.40} must be a positive number")
         timed = self._timed() if fps is None else self._resampled(fps)
-        return itertools.starmap(Frame, self._converted(timed, self._converter(size)))
+        return itertools.starmap(Frame, self._converted(timed, self._converter(size, grey)))
 
-    def images(self, fps: float, short_sides: Sequence[int]) -> Iterator[tuple[Image, ...]]:
-        """The images that `frames` gives, in several sizes at a time: each picture is decoded once.
+    def images(self, fps: float, forms: Sequence[tuple[int, bool]]) -> Iterator[tuple[Image, ...]]:
+        """The images that `frames` gives, in several forms at a time: each picture is decoded once.
+
+        Args:
+            fps: As in `frames`.
+            forms: The short side of each, and whether it is grey.
 
         Raises:
             UntrimError: As for `frames`.
         """
-        converters = [self._converter(size) for size in short_sides]
+        converters = [self._converter(*form) for form in forms]
         converted = self._converted(self._resampled(fps), lambda picture: tuple(to(picture) for to in converters))
         return (images for _, images in converted)
 
@@ -371,14 +379,15 @@ class VideoFile:
         self._rewind()
         return packets if agree else None
 
-    def _converter(self, size: tuple[int, int] | int | None) -> Callable[[av.VideoFrame], Image]:
+    def _converter(self, size: tuple[int, int] | int | None, grey: bool = False) -> Callable[[av.VideoFrame], Image]:
         shown = self.info.width, self.info.height
         if isinstance(size, int):
             scale = size / min(shown)
             size = max(1, round(shown[0] * scale)), max(1, round(shown[1] * scale)) if size > 0 else size
         width, height = size or shown
         self._limits.check_size(width, height, self.path)
-        return rgb_converter(width, height, self.info.rotation, self.info.mirrored, self._threads, where=self.path)
+        turned = self.info.rotation, self.info.mirrored
+        return converter(width, height, *turned, self._threads, where=self.path, grey=grey)
 
     @staticmethod
     def _converted(

@@ -59,7 +59,9 @@ class MovingDis:
         shape = pairs[0][0].shape
         if min(shape) < _LEAST_SIDES[0] or max(shape) < _LEAST_SIDES[1]:
             return [halved(_calc(self._whole, *pair)) for pair in pairs]
-        pairs = [(halved(previous), halved(following)) for previous, following in pairs]
+        images = {id(image): image for pair in pairs for image in pair}  # Most are in two pairs.
+        half = {key: halved(image) for key, image in images.items()}
+        pairs = [(half[id(previous)], half[id(following)]) for previous, following in pairs]
         flows = [_calc(self._quarter, *pair) for pair in pairs]
         for (previous, following), flow, box in zip(pairs, flows, _boxes(flows), strict=True):
             if box is not None:

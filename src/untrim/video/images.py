@@ -1,4 +1,4 @@
-"""Pictures as they are shown: turned, mirrored and scaled, in RGB."""
+"""Pictures as they are shown: turned, mirrored and scaled, in RGB or grey."""
 
 from __future__ import annotations
 
@@ -28,8 +28,15 @@ def orientation(frame: av.VideoFrame) -> tuple[int, bool]:
     return round(-clockwise / 90) * 90 % 360, mirrored
 
 
-def rgb_converter(
-    width: int, height: int, rotation: int, mirrored: bool, threads: int = 1, where: Path | None = None
+def converter(
+    width: int,
+    height: int,
+    rotation: int,
+    mirrored: bool,
+    threads: int = 1,
+    where: Path | None = None,
+    *,
+    grey: bool = False,
 ) -> Callable[[av.VideoFrame], Image]:
     """A function that gives decoded frames as RGB uint8 (height, width, 3); for one thread at a time.
 
@@ -42,21 +49,24 @@ def rgb_converter(
         mirrored: Whether left and right of the stored picture are swapped before it is turned.
         threads: Threads for scaling; 0 lets FFmpeg choose.
         where: The file, for errors.
+        grey: Whether to give brightness alone, (height, width), as the file stores it, from 0 to 255.
 
     Raises:
-        UntrimError: The size is not positive; in the function: the frame is of a form that cannot become RGB.
+        UntrimError: The size is not positive; in the function: the frame is of a form that cannot become that.
     """
     if width < 1 or height < 1:
         raise UntrimError(f"size {width} x {height} must be at least one pixel")
     if rotation % 180:
         width, height = height, width
-    reformatter = VideoReformatter()
+    reformatter, form, called = VideoReformatter(), *(("gray", "grey") if grey else ("rgb24", "RGB"))
 
     def convert(frame: av.VideoFrame) -> Image:
         try:
-            scaled = reformatter.reformat(frame, width, height, "rgb24", threads=threads)
+            scaled = reformatter.reformat(frame, width, height, form, threads=threads)
         except av.FFmpegError as error:
-            raise UntrimError(f"pictures of the form {frame.format.name} cannot become RGB", where=where) from error
+            raise UntrimError(
+                f"pictures of the form {frame.format.name} cannot become {called}", where=where
+            ) from error
         image = cast(Image, scaled.to_ndarray())
         if rotation or mirrored:
             image = np.rot90(image[:, ::-1] if mirrored else image, rotation // 90)

@@ -13,11 +13,12 @@ from untrim.errors import UntrimError
 from untrim.support.array_types import Image
 from untrim.timeline import is_finite
 from untrim.video.clock import Clock
-from untrim.video.images import rgb_converter
+from untrim.video.images import converter
 
 T = TypeVar("T")
 
 _TIE = 1e-6  # seconds; less than this is rounding
+_FORMS = {(3,): "rgb24", (): "gray"}  # FFmpeg's names, by the shape of a pixel
 
 
 def nearest_in_time(moments: Iterable[float], timed: Iterator[tuple[float, T]]) -> Iterator[tuple[float, T]]:
@@ -52,7 +53,7 @@ class FrameSource:
     """Pictures of a steady rate, from anywhere, as `VideoFile.frames` gives those of a file: resampled and scaled.
 
     Args:
-        frames: RGB uint8 (H, W, 3), all of one size; at least one.
+        frames: RGB uint8 (H, W, 3) or grey (H, W), all of one size; at least one.
         rate: Pictures per second that they are.
 
     Attributes:
@@ -75,30 +76,35 @@ class FrameSource:
         """Seconds of the pictures that have been taken."""
         return self._clock.end
 
-    def images(self, fps: float, short_side: int) -> Iterator[Image]:
+    def images(self, fps: float, short_side: int, *, grey: bool = False) -> Iterator[Image]:
         """The pictures at `fps` per second, their shorter side `short_side` pixels; only once.
+
+        Args:
+            fps: Frames per second.
+            short_side: Pixels.
+            grey: Whether they may be grey, (H, W).
 
         Raises:
             UntrimError: There are none, or one is no such picture, or of another size than the first.
         """
-        for _, image in at_rate(self._timed(short_side), lambda: self._clock, fps):
+        for _, image in at_rate(self._timed(short_side, grey), lambda: self._clock, fps):
             yield image
 
-    def _timed(self, short_side: int) -> Iterator[tuple[float, Image]]:
+    def _timed(self, short_side: int, grey: bool) -> Iterator[tuple[float, Image]]:
         shape: tuple[int, ...] | None = None
         for index, image in enumerate(self._frames):
-            if not (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3) or (
-                image.shape[2] != 3 or not image.size
-            ):
-                raise UntrimError(f"frame {index} is {_described(image)}, wanted RGB uint8 (H, W, 3)")
+            form = _FORMS.get(image.shape[2:]) if isinstance(image, np.ndarray) and image.dtype == np.uint8 else None
+            if form is None or image.ndim < 2 or not image.size or (form == "gray" and not grey):
+                wanted = "RGB uint8 (H, W, 3)" + ", or grey (H, W)" * grey
+                raise UntrimError(f"frame {index} is {_described(image)}, wanted {wanted}")
             if shape is None:
                 shape, scale = image.shape, short_side / min(image.shape[:2])
                 height, width = (max(1, round(side * scale)) for side in shape[:2])
-                convert = rgb_converter(width, height, 0, False)
+                convert = converter(width, height, 0, False, grey=form == "gray")
             if image.shape != shape:
                 raise UntrimError(f"frame {index} is {image.shape}, the first one was {shape}", fix="give one size")
             if image.shape[:2] != (height, width):
-                image = convert(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24"))
+                image = convert(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format=form))
             yield self._clock.time(index / self._rate, 1 / self._rate), image
         if shape is None:
             raise UntrimError("there is no frame")

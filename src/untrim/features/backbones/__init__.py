@@ -115,6 +115,11 @@ class Backbone(ABC, Generic[C]):
         self.config = config
 
     @property
+    def grey(self) -> bool:
+        """Whether it asks for brightness alone where a file is read; it takes RGB, too."""
+        return False
+
+    @property
     @abstractmethod
     def streams(self) -> dict[str, int]:
         """Width of each chosen stream, in the order of the columns."""
@@ -127,7 +132,8 @@ class Backbone(ABC, Generic[C]):
         (`untrim.features.snippets`), so that memory does not grow with the length of the video.
 
         Args:
-            images: At least one: frames at `config.fps`, RGB uint8 (H, W, 3), shorter side `config.short_side`.
+            images: At least one: frames at `config.fps`, RGB uint8 (H, W, 3), shorter side `config.short_side`; from a
+                file, grey (H, W) if it is `grey`.
         """
 
     def blocks(self, images: Iterable[Image]) -> Iterator[Features]:

@@ -60,6 +60,7 @@ _WINDOW = 0.2  # Standard deviation of the window, as a part of the short side.
 _AROUND = (5, 5)  # Rows and columns of the grid around the motion,
 _APART = 0.15  # how far apart its cells are, as a part of the short side,
 _SOFT = 0.6  # and the standard deviation of each, as a part of that.
+_SOBEL = 8  # A gradient by OpenCV's kernel is so many grey levels a pixel for each that there is.
 _NOTHING = 1e-20  # A smaller weight adds nothing, and its products may be so small that a processor is slow with them.
 _PICTURE = (6, 10)  # Rows and columns of the grid of the picture; every other column is the mirror image of one.
 
@@ -67,7 +68,7 @@ _PICTURE = (6, 10)  # Rows and columns of the grid of the picture; every other c
 class HogHofConfig(BackboneConfig):
     """Values of the backbone `hoghof`."""
 
-    before: ClassVar[Mapping[str, object]] = {"grids": False, "left_right": True}
+    before: ClassVar[Mapping[str, object]] = {"grids": False, "left_right": True, "luma": False}
 
     snippet_frames: int = Field(default=24, ge=1, le=10_000)
     """Frames that one snippet sees."""
@@ -83,6 +84,8 @@ class HogHofConfig(BackboneConfig):
     """Whether a snippet is also described by the grids, around the motion and of the picture."""
     left_right: bool = True
     """Whether left is told from right; if not, a video and its mirror image have the same features."""
+    luma: bool = True
+    """Whether brightness is read from a file as it is stored there; if not, it is computed from the colours."""
 
 
 class HogHof(Backbone[HogHofConfig]):
@@ -92,6 +95,11 @@ class HogHof(Backbone[HogHofConfig]):
     """
 
     Config = HogHofConfig
+
+    @property
+    def grey(self) -> bool:
+        """Brightness is all that it looks at."""
+        return self.config.luma
 
     @property
     def streams(self) -> dict[str, int]:
@@ -268,9 +276,9 @@ class _Frames:
         fine = np.empty((33, prod(self._grid)), np.float32)
         vectors, polar = self._vectors(self._of_picture)
         for gradient, out in zip(cv2.spatialGradient(to_grey(image)), vectors, strict=True):
-            np.multiply(gradient.ravel(), np.float32(1 / 8), out=out)
+            out[:] = gradient.ravel()
         cv2.cartToPolar(*vectors[:, None], *polar[:, None])  # Written in place.
-        fine[_HOG] = self._by_direction(self._of_picture)[0]
+        fine[_HOG] = self._by_direction(self._of_picture)[0] / _SOBEL
         vectors, polar = self._vectors(self._of_flow)
         _motion_vectors(motion, vectors.reshape(2, 3, *motion.shape[1:]))
         cv2.cartToPolar(*vectors[:, None], *polar[:, None])
