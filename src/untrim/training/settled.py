@@ -27,7 +27,10 @@ class Settled:
 
     def of(self, batch: Batch, rows: slice) -> Tensor | None:
         """What `forward` takes beside some videos of a batch, (B, T, K), 0 in the padding; or None."""
-        if not (self._model.has_settled and self._fits(batch.drawn[0][0])):
+        if not self._model.has_settled:
+            self._said.clear()  # A run to start from had settled; its parts learn once more.
+            return None
+        if not self._fits(batch.drawn[0][0]):
             return None
         said = [self._of(video)[snippets] for video, snippets in batch.drawn[rows]]
         out = said[0].new_zeros(len(said), batch.features.shape[1], said[0].shape[1])
