@@ -44,7 +44,7 @@ def measure(path: Path, flows: list[str]) -> None:
     backbones = [load_backbone("hoghof", {"flow": flow}) for flow in flows]
     config = backbones[0].config
     steps = [(name, step) for backbone in backbones for name, step in steps_of(backbone).items()]
-    rounds = [[seconds_of(path, step, config.fps, config.short_side) for _, step in steps] for _ in range(ROUNDS)]
+    rounds = [[seconds_of(path, step, backbones[0]) for _, step in steps] for _ in range(ROUNDS)]
     with VideoFile(path) as video:
         frames, duration = sum(1 for _ in video.frames(config.fps)), video.duration
     for (name, _), best in zip(steps, map(min, zip(*rounds, strict=True)), strict=True):
@@ -61,10 +61,11 @@ def steps_of(backbone: Backbone[BackboneConfig]) -> dict[str, Callable[[Iterable
     }
 
 
-def seconds_of(path: Path, step: Callable[[Iterable[Image]], object], fps: float, size: int) -> float:
+def seconds_of(path: Path, step: Callable[[Iterable[Image]], object], like: Backbone[BackboneConfig]) -> float:
+    """Of a step on what `like` is given of a video."""
     start = time.process_time()
     with VideoFile(path) as video:
-        step(frame.image for frame in video.frames(fps, size))
+        step(frame.image for frame in video.frames(like.config.fps, like.config.short_side, grey=like.grey))
     return time.process_time() - start
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from untrim.data.dataset import Batch, TrainingVideos
 from untrim.methods.base import Method
+from untrim.nn.pooling import unpack
 
 _MOST = 1 << 26  # values of all videos together, 256 MiB; where there are more, nothing is kept
 
@@ -33,10 +34,7 @@ class Settled:
         if not self._fits(batch.drawn[0][0]):
             return None
         said = [self._of(video)[snippets] for video, snippets in batch.drawn[rows]]
-        out = said[0].new_zeros(len(said), batch.features.shape[1], said[0].shape[1])
-        for row, values in zip(out, said, strict=True):
-            row[: len(values)] = values
-        return out
+        return unpack(torch.cat(said), batch.mask[rows])
 
     def _fits(self, video: int) -> bool:
         """Whether what is said of all videos is little enough; known once a first one is."""

@@ -58,7 +58,8 @@ def converter(
         raise UntrimError(f"size {width} x {height} must be at least one pixel")
     if rotation % 180:
         width, height = height, width
-    reformatter, form, called = VideoReformatter(), *(("gray", "grey") if grey else ("rgb24", "RGB"))
+    reformatter = VideoReformatter()
+    form, called = ("gray", "grey") if grey else ("rgb24", "RGB")
 
     def convert(frame: av.VideoFrame) -> Image:
         try:
