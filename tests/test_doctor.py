@@ -156,6 +156,12 @@ def _unseen(corpus: Corpus) -> Corpus:
     return folder, Annotations(changed.values())
 
 
+def _together(corpus: Corpus) -> Corpus:
+    folder, annotations = corpus
+    more = {name: ("sit",) if v.subset == "training" and "run" in v.labels else () for name, v in annotations.items()}
+    return folder, Annotations([replace(v, labels=(*v.labels, *more[name])) for name, v in annotations.items()])
+
+
 def _other_subset(corpus: Corpus) -> Corpus:
     folder, annotations = corpus
     return folder, Annotations([replace(v, subset="test") for v in annotations.values()])
@@ -182,6 +188,7 @@ def _other_subset(corpus: Corpus) -> Corpus:
         (_stray, {"stray": "warning"}),
         (_late_point, {"points": "error"}),
         (_unseen, {"alike": "warning", "unseen": "warning"}),
+        (_together, {"untold": "warning"}),
         (_other_subset, {"subset": "warning"}),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -70,6 +71,42 @@ def doubtful_labels(labels: Iterable[str]) -> list[str]:
         f"label '{label}' holds the labels {' and '.join(parts)}; write one row for each"
         for label, parts in several.items()
     ]
+    return found
+
+
+def training_doubts(videos: Iterable[Video]) -> list[str]:
+    """What looks wrong in the labels of videos to train on, or does not suffice: a sentence each."""
+    videos = list(videos)
+    alike = doubtful_labels({label for video in videos for label in video.labels})
+    return [*alike, *(f"{what}; {remedy}" for what, remedy in untold_classes(videos))]
+
+
+def untold_classes(videos: Iterable[Video]) -> list[tuple[str, str]]:
+    """Classes that the labels of `videos` do not tell from all else, or from one another; and what to do about it.
+
+    Labels do where a video has one class without the other, or where a time of each is known: a segment, right or
+    rejected, or a point.
+    """
+    videos, places = list(videos), defaultdict[str, list[int]](list)
+    for index, video in enumerate(videos):
+        for label in video.labels:
+            places[label].append(index)
+    timed = {label for video in videos for label in video.timed_labels | {wrong.label for wrong in video.rejected}}
+    together = defaultdict[tuple[int, ...], list[str]](list)
+    for label, own in sorted(places.items()):
+        together[tuple(own)].append(label)
+    found = []
+    for where, labels in together.items():
+        if timed.issuperset(labels):
+            continue
+        named = listing(map(repr, labels))
+        their = f"{len(where):,} training videos" if len(where) > 1 else "training video"
+        if len(where) == len(videos):
+            what = f"{named}: in each training video, so labels do not tell what else there is"
+            found.append((what, "add videos in which nothing happens, or mark moments (points)"))
+        elif len(labels) > 1:
+            what = f"{named}: in the same {their} and no other, so labels do not tell one from another"
+            found.append((what, "mark moments (points) of each, or add videos with one of them alone"))
     return found
 
 

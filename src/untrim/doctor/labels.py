@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from untrim.annotations import Annotations
-from untrim.annotations.checks import UNLABELLED, doubtful_labels, find_oddities
+from untrim.annotations.checks import UNLABELLED, doubtful_labels, find_oddities, untold_classes
 from untrim.annotations.counts import count_labels
 from untrim.data.snippet_labels import check_points
 from untrim.doctor.finding import Finding
@@ -52,6 +52,8 @@ def check_labels(annotations: Annotations, subset: str | None) -> Iterator[Findi
     if rare := [label for label, count in support.items() if count == 1]:
         what = f"{numbered(len(rare), 'class', 'classes')} with a single training video: {listing(rare)}"
         yield Finding("warning", "rare", what, where, "label more; two or more let a method see what they share")
+    for what, remedy in untold_classes(videos):
+        yield Finding("warning", "untold", what, where, remedy)
 
 
 _REMEDIES = {

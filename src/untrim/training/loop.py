@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from untrim.annotations import Annotations
-from untrim.annotations.checks import doubtful_labels
+from untrim.annotations.checks import training_doubts
 from untrim.data.dataset import TrainingVideos
 from untrim.data.holdout import Sources, hold_out
 from untrim.data.sources import Source, open_sources
@@ -309,7 +309,7 @@ def _finish(
     health = examine(model, run.config, videos, device, read_metrics(run.path / METRICS))
     if not knows_its_data(run):
         health = replace(health, warnings=(*health.warnings, _UNKNOWN_DATA))
-    held_out, doubts = 0 if held is None else len(held), doubtful_labels(run.labels)
+    held_out, doubts = 0 if held is None else len(held), training_doubts(map(videos.known, range(len(videos))))
     outcome = Outcome(videos.counts, videos.label_counts, videos.known_snippets(), held_out, health, point, doubts)
     warn_each(None, outcome.warnings)
     outcome.write(run)
