@@ -222,6 +222,16 @@ def test_a_snippet_has_the_means_over_its_parts_and_the_deviation_over_its_frame
     np.testing.assert_allclose(features[0, FLOW].reshape(3, 6, 25)[:, 0], wanted[:, 8:], atol=1e-5)
 
 
+def test_one_of_two_frames_stands_for_both() -> None:
+    frames = list(video(25, turn=0.1))
+    found, each = (HogHof(HogHofConfig(parts=1, every=every)).features(frames) for every in (2, 1))
+    pairs = list(with_flow(map(hoghof.to_grey, frames[:24]), OpticalFlow("dis-moving", half=True)))[::2]
+    wanted = np.stack(list(hoghof.fine_histograms(pairs))).repeat(2, axis=0)
+    np.testing.assert_array_equal(found[0], HogHof(HogHofConfig(parts=1))._pool(wanted.swapaxes(0, 1)))
+    assert found.shape == each.shape
+    assert 0 < np.abs(found - each).mean() < 0.01
+
+
 def test_the_window_follows_the_motion() -> None:
     motion = np.zeros((12, 16), np.float32)
     motion[2:4, 11:14] = 2

@@ -64,7 +64,8 @@ def flow_by(rule: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[..
     """A stand-in for `OpticalFlow` that computes flow by `rule`."""
 
     class ByRule(OpticalFlow):
-        def between(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+        def between(self, images: Sequence[np.ndarray], every: int = 1) -> list[np.ndarray]:
+            assert every == 1
             return [rule(*pair) for pair in pairwise(images)]
 
     return lambda algorithm, device: ByRule("dis")

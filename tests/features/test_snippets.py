@@ -1,13 +1,13 @@
 import weakref
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from untrim.features.snippets import to_grey, windows, with_flow
+from untrim.features.snippets import for_each, to_grey, windows, with_flow
 from untrim.timeline import SnippetGrid
 from untrim.video.flow import OpticalFlow
 
@@ -51,7 +51,8 @@ def test_each_image_comes_with_the_flow_to_the_next() -> None:
     pairs = []
 
     class Recorder(OpticalFlow):
-        def between(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+        def between(self, images: Sequence[np.ndarray], every: int = 1) -> list[np.ndarray]:
+            assert every == 1
             pairs.extend((int(previous[0, 0]), int(following[0, 0])) for previous, following in pairwise(images))
             return [np.full((*image.shape, 2), image[0, 0], np.float32) for image in images[1:]]
 
@@ -77,6 +78,33 @@ def test_images_are_looked_at_a_batch_ahead_and_not_kept(count: int) -> None:
         if index + 1 < count:
             np.testing.assert_array_equal(motion, flow(to_grey(image), to_grey(images[index + 1])))
     assert index + 1 == count
+
+
+@pytest.mark.parametrize("every", [2, 3])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 16, 17, 18, 19, 25])
+def test_of_several_images_the_first_comes_with_the_flow_to_the_next(count: int, every: int) -> None:
+    images = list(np.random.default_rng(0).integers(0, 256, (count, 20, 24), np.uint8))
+    each = list(with_flow(images, OpticalFlow()))[::every]
+    found = list(with_flow(iter(images), OpticalFlow(), every))
+    assert len(found) == len(each) == -(-count // every)
+    for index, ((image, motion), (wanted, flow)) in enumerate(zip(found, each, strict=True)):
+        np.testing.assert_array_equal(image, wanted)
+        if index * every + 1 < count:
+            np.testing.assert_array_equal(motion, flow)
+        elif count > 1:  # From the last image nothing moves on.
+            np.testing.assert_array_equal(motion, found[-2][1])
+
+
+@given(st.integers(0, 60), st.integers(1, 7), st.integers(0, 5))
+def test_each_item_has_what_is_found_of_the_first_of_several(count: int, every: int, ahead: int) -> None:
+    def describe(items: Iterator[int]) -> Iterator[int]:
+        held = list(islice(items, every * (1 + ahead)))
+        while held:
+            yield held[0]
+            held = held[every:] + list(islice(items, every))
+
+    found = list(for_each(range(count), every, describe))
+    assert found == [index - index % every for index in range(count)]
 
 
 def test_grey_images_have_the_flow_of_those_in_colour() -> None:

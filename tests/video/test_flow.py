@@ -110,6 +110,22 @@ def test_flow_between_consecutive_images_is_that_of_each_pair(algorithm: FlowAlg
         engine.between([*images, images[0][:, 1:]])
 
 
+def test_of_several_pairs_the_first_that_differ_speak_for_the_others() -> None:
+    still, moved, further = texture(0, 0), texture(2, 1), texture(3, -1)
+    engine = OpticalFlow("dis")
+    first, second = engine.between([still, moved, further])
+    for images, flow in (
+        ((still, moved, further), first),
+        ((still, still, moved), first / 2),  # Of a slow video images are repeated.
+        ((still, moved, moved), first / 2),
+        ((moved, moved, further), second / 2),
+        ((still, still, still), 0 * first),
+    ):
+        np.testing.assert_array_equal(engine.between(images, 2), [flow])
+    three = engine.between([still, still, moved, further, further], 3)
+    np.testing.assert_allclose(three, [first * 2 / 3, 0 * first], atol=1e-6)
+
+
 def patch_moves(*shifts: tuple[int, int]) -> list[Grey]:
     """A textured picture (120, 160), then ones in which a patch of 30 x 30 has moved by each of `shifts`."""
     ground, paint = (waves(120, 160, 0, 0, seed).round().astype(np.uint8) for seed in (0, 1))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice, repeat
 from typing import TypeVar
 
 import cv2
@@ -14,6 +14,7 @@ from untrim.support.array_types import Image
 from untrim.timeline import SnippetGrid
 from untrim.video.flow import Flow, Grey, OpticalFlow
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -45,23 +46,52 @@ def windows(items: Iterable[T], grid: SnippetGrid) -> Iterator[list[T]]:
         yield list(held)
 
 
-def with_flow(images: Iterable[Image], flow: OpticalFlow) -> Iterator[tuple[Image, Flow]]:
+def with_flow(images: Iterable[Image], flow: OpticalFlow, every: int = 1) -> Iterator[tuple[Image, Flow]]:
     """Each image, RGB (H, W, 3) or grey (H, W), with the flow (H, W, 2) from it to the next, in pixels per frame;
     (H // 2, W // 2, 2) if `flow` gives it at half the size.
 
     The last image, from which nothing moves on, has the flow of the one before it; an only image has none: zeros. Looks
-    ahead by `flow.batch` images.
+    ahead by `flow.batch * every` images.
+
+    Args:
+        images: Of one size.
+        flow: How to compute it.
+        every: Of so many images only the first comes, with the mean flow of them all (`OpticalFlow.between`).
     """
     rest = iter(images)
     held: list[Image] = list(islice(rest, 1))
     greys = [to_grey(image) for image in held]
     motion: Flow | None = None
-    while following := list(islice(rest, flow.batch)):
+    ahead = flow.batch * every
+    while following := list(islice(rest, ahead)):
         held, greys = held[-1:] + following, greys[-1:] + [to_grey(image) for image in following]
-        for image, motion in zip(held, flow.between(greys), strict=False):  # The last image's flow is not known yet.
+        for image, motion in zip(held[::every], flow.between(greys, every), strict=False):
             yield image, motion
+        if len(following) % every:
+            return  # The last image is among those that the flow before it is of.
     for image in held[-1:]:
         yield image, flow.nothing(image) if motion is None else motion
+
+
+def for_each(items: Iterable[T], every: int, describe: Callable[[Iterator[T]], Iterator[S]]) -> Iterator[S]:
+    """What is found of the first of each `every` items, once for each item: the others have the same.
+
+    Args:
+        items: One item per frame.
+        every: At least 1.
+        describe: Gives a result for the first of each `every` items that it is given, in order, and not before it has
+            taken the others.
+    """
+    taken = 0
+
+    def counted() -> Iterator[T]:
+        nonlocal taken
+        for item in items:
+            taken += 1
+            yield item
+
+    for index, found in enumerate(describe(counted())):
+        yield from repeat(found, min(every, taken - index * every))
 
 
 def to_grey(image: Image) -> Grey:

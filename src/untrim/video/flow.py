@@ -87,11 +87,13 @@ class OpticalFlow:
         """
         return self.between([previous, following])[0]
 
-    def between(self, images: Sequence[Grey]) -> list[Flow]:
+    def between(self, images: Sequence[Grey], every: int = 1) -> list[Flow]:
         """The flow from each of some consecutive images to the next; ``tvl1`` computes all at once on a GPU.
 
         Args:
             images: Grey, uint8 (H, W), of one size.
+            every: Of so many pairs, only the first whose images differ is looked at, and speaks for all that differ.
+                What is given is the mean of these and of the others, in which nothing moves.
 
         Raises:
             UntrimError: As for a pair.
@@ -99,21 +101,10 @@ class OpticalFlow:
         if len(images) < 2:
             return []
         _check(images)
-        if self._engine is None:
-            at_once = [images] if self.batch > 1 else pairwise(images)
-            return [self._sized(flow) for some in at_once for flow in self._tvl1(some)]
         pairs = list(pairwise(map(np.ascontiguousarray, images)))
-        height, width = images[0].shape
-        if self.algorithm in _DIS and min(height, width) < _LEAST_FOR_DIS:
-            what = f"{self.algorithm} flow of {width} x {height} images"
-            raise UntrimError(what, fix=f"give at least {_LEAST_FOR_DIS} x {_LEAST_FOR_DIS} pixels")
-        # Many pairs are equal: slow videos are resampled by repeating frames. DIS finds nothing there, exactly.
-        equal = [self.algorithm in _DIS and np.array_equal(*pair) for pair in pairs]
-        try:
-            found = iter(self._flows([pair for pair, same in zip(pairs, equal, strict=True) if not same]))
-        except cv2.error as error:
-            raise UntrimError(f"{self.algorithm} flow of {width} x {height} images: {error.err}") from error
-        return [self.nothing(images[0]) if same else next(found) for same in equal]
+        looked_at = [_speaking(pairs[start : start + every]) for start in range(0, len(pairs), every)]
+        flows = self._flows([pair for pair, _ in looked_at])
+        return [flow * np.float32(share) for flow, (_, share) in zip(flows, looked_at, strict=True)]
 
     def nothing(self, image: Image) -> Flow:
         """The flow of an image (H, W, ...) in which nothing moves."""
@@ -121,6 +112,22 @@ class OpticalFlow:
         return np.zeros((height // 2, width // 2, 2) if self._is_half else (height, width, 2), np.float32)
 
     def _flows(self, pairs: list[tuple[Grey, Grey]]) -> list[Flow]:
+        if self._engine is None:
+            at_once = [pairs] if self.batch > 1 else [[pair] for pair in pairs]
+            return [self._sized(flow) for some in at_once for flow in self._tvl1(some)]
+        height, width = pairs[0][0].shape
+        if self.algorithm in _DIS and min(height, width) < _LEAST_FOR_DIS:
+            what = f"{self.algorithm} flow of {width} x {height} images"
+            raise UntrimError(what, fix=f"give at least {_LEAST_FOR_DIS} x {_LEAST_FOR_DIS} pixels")
+        # Many pairs are equal: slow videos are resampled by repeating frames. DIS finds nothing there, exactly.
+        equal = [self.algorithm in _DIS and np.array_equal(*pair) for pair in pairs]
+        try:
+            found = iter(self._computed([pair for pair, same in zip(pairs, equal, strict=True) if not same]))
+        except cv2.error as error:
+            raise UntrimError(f"{self.algorithm} flow of {width} x {height} images: {error.err}") from error
+        return [self.nothing(pairs[0][0]) if same else next(found) for same in equal]
+
+    def _computed(self, pairs: list[tuple[Grey, Grey]]) -> list[Flow]:
         if isinstance(self._engine, MovingDis):
             flows = self._engine.between(pairs)
             return flows if self._is_half else [_as_large(flow, pairs[0][0]) for flow in flows]
@@ -130,16 +137,24 @@ class OpticalFlow:
     def _sized(self, flow: Flow) -> Flow:
         return np.asarray(halved(flow) if self._is_half else flow, np.float32)
 
-    def _tvl1(self, images: Sequence[Grey]) -> list[Flow]:
+    def _tvl1(self, pairs: list[tuple[Grey, Grey]]) -> list[Flow]:
         import torch
 
         from untrim.video.tvl1 import tvl1
 
-        if not images[0].size:
+        if not pairs[0][0].size:
             raise UntrimError("tvl1 flow of images without a pixel")
-        frames = torch.from_numpy(np.stack(images)).to(self._device)
-        flow = tvl1(frames[:-1], frames[1:]).permute(0, 2, 3, 1)  # (N, H, W, 2)
+        previous, following = (
+            torch.from_numpy(np.stack(images)).to(self._device) for images in zip(*pairs, strict=True)
+        )
+        flow = tvl1(previous, following).permute(0, 2, 3, 1)  # (N, H, W, 2)
         return list(np.ascontiguousarray(flow.cpu().numpy()))
+
+
+def _speaking(pairs: Sequence[tuple[Grey, Grey]]) -> tuple[tuple[Grey, Grey], float]:
+    """The first pair whose images differ, and the share of such pairs; if there is none, the first pair, and 1."""
+    differing = pairs if len(pairs) == 1 else [pair for pair in pairs if not np.array_equal(*pair)]
+    return (differing[0], len(differing) / len(pairs)) if differing else (pairs[0], 1)
 
 
 def _as_large(flow: Flow, image: Grey) -> Flow:

@@ -39,7 +39,7 @@ from pydantic import Field
 
 from untrim.features.backbones import Backbone, BackboneConfig, Features
 from untrim.features.motion import STILL, motion_centre
-from untrim.features.snippets import to_grey, windows, with_flow
+from untrim.features.snippets import for_each, to_grey, windows, with_flow
 from untrim.support.array_types import Float32, Image
 from untrim.video.camera import own_motion
 from untrim.video.flow import PAIRS_AT_ONCE, Flow, FlowAlgorithm, OpticalFlow
@@ -86,6 +86,8 @@ class HogHofConfig(BackboneConfig):
     """Whether left is told from right; if not, a video and its mirror image have the same features."""
     luma: bool = True
     """Whether brightness is read from a file as it is stored there; if not, it is computed from the colours."""
+    every: int = Field(default=1, ge=1, le=16)
+    """Of how many frames only the first is described, with the flow from it to the next frame; it counts for all."""
 
 
 class HogHof(Backbone[HogHofConfig]):
@@ -119,8 +121,11 @@ class HogHof(Backbone[HogHofConfig]):
 
     def blocks(self, images: Iterable[Image]) -> Iterator[Features]:
         """The same, a snippet at a time."""
-        greys = with_flow(map(to_grey, images), OpticalFlow(self.config.flow, half=True))
-        return (self._pool(np.stack(window, axis=1))[None] for window in windows(fine_histograms(greys), self.grid))
+        fine = for_each(map(to_grey, images), self.config.every, self._described)
+        return (self._pool(np.stack(window, axis=1))[None] for window in windows(fine, self.grid))
+
+    def _described(self, greys: Iterator[Image]) -> Iterator[Float32]:
+        return fine_histograms(with_flow(greys, OpticalFlow(self.config.flow, half=True), self.config.every))
 
     def _pool(self, fine: Float32) -> Float32:
         """Features (D,) of one snippet from the fine histograms (33, F, rows, columns) of its frames."""
