@@ -349,8 +349,10 @@ def test_a_snippet_has_the_features_of_its_mirror_image(
     here, there = both(backbone)
     np.testing.assert_allclose(here, there, atol=1e-3)
     assert here.shape == (backbone.dim,)
-    apart = both(HogHof(HogHofConfig(parts=parts, streams=streams, grids=grids)))
+    config = HogHofConfig(parts=parts, streams=streams, grids=grids)
+    apart, columns = both(HogHof(config)), HogHof.mirrored(config)
     assert np.abs(apart[0] - apart[1]).max() > 0.03
+    np.testing.assert_allclose(apart[0][columns], apart[1], atol=1e-3)
     # What the two have in common is all there.
     assert np.linalg.norm(here) == pytest.approx(np.linalg.norm(apart.mean(0)), rel=1e-3)
 

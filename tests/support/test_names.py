@@ -3,7 +3,15 @@ import unicodedata
 import pytest
 
 from untrim.errors import UntrimError
-from untrim.support.names import in_one_form, labels_in, spelled_alike, standard, there_as, without_ending
+from untrim.support.names import (
+    in_one_form,
+    labels_in,
+    names_a_side,
+    spelled_alike,
+    standard,
+    there_as,
+    without_ending,
+)
 
 NFC, NFD = unicodedata.normalize("NFC", "café"), unicodedata.normalize("NFD", "café")
 
@@ -45,6 +53,16 @@ def test_one_label_with_signs_in_it() -> None:
         [], [], [], ["rock", "roll"]
     ]  # fmt: skip
     assert labels_in("sit;stand", []) == ["sit", "stand"]
+
+
+@pytest.mark.parametrize("label", ["turn_left", "turnRight", "Left-hand swing", "links abbiegen", "clockwise", "左折"])
+def test_a_name_of_a_side(label: str) -> None:
+    assert names_a_side(label)
+
+
+@pytest.mark.parametrize("label", ["leftover", "copyright", "bright", "jump", "", "DEXTER"])
+def test_no_name_of_a_side(label: str) -> None:
+    assert not names_a_side(label)
 
 
 def test_what_a_name_is_there_as() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,7 @@ from untrim.annotations.counts import LabelCounts, count_labels
 from untrim.data.sampling import Crop, crop_snippets
 from untrim.data.snippet_labels import check_points, marked_snippets, snippet_labels, tells_times
 from untrim.errors import UntrimError, listing
+from untrim.features.backbones import mirrored_columns
 from untrim.features.store import FeatureFolder
 from untrim.support.array_types import Float32, Int64
 from untrim.timeline import SnippetGrid
@@ -34,7 +37,8 @@ class Batch:
         snippet_labels: Which classes happen in each snippet, (B, T, C) in {0, 1}; None if it is known of no training
             video, or is not learned from.
         known: Where that is known, (B, T, C) in {0, 1}, 0 where there is no snippet; None likewise.
-        drawn: The index of each video among the training videos, and those of the snippets that its crop took.
+        drawn: The index of each video among the training videos, and those of the snippets that its crop took. The
+            mirror image of video `i` of V has the index V + i.
     """
 
     features: Tensor
@@ -74,7 +78,8 @@ class TrainingVideos:
     """Videos with features and labels, from one or several sources.
 
     Features stay on disk, memory-mapped. A batch reads only the snippets that it takes. The operating system keeps in
-    memory what fits.
+    memory what fits. Where features know their mirror image, so do the videos: that of video `i` of V has the index
+    V + i in `features`.
 
     Args:
         sources: Feature folders, each with the annotations of the videos to take from it.
@@ -138,9 +143,18 @@ class TrainingVideos:
         return [video.name for _, video in self._videos]
 
     def features(self, index: int) -> npt.NDArray[np.float32]:
-        """All features of one video, (T, D), checked."""
-        folder, video = self._videos[index]
-        return folder.load(video.name)
+        """All features of one video, or of a mirror image, (T, D), checked."""
+        folder, video = self._videos[index % len(self)]
+        features = folder.load(video.name)
+        return features if index < len(self) else self._in_mirror(features)
+
+    @cached_property
+    def mirrored(self) -> npt.NDArray[np.intp] | None:
+        """The column that each column is in the mirror image of a video, (D,); None if the features do not know it."""
+        return mirrored_columns(self.info)
+
+    def _in_mirror(self, features: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.ascontiguousarray(features[:, self.mirrored])
 
     def known(self, index: int) -> Video:
         """What the annotations say of one video."""
@@ -172,10 +186,12 @@ class TrainingVideos:
         rng: np.random.Generator,
         *,
         times: bool = False,
+        mirrored: bool = False,
     ) -> Batch:
         """The batch of `videos`, each cropped to at most `most` snippets.
 
-        With `times`, it says what is known of each snippet, if anything is, and crops keep that in sight.
+        With `times`, it says what is known of each snippet, if anything is, and crops keep that in sight. With
+        `mirrored`, each is, as likely as not, its mirror image.
         """
         times = times and self.times_known and not self.segments  # Of segments, any crop shows enough.
         indices = [int(video) for video in videos]
@@ -184,8 +200,11 @@ class TrainingVideos:
             crop_snippets(len(array), most, crop, rng, *([self._marked(index)] if times else []))
             for index, array in zip(indices, arrays, strict=True)
         ]
-        features, mask = pad([array[snippets] for array, snippets in zip(arrays, kept, strict=True)])
-        labels, drawn = torch.from_numpy(self.labels[videos]), list(zip(indices, kept, strict=True))
+        turned = rng.random(len(indices)) < 0.5 if mirrored else np.zeros(len(indices), bool)
+        seen = [array[snippets] for array, snippets in zip(arrays, kept, strict=True)]
+        features, mask = pad([self._in_mirror(own) if turn else own for own, turn in zip(seen, turned, strict=True)])
+        labels = torch.from_numpy(self.labels[videos])
+        drawn = list(zip((videos + len(self) * turned).tolist(), kept, strict=True))
         batch = Batch(features, mask, labels, torch.from_numpy(groups), drawn=drawn)
         if not (times or self.segments):
             return batch

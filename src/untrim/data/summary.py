@@ -10,6 +10,7 @@ import numpy.typing as npt
 from untrim.data.dataset import TrainingVideos
 from untrim.data.snippet_labels import tells_times
 from untrim.features.store import FeatureInfo
+from untrim.support.names import names_a_side
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class DataSummary:
         digests: What changes with the features of each video, in order.
         times_known: Share of the videos of which something is known in single snippets.
         nothing_happens: Share of the videos in which no action happens: all their snippets are known.
+        mirror_known: Whether the features know the mirror image of a video.
+        sides: Classes whose names tell left from right, sorted.
     """
 
     videos: int
@@ -41,6 +44,8 @@ class DataSummary:
     digests: tuple[str, ...] = ()
     times_known: float = 0.0
     nothing_happens: float = 0.0
+    mirror_known: bool = False
+    sides: tuple[str, ...] = ()
 
     @property
     def classification_share(self) -> float:
@@ -129,6 +134,8 @@ def summarize(videos: TrainingVideos) -> DataSummary:
         digests=tuple(digests),
         times_known=float(np.mean([tells_times(videos.known(index)) for index in range(len(videos))])),
         nothing_happens=float(np.mean(~videos.labels.any(axis=1))),
+        mirror_known=videos.mirrored is not None,
+        sides=tuple(filter(names_a_side, videos.class_names)),
     )
 
 

@@ -61,6 +61,9 @@ class MethodConfig(BaseModel):
     """`none`: features as they are; `standard`: the mean of each column is subtracted, then each stream is divided by
     its root mean square over the training videos; `unit`: the same, but means are only reduced, so that they are no
     larger than the variation about them."""
+    mirrored: bool = False
+    """Whether training shows each video, as likely as not, as its mirror image. Features must know that, as those of
+    hoghof do, and no classes may differ in left and right alone."""
     add_coactivity: float = Field(default=0.0, ge=0)
     """Weight of W-TALC's co-activity similarity loss, added to the method's own; 0: none."""
     add_metric: float = Field(default=0.0, ge=0)

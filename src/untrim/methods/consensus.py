@@ -162,7 +162,8 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
         """The rules for every method, twice as many steps since there are two stages, on centred features.
 
         The second teacher's scores of a video's classes share one softmax. With more than two labels per video its
-        margins follow a long instance less well, and count less, by the square.
+        margins follow a long instance less well, and count less, by the square. Mirror images are trained on where
+        features know them and no class names a side.
         """
         rules = data.training_defaults()
         share = _THRESHOLD_SHARE * min(1.0, 2 / data.labels_per_video) ** 2
@@ -173,6 +174,7 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
             "hidden": min(data.dim, 256),
             "lambda_clas": data.classification_share,
             "threshold_share": round(share, 3),
+            "mirrored": data.mirror_known and not data.sides,
         }
 
     def optimizer(self) -> Optimizer:

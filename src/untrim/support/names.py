@@ -27,6 +27,23 @@ VIDEO_SUFFIXES = frozenset(
 # Blanks, hyphens, and what cannot be seen: soft hyphens, and signs that choose between forms of an emoji.
 _IN_BETWEEN = re.compile("[\\s_\\-\u00ad\u200b\u2060\ufe0e\ufe0f\ufeff]")
 _MOST = 3
+_SIDES = frozenset(
+    {
+        "left",
+        "right",
+        "clockwise",
+        "counterclockwise",
+        "anticlockwise",
+        "links",
+        "rechts",
+        "gauche",
+        "droite",
+        "izquierda",
+    }
+    | {"derecha", "izquierdo", "derecho", "sinistra", "destra", "esquerda", "direita", "esquerdo", "direito"}
+)
+_WORD = re.compile(r"[^\W\d_]+")
+_INNER_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def standard(name: str) -> str:
@@ -50,6 +67,12 @@ def in_one_form(values: Mapping[str, T], where: object = None) -> dict[str, T]:
             )
         found[standard(name)] = value
     return found
+
+
+def names_a_side(label: str) -> bool:
+    """Whether a word in it is left or right, in one of some languages, or a way to turn."""
+    words = _WORD.findall(_INNER_CAPITAL.sub(" ", label))
+    return any(word.casefold() in _SIDES for word in words) or not {*label}.isdisjoint("左右")
 
 
 def without_ending(name: str) -> str:

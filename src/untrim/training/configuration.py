@@ -46,6 +46,9 @@ def configure(
     else:
         values = recipe_values(method, recipe)
     config = validate(method.Config, {**values, **settings}, "--set")
+    if config.mirrored and not data.mirror_known:
+        what = "the features do not know the mirror image of a video"
+        raise UntrimError(what, where="--set", fix="leave out mirrored=true, or extract with hoghof")
     _check_amount(config, data)
     return config
 

@@ -40,7 +40,8 @@ class Settled:
         """Whether what is said of all videos is little enough; known once a first one is."""
         if self._few is None:
             snippets = sum(len(self._videos.stored(index)) for index in range(len(self._videos)))
-            self._few = snippets * self._of(video).shape[1] <= _MOST
+            images = 2 if self._model.config.mirrored else 1
+            self._few = images * snippets * self._of(video).shape[1] <= _MOST
         return self._few
 
     def _of(self, video: int) -> Tensor:

@@ -110,8 +110,8 @@ class Trainer:
         config, rng = self.run.config, np.random.default_rng((self.run.seed, step, 2))
         progress = self.progress(step)
         crop = self.model.crop(progress)
-        times = config.add_known > 0
-        batch = self.videos.batch(*self.sampler.draw(step), config.max_snippets, crop, rng, times=times)
+        drawn, times = self.sampler.draw(step), config.add_known > 0
+        batch = self.videos.batch(*drawn, config.max_snippets, crop, rng, times=times, mirrored=config.mirrored)
         return replace(batch, progress=progress)
 
     def update(self, batch: Batch, stop: bool = False) -> tuple[dict[str, Tensor], bool]:

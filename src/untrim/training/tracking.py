@@ -41,6 +41,11 @@ def write_environment(run: Run, device: torch.device, processes: int) -> None:
     )
 
 
+_MIRRORED = (
+    "mirror images: trained on, too; if classes differ in left and right alone, train again with --set mirrored=false"
+)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What is to say of a run at its end.
@@ -104,6 +109,7 @@ def describe_outcome(run: Run) -> list[str]:
     kept, point = f", {held_out} more held out" if held_out else "", read_operating_point(run)
     return [
         f"training videos: {', '.join(counts)}{kept}; {len(run.labels)} classes",
+        *([_MIRRORED] if run.config.mirrored else []),
         *used,
         *([] if point is None else [f"scores: {point.meaning}"]),
         *(f"warning: {text}" for text in warnings),

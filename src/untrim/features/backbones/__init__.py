@@ -23,6 +23,7 @@ from pydantic import (
     model_serializer,
 )
 
+from untrim.errors import UntrimError
 from untrim.features.store import FeatureInfo, column_ranges
 from untrim.support.array_types import Image
 from untrim.support.registry import Registry
@@ -124,6 +125,12 @@ class Backbone(ABC, Generic[C]):
     def streams(self) -> dict[str, int]:
         """Width of each chosen stream, in the order of the columns."""
 
+    @classmethod
+    def mirrored(cls, config: C) -> npt.NDArray[np.intp] | None:
+        """The column that each column is in the mirror image of a video, (D,); None if mirror images are not known, or
+        are the same."""
+        return None
+
     @abstractmethod
     def features(self, images: Iterable[Image]) -> Features:
         """Features of one video, float32 (T, D), with T = ``grid.count(number of images)``.
@@ -191,6 +198,16 @@ def settings_like(info: FeatureInfo) -> dict[str, object]:
         UntrimError: No such backbone, or it cannot be imported.
     """
     return {**load_backbone_class(info.backbone).Config.before, **info.recipe}
+
+
+def mirrored_columns(info: FeatureInfo) -> npt.NDArray[np.intp] | None:
+    """The column of some features that each column is in the mirror image of a video, (D,); None if it is not known."""
+    try:
+        backbone = load_backbone_class(info.backbone)
+        columns = backbone.mirrored(validate(backbone.Config, settings_like(info), "recipe"))
+    except UntrimError:  # Features of somebody else, or of a later version.
+        return None
+    return columns if columns is not None and len(columns) == info.dim else None
 
 
 def load_backbone(name: str, settings: Mapping[str, object] | None = None) -> Backbone[BackboneConfig]:

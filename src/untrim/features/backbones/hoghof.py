@@ -106,10 +106,19 @@ class HogHof(Backbone[HogHofConfig]):
     @property
     def streams(self) -> dict[str, int]:
         """Width of each chosen stream."""
-        columns = {name: self._mirrored(name) for name in self.config.streams}
+        columns = {name: _mirrored_columns(name, self.config) for name in self.config.streams}
         if self.config.left_right:
             return {name: len(mirrored) for name, mirrored in columns.items()}
         return {name: int((mirrored >= np.arange(len(mirrored))).sum()) for name, mirrored in columns.items()}
+
+    @classmethod
+    def mirrored(cls, config: HogHofConfig) -> npt.NDArray[np.intp] | None:
+        """Cells and directions change sides."""
+        if not config.left_right:
+            return None
+        streams = [_mirrored_columns(name, config) for name in config.streams]
+        starts = np.cumsum([0, *map(len, streams[:-1])])
+        return np.concatenate([start + columns for start, columns in zip(starts, streams, strict=True)])
 
     def features(self, images: Iterable[Image]) -> Features:
         """Features of one video, float32 (T, D), in [0, 1], or in [0, 1.42] if left is not told from right.
@@ -143,12 +152,8 @@ class HogHof(Backbone[HogHofConfig]):
             found["rgb"].append(picture_grid(fine[_HOG].mean(1)).ravel())
         rows = {name: np.concatenate(parts) for name, parts in found.items()}
         if not self.config.left_right:
-            rows = {name: with_mirror_image(row, self._mirrored(name)) for name, row in rows.items()}
+            rows = {name: with_mirror_image(row, _mirrored_columns(name, self.config)) for name, row in rows.items()}
         return np.concatenate(list(rows.values()))
-
-    def _mirrored(self, stream: str) -> npt.NDArray[np.intp]:
-        """The column that each column of a stream is in the mirror image, (D,), if left is told from right."""
-        return _mirrored_columns(stream, self.config.parts, self.config.grids)
 
 
 def fine_histograms(frames: Iterable[tuple[Image, Flow]]) -> Iterator[Float32]:
@@ -210,17 +215,17 @@ def with_mirror_image(features: Float32, mirrored: npt.NDArray[np.intp]) -> Floa
 
 
 @lru_cache(maxsize=8)
-def _mirrored_columns(stream: str, parts: int, grids: bool) -> npt.NDArray[np.intp]:
-    """The column that each column of a stream is in the mirror image, (D,).
+def _mirrored_columns(stream: str, config: HogHofConfig) -> npt.NDArray[np.intp]:
+    """The column that each column of a stream is in the mirror image, (D,), if left is told from right.
 
     For the quarters, nearly so where the fine columns are odd in number: the middle one counts to the left.
     """
     bins = _MIRRORED_BINS[_STREAMS[stream]] - _STREAMS[stream].start
-    cells = (np.arange(parts + 1)[:, None] * _CELLS + _MIRRORED_CELLS).ravel()
-    if grids:
+    cells = (np.arange(config.parts + 1)[:, None] * _CELLS + _MIRRORED_CELLS).ravel()
+    if config.grids:
         cells = np.concatenate([cells, len(cells) + np.arange(prod(_AROUND)).reshape(_AROUND)[:, ::-1].ravel()])
     columns = (cells[:, None] * len(bins) + bins).ravel()
-    if grids and stream == "rgb":
+    if config.grids and stream == "rgb":
         columns = np.concatenate([columns, len(columns) + np.arange(prod(_PICTURE) // 2 * _BINS)])
     return np.asarray(columns, np.intp)
 
