@@ -154,7 +154,7 @@ class TrainingVideos:
         return mirrored_columns(self.info)
 
     def _in_mirror(self, features: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return np.ascontiguousarray(features[:, self.mirrored])
+        return np.take(features, self.mirrored, axis=1)  # type: ignore[arg-type]
 
     def known(self, index: int) -> Video:
         """What the annotations say of one video."""
