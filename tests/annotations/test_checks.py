@@ -29,6 +29,8 @@ def test_a_class_of_every_video_is_not_told_from_all_else() -> None:
     (found,) = untold_classes(alone)
     assert found[0].startswith("'run': in each training video")
     assert untold(*alone, NOTHING) == []
+    beside = [replace(video, labels=("run", "sit")) for video in SOME]
+    assert untold(replace(beside[0], points=(Point("run", 1),)), *beside[1:]) == ["'sit'"]
     assert untold(*alone, Video("d", labels=("jump",))) == []
     assert training_doubts(alone) == ["; ".join(found)]
     assert training_doubts([]) == []

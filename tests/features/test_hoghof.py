@@ -332,6 +332,11 @@ def test_features_without_grids_are_those_that_there_were_before() -> None:
     assert not {"grids", "left_right"} & before.info("hoghof").recipe.keys()
 
 
+def test_settings_that_came_later_are_not_in_the_recipe_of_features_from_before() -> None:
+    first = {"fps", "snippet_frames", "stride_frames", "short_side", "streams", "flow", "parts"}
+    assert HogHofConfig(**HogHofConfig.before).model_dump().keys() == first  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("grids", [True, False])
 @pytest.mark.parametrize(("parts", "streams"), [(2, ("rgb", "flow")), (1, ("flow",)), (3, ("rgb",))])
 def test_a_snippet_has_the_features_of_its_mirror_image(

@@ -55,12 +55,18 @@ def test_one_label_with_signs_in_it() -> None:
     assert labels_in("sit;stand", []) == ["sit", "stand"]
 
 
-@pytest.mark.parametrize("label", ["turn_left", "turnRight", "Left-hand swing", "links abbiegen", "clockwise", "左折"])
+SIDES = """turn_left turnRight Left-hand_swing links_abbiegen clockwise counterclockwise 左折 swipe_leftwards lefty
+turnleft HTMLLeft turn_ccw turn_L ←_turn Linkskurve rechte_Hand izquierdas sinistro ＬＥＦＴ налево 왼쪽 vänster"""
+
+
+@pytest.mark.parametrize("label", SIDES.split())
 def test_a_name_of_a_side(label: str) -> None:
     assert names_a_side(label)
 
 
-@pytest.mark.parametrize("label", ["leftover", "copyright", "bright", "jump", "", "DEXTER"])
+@pytest.mark.parametrize(
+    "label", ["jump", "", "DEXTER", "Long Jump", "clean_and_jerk", "brush", "copyrighted", "forehand", "R2D2"]
+)
 def test_no_name_of_a_side(label: str) -> None:
     assert not names_a_side(label)
 

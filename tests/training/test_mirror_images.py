@@ -87,9 +87,24 @@ def test_the_own_method_trains_on_them_unless_a_class_names_a_side(
 
 
 def test_features_that_do_not_know_them_are_refused(tmp_path: Path, corpus: Corpus) -> None:
-    with pytest.raises(UntrimError, match="do not know the mirror image"):
+    with pytest.raises(UntrimError, match="mirrored is true, but the features do not know"):
         train("consensus", [corpus], tmp_path / "run", settings={**SETTINGS, "mirrored": True}, rehearsal=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_from_before_is_resumed_as_it_was(tmp_path: Path) -> None:
+    source, asked = made(tmp_path / "features"), iter(range(10))
+
+    def go(resume: bool, **values: object) -> None:
+        stop = None if resume else lambda: next(asked, None) is None
+        how = {"settings": {**SETTINGS, **values}, "rehearsal": False, "resume": resume, "should_stop": stop}
+        train("consensus", [source], tmp_path / "run", **how)  # type: ignore[arg-type]
+
+    with pytest.raises(Stopped):
+        go(resume=False, mirrored=False)
+    with pytest.raises(UntrimError, match=r"different mirrored .*resume what is there with --set mirrored=false"):
+        go(resume=True)
+    go(resume=True, mirrored=False)
 
 
 def test_teachers_are_asked_of_mirror_images_too_and_a_stop_changes_nothing(

@@ -97,15 +97,14 @@ def untold_classes(videos: Iterable[Video]) -> list[tuple[str, str]]:
         together[tuple(own)].append(label)
     found = []
     for where, labels in together.items():
-        if timed.issuperset(labels):
-            continue
-        named = listing(map(repr, labels))
-        their = f"{len(where):,} training videos" if len(where) > 1 else "training video"
-        if len(where) == len(videos):
-            what = f"{named}: in each training video, so labels do not tell what else there is"
+        untimed = [label for label in labels if label not in timed]
+        if untimed and len(where) == len(videos):
+            what = f"{listing(map(repr, untimed))}: in each training video, so labels do not tell what else there is"
             found.append((what, "add videos in which nothing happens, or mark moments (points)"))
-        elif len(labels) > 1:
-            what = f"{named}: in the same {their} and no other, so labels do not tell one from another"
+        elif untimed and len(labels) > 1:
+            named = f"{listing(map(repr, labels))}: in the same "
+            named += f"{len(where):,} training videos" if len(where) > 1 else "training video"
+            what = f"{named} and no other, so labels do not tell one from another"
             found.append((what, "mark moments (points) of each, or add videos with one of them alone"))
     return found
 

@@ -51,7 +51,7 @@ def with_flow(images: Iterable[Image], flow: OpticalFlow, every: int = 1) -> Ite
     (H // 2, W // 2, 2) if `flow` gives it at half the size.
 
     The last image, from which nothing moves on, has the flow of the one before it; an only image has none: zeros. Looks
-    ahead by `flow.batch * every` images.
+    ahead by about `flow.batch` images, and by `every` at least.
 
     Args:
         images: Of one size.
@@ -62,7 +62,7 @@ def with_flow(images: Iterable[Image], flow: OpticalFlow, every: int = 1) -> Ite
     held: list[Image] = list(islice(rest, 1))
     greys = [to_grey(image) for image in held]
     motion: Flow | None = None
-    ahead = flow.batch * every
+    ahead = max(flow.batch // every, 1) * every
     while following := list(islice(rest, ahead)):
         held, greys = held[-1:] + following, greys[-1:] + [to_grey(image) for image in following]
         for image, motion in zip(held[::every], flow.between(greys, every), strict=False):

@@ -63,7 +63,8 @@ class MethodConfig(BaseModel):
     larger than the variation about them."""
     mirrored: bool = False
     """Whether training shows each video, as likely as not, as its mirror image. Features must know that, as those of
-    hoghof do, and no classes may differ in left and right alone."""
+    hoghof do, and no classes may differ in left and right alone. By default `consensus` does so where no class names a
+    side."""
     add_coactivity: float = Field(default=0.0, ge=0)
     """Weight of W-TALC's co-activity similarity loss, added to the method's own; 0: none."""
     add_metric: float = Field(default=0.0, ge=0)

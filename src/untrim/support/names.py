@@ -27,23 +27,13 @@ VIDEO_SUFFIXES = frozenset(
 # Blanks, hyphens, and what cannot be seen: soft hyphens, and signs that choose between forms of an emoji.
 _IN_BETWEEN = re.compile("[\\s_\\-\u00ad\u200b\u2060\ufe0e\ufe0f\ufeff]")
 _MOST = 3
-_SIDES = frozenset(
-    {
-        "left",
-        "right",
-        "clockwise",
-        "counterclockwise",
-        "anticlockwise",
-        "links",
-        "rechts",
-        "gauche",
-        "droite",
-        "izquierda",
-    }
-    | {"derecha", "izquierdo", "derecho", "sinistra", "destra", "esquerda", "direita", "esquerdo", "direito"}
+# Words of sides and of ways to turn: how they begin or end in some languages, letters, and signs. Where a word only
+# looks like one (leftover), no harm is done.
+_SIDE = re.compile(
+    r"\b(left|right|link|recht|gauche|droit|izquierd|derech|sinistr|destr|esquerd|direit|vänst|höger|лев|прав|налев|направ)"
+    r"|(left|right|clockwise)\b|\b(ccw|cw|l|r)\b|[左右←→]|왼|오른"
 )
-_WORD = re.compile(r"[^\W\d_]+")
-_INNER_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_INNER_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def standard(name: str) -> str:
@@ -70,9 +60,9 @@ def in_one_form(values: Mapping[str, T], where: object = None) -> dict[str, T]:
 
 
 def names_a_side(label: str) -> bool:
-    """Whether a word in it is left or right, in one of some languages, or a way to turn."""
-    words = _WORD.findall(_INNER_CAPITAL.sub(" ", label))
-    return any(word.casefold() in _SIDES for word in words) or not {*label}.isdisjoint("左右")
+    """Whether a word in it may be left or right, in one of some languages, or a way to turn."""
+    words = _INNER_CAPITAL.sub(" ", unicodedata.normalize("NFKC", label).replace("_", " "))
+    return _SIDE.search(words.casefold()) is not None
 
 
 def without_ending(name: str) -> str:

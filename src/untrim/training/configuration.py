@@ -47,8 +47,9 @@ def configure(
         values = recipe_values(method, recipe)
     config = validate(method.Config, {**values, **settings}, "--set")
     if config.mirrored and not data.mirror_known:
-        what = "the features do not know the mirror image of a video"
-        raise UntrimError(what, where="--set", fix="leave out mirrored=true, or extract with hoghof")
+        what = "mirrored is true, but the features do not know the mirror image of a video"
+        fix = "use mirrored=false; features of hoghof know it, unless they are combined or left_right is false"
+        raise UntrimError(what, fix=fix)
     _check_amount(config, data)
     return config
 

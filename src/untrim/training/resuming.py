@@ -88,9 +88,12 @@ def begin(run: Run, data: Data, resume: bool) -> Run | None:
         )
         if not of_run and knows_its_data(run):  # The project's values follow from the data.
             refuse_other_data(run.path, data)
-        different = [*of_run, *of_config]
+        theirs = before.config.model_dump()
+        there_is = "".join(f" --set {key}={json.dumps(theirs[key])}" for key in of_config)
+        resumable = f", or resume what is there with{there_is}" if of_config and not of_run else ""
+        different = ", ".join([*of_run, *of_config])
         raise UntrimError(
-            f"holds another run: different {', '.join(different)}", where=run.path, fix="choose another -o"
+            f"holds another run: different {different}", where=run.path, fix=f"choose another -o{resumable}"
         )
     if knows_its_data(run):
         refuse_other_data(run.path, data)

@@ -68,7 +68,7 @@ _PICTURE = (6, 10)  # Rows and columns of the grid of the picture; every other c
 class HogHofConfig(BackboneConfig):
     """Values of the backbone `hoghof`."""
 
-    before: ClassVar[Mapping[str, object]] = {"grids": False, "left_right": True, "luma": False}
+    before: ClassVar[Mapping[str, object]] = {"grids": False, "left_right": True, "luma": False, "every": 1}
 
     snippet_frames: int = Field(default=24, ge=1, le=10_000)
     """Frames that one snippet sees."""
