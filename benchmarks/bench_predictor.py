@@ -62,7 +62,7 @@ def by_part(predictors: Mapping[str, untrim.Predictor], path: Path) -> None:
     rounds = [{key: seconds_of_each(work) for key, work in works.items()} for _ in range(ROUNDS)]
     best = {key: float(np.min([each[key] for each in rounds], axis=0).sum()) for key in works}
     for run, predictor in predictors.items():
-        print(f"{run}, flow {predictor.backbone.config.flow}")
+        print(f"{run}, {predictor.backbone.config.model_dump()}")
         decoding, flow, descriptors, network, whole = (best[run, part] for part in PARTS)
         shares = {"decoding": decoding, "flow": flow - decoding, "descriptors": descriptors - flow, "network": network}
         for name, seconds in (shares | {"all": descriptors + network, "predict": whole}).items():
@@ -81,7 +81,7 @@ def parts(predictor: untrim.Predictor, path: Path) -> dict[str, Callable[[], Ite
     features = backbone.features(images())
     return {
         "decoding": images,
-        "flow": lambda: with_flow(map(to_grey, images()), OpticalFlow(config.flow, half=True)),
+        "flow": lambda: with_flow(map(to_grey, images()), OpticalFlow(config.flow, half=True), config.every),
         "descriptors": lambda: backbone.blocks(images()),
         "network": lambda: map(predictor.predict, [features]),
         "whole": lambda: map(predictor.predict, [path]),

@@ -134,7 +134,9 @@ class HogHof(Backbone[HogHofConfig]):
         return (self._pool(np.stack(window, axis=1))[None] for window in windows(fine, self.grid))
 
     def _described(self, greys: Iterator[Image]) -> Iterator[Float32]:
-        return fine_histograms(with_flow(greys, OpticalFlow(self.config.flow, half=True), self.config.every))
+        every = self.config.every
+        greys_with_flow = with_flow(greys, OpticalFlow(self.config.flow, half=True), every)
+        return fine_histograms(greys_with_flow, max(PAIRS_AT_ONCE // every, 1))
 
     def _pool(self, fine: Float32) -> Float32:
         """Features (D,) of one snippet from the fine histograms (33, F, rows, columns) of its frames."""
@@ -156,20 +158,21 @@ class HogHof(Backbone[HogHofConfig]):
         return np.concatenate(list(rows.values()))
 
 
-def fine_histograms(frames: Iterable[tuple[Image, Flow]]) -> Iterator[Float32]:
+def fine_histograms(frames: Iterable[tuple[Image, Flow]], at_once: int = PAIRS_AT_ONCE) -> Iterator[Float32]:
     """Histograms of each frame in fine cells, (33, rows, columns): HOG, HOF, MBHx, MBHy.
 
     Fine cells are about square, 12 along the short side. Values are magnitudes a pixel: grey levels, pixels per frame
-    (and, last in HOF, a share of pixels), and 1 per frame. Looks ahead by as many frames as `with_flow` does.
+    (and, last in HOF, a share of pixels), and 1 per frame.
 
     Args:
         frames: Images of one size, RGB (H, W, 3) or grey (H, W), each with the flow from it to the next,
             (H // 2, W // 2, 2), in pixels per frame of the whole size. Flow is smooth: at half the size its histograms
             are the same and four times faster.
+        at_once: How many to take at a time.
     """
     rest: Iterator[tuple[Image, Flow]] = iter(frames)
     described: _Frames | None = None
-    while together := list(islice(rest, PAIRS_AT_ONCE)):
+    while together := list(islice(rest, at_once)):
         described = described or _Frames(*together[0][0].shape[:2])
         motions = own_motion(np.stack([flow for _, flow in together]))
         yield from (described.histograms(image, motion) for (image, _), motion in zip(together, motions, strict=True))
