@@ -48,7 +48,7 @@ def test_training_says_first_what_looks_wrong_in_the_labels(
     corpus: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = ["video;label;who", *(f"video{index:02d};{('Run', 'run', 'run|jump')[index % 3]};x" for index in range(6))]
-    rows += ["video05;Sit;x", "video05;Stand;x"]
+    rows += [f"video0{index};{label};x" for index in (4, 5) for label in ("Sit", "Stand")]
     (tmp_path / "labels.csv").write_text("\n".join(rows))
     arguments = ("-f", corpus[0].path, "-a", tmp_path / "labels.csv", "-o", tmp_path / "run", "--set", "iterations=1")
     assert run_untrim("train", "-m", "wsad", *arguments) == 0
@@ -56,7 +56,7 @@ def test_training_says_first_what_looks_wrong_in_the_labels(
     warnings = [
         "warning: labels that differ in spelling alone: Run = run",
         "warning: label 'run|jump' holds the labels run and jump; write one row for each",
-        "warning: 'Sit', 'Stand': in the same training video and no other, so labels do not tell one from another; "
+        "warning: 'Sit', 'Stand': in the same 2 training videos and no other, so labels do not tell one from another; "
         "mark moments (points) of each, or add videos with one of them alone",
     ]
     said = [line for line in printed.err.splitlines() if "labels.csv" in line or "warning" in line]

@@ -20,6 +20,7 @@ def test_classes_that_labels_do_not_tell_apart() -> None:
     assert untold(*SOME, Video("d", labels=("run",))) == []
     assert untold(*SOME[:2]) == ["'run', 'sit'"]
     assert untold(*SOME[:2], NOTHING) == ["'run', 'sit'"]
+    assert untold(*SOME[1:]) == untold(SOME[0]) == []
     (found,) = untold_classes(SOME)
     assert "in the same 2 training videos and no other" in found[0]
 

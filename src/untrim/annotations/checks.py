@@ -85,7 +85,7 @@ def untold_classes(videos: Iterable[Video]) -> list[tuple[str, str]]:
     """Classes that the labels of `videos` do not tell from all else, or from one another; and what to do about it.
 
     Labels do where a video has one class without the other, or where a time of each is known: a segment, right or
-    rejected, or a point.
+    rejected, or a point. A class of a single video is left out: too little is known of it anyway.
     """
     videos, places = list(videos), defaultdict[str, list[int]](list)
     for index, video in enumerate(videos):
@@ -98,13 +98,14 @@ def untold_classes(videos: Iterable[Video]) -> list[tuple[str, str]]:
     found = []
     for where, labels in together.items():
         untimed = [label for label in labels if label not in timed]
-        if untimed and len(where) == len(videos):
+        if not untimed or len(where) == 1:
+            continue
+        if len(where) == len(videos):
             what = f"{listing(map(repr, untimed))}: in each training video, so labels do not tell what else there is"
             found.append((what, "add videos in which nothing happens, or mark moments (points)"))
-        elif untimed and len(labels) > 1:
-            named = f"{listing(map(repr, labels))}: in the same "
-            named += f"{len(where):,} training videos" if len(where) > 1 else "training video"
-            what = f"{named} and no other, so labels do not tell one from another"
+        elif len(labels) > 1:
+            named = f"{listing(map(repr, labels))}: in the same {len(where):,} training videos and no other"
+            what = f"{named}, so labels do not tell one from another"
             found.append((what, "mark moments (points) of each, or add videos with one of them alone"))
     return found
 
