@@ -30,7 +30,7 @@ class DataSummary:
         times_known: Share of the videos of which something is known in single snippets.
         nothing_happens: Share of the videos in which no action happens: all their snippets are known.
         mirror_known: Whether the features know the mirror image of a video.
-        sides: Classes whose names tell left from right, sorted.
+        sides: Whether a class names a side, left or right.
     """
 
     videos: int
@@ -45,7 +45,7 @@ class DataSummary:
     times_known: float = 0.0
     nothing_happens: float = 0.0
     mirror_known: bool = False
-    sides: tuple[str, ...] = ()
+    sides: bool = False
 
     @property
     def classification_share(self) -> float:
@@ -135,7 +135,7 @@ def summarize(videos: TrainingVideos) -> DataSummary:
         times_known=float(np.mean([tells_times(videos.known(index)) for index in range(len(videos))])),
         nothing_happens=float(np.mean(~videos.labels.any(axis=1))),
         mirror_known=videos.mirrored is not None,
-        sides=tuple(filter(names_a_side, videos.class_names)),
+        sides=any(map(names_a_side, videos.class_names)),
     )
 
 

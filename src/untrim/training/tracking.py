@@ -20,6 +20,10 @@ from untrim.training.checkpoint import Run
 from untrim.training.health import Health
 from untrim.training.operating_point import OUTCOME, OperatingPoint, read_operating_point
 
+_MIRRORED = (
+    "mirror images: trained on, too; if classes differ in left and right alone, train again with --set mirrored=false"
+)
+
 
 def write_environment(run: Run, device: torch.device, processes: int) -> None:
     """Write ``environment.json``: the versions and the machine that numbers depend on."""
@@ -39,11 +43,6 @@ def write_environment(run: Run, device: torch.device, processes: int) -> None:
             "packages": packages,
         },
     )
-
-
-_MIRRORED = (
-    "mirror images: trained on, too; if classes differ in left and right alone, train again with --set mirrored=false"
-)
 
 
 @dataclass(frozen=True)
