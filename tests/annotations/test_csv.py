@@ -137,6 +137,7 @@ def test_labels_of_every_kind(tmp_path: Path) -> None:
     assert found.notes[1:] == (
         "2 rows have no label: nothing happens in the video",
         "1 row has a start and no end: a moment at which it happens",
+        "no subset is written: 2 videos with segments count as validation, 3 as training",
     )
     assert not found["b"].is_exhaustive("run")
     assert [found["c"].is_exhaustive(label) for label in ("run", "jump")] == [True, False]

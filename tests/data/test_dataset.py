@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +23,17 @@ def test_batches_hold_what_lies_on_disk(corpus: tuple[FeatureFolder, Annotations
         assert not row[~mask].any()
 
 
-def test_features_stay_on_disk(corpus: tuple[FeatureFolder, Annotations]) -> None:
-    """A batch reads its snippets through a memory map: neither whole files nor copies of them are kept."""
-    videos = TrainingVideos([corpus])
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what is mapped")
+def test_features_stay_on_disk_and_no_file_stays_open(corpus: tuple[FeatureFolder, Annotations]) -> None:
+    """Neither whole files nor copies of them are kept; and 10,000 videos are more than the files that may be open."""
+    videos, before = TrainingVideos([corpus]), len(os.listdir("/proc/self/fd"))
     videos.batch(np.arange(5), np.zeros(5, dtype=np.int64), 4, "contiguous", np.random.default_rng(0))
-    assert isinstance(videos.stored(0), np.memmap)
-    assert videos.stored(0) is videos.stored(0)
-    assert not videos.stored(0).flags.writeable
+    assert len(os.listdir("/proc/self/fd")) == before
+    mapped = Path("/proc/self/maps").read_text()
+    for index in range(5):
+        assert str(corpus[0].file(videos.names[index])) in mapped
+        assert videos.stored(index) is videos.stored(index)
+        assert not videos.stored(index).flags.writeable
 
 
 def test_a_longer_video_gives_a_crop_of_itself(corpus: tuple[FeatureFolder, Annotations], tmp_path: Path) -> None:

@@ -54,6 +54,18 @@ def test_a_fifth_is_held_out_of_single_labels_and_the_seed_says_which() -> None:
     assert held[0] == held[1] != held[2]
 
 
+def test_a_fifth_of_the_videos_in_which_nothing_happens_is_held_out() -> None:
+    """They tell how often something is found where nothing is."""
+    tagged = [Video(f"v{index:03}", labels=(f"c{index % 2}",)) for index in range(20)]
+    empty = [Video(f"e{index:03}", exhaustive=True) for index in range(10)]
+    with_empty, without = (hold_out([(FOLDERS[0], Annotations(v))], 0)[1][0][1] for v in (tagged + empty, tagged))
+    assert [sum(name.startswith(kind) for name in with_empty) for kind in "ve"] == [4, 2]
+    assert [sum(name.startswith(kind) for name in without) for kind in "ve"] == [4, 0]
+
+
 def test_too_few_videos_are_refused() -> None:
     with pytest.raises(UntrimError, match="no class has three videos"):
         hold_out([(FOLDERS[0], Annotations([Video("a", labels=("x",)), Video("b", labels=("x",))]))], 0)
+    empty = [Video(f"e{index}", exhaustive=True) for index in range(5)]
+    with pytest.raises(UntrimError, match="no class has three videos"):
+        hold_out([(FOLDERS[0], Annotations([Video("a", labels=("x",)), *empty]))], 0)

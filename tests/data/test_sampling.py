@@ -80,6 +80,13 @@ def test_where_groups_fill_the_batch_videos_without_labels_come_on_top(bare: int
     assert (np.bincount(np.concatenate(dealt), minlength=bare) == 2 * on_top).all()
 
 
+def test_a_video_whose_class_no_other_has_comes_on_top_too() -> None:
+    labels = np.pad(np.eye(4, dtype=np.float32).repeat(5, axis=0), ((0, 1), (0, 1)))
+    labels[20, 4] = 1
+    sampler = Sampler(labels, 8, 4, 2, seed=0)
+    assert all(20 in sampler.draw(step)[0] for step in range(3))
+
+
 def test_a_step_depends_on_its_number_and_the_seed_alone() -> None:
     labels = np.eye(4, dtype=np.float32).repeat(5, axis=0)
     one, two = (Sampler(labels, 20, 4, 3, seed=5) for _ in range(2))

@@ -43,6 +43,8 @@ def row(video: Video, label: str) -> str:
         (Video("stray", instances=(RUN,), points=(Point("run", 9.9),), exhaustive=True), "--++------", "----------"),
         (Video("no", labels=("run",), rejected=(RUN, Instance("swim", AGAIN.segment))), "..--......", ".........."),
         (Video("yes and no", instances=(RUN,), rejected=(Instance("run", Segment(3, 6)),)), "..++--....", ".........."),
+        (Video("short", instances=(Instance("run", Segment(2.6, 2.9)),), exhaustive=True), "--+-------", "----------"),
+        (Video("short no", rejected=(Instance("run", Segment(2.6, 2.9)),)), "..-.......", ".........."),
         (Video("late", points=(Point("run", 10.4),)), ".........+", ".........."),
     ],
     ids=lambda value: value.name if isinstance(value, Video) else "",

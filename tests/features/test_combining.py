@@ -112,3 +112,38 @@ def test_features_that_last_much_longer_than_their_videos_are_not_combined(both:
     with pytest.raises(UntrimError, match="3 of 3 videos of known duration last much longer"):
         combine([both.path], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_known_of_a_video_and_of_its_features_stays(both: FeatureFolder, tmp_path: Path) -> None:
+    recipe: dict[str, str | int | float | bool] = {"short_side": 120, "luma": True}
+    both.info = both.info.model_copy(update={"recipe": recipe})
+    both.info.videos[NAMES[0]] = VideoInfo(
+        duration=30.0, offset_seconds=1.5, source="a.mp4", notes=["3 broken packets"]
+    )
+    both.save_info()
+    combine([f"{both.path}:flow"], tmp_path / "out")
+    info = FeatureFolder.open(tmp_path / "out").info
+    assert info.videos[NAMES[0]] == both.info.videos[NAMES[0]]
+    assert info.recipe == {"flow: short_side": 120, "flow: luma": True}
+    (tmp_path / "out" / f"{NAMES[0]}.npy").unlink()
+    both.info = both.info.model_copy(update={"recipe": {**recipe, "luma": False}})
+    both.save_info()
+    with pytest.raises(UntrimError, match=r"holds other features: recipe\.flow: luma: True against False"):
+        combine([f"{both.path}:flow"], tmp_path / "out")
+
+
+def test_a_folder_combined_before_recipes_were_kept_still_grows(both: FeatureFolder, tmp_path: Path) -> None:
+    combine([f"{both.path}:flow"], tmp_path / "out")
+    assert FeatureFolder.open(tmp_path / "out").info.recipe == {}
+    (tmp_path / "out" / f"{NAMES[0]}.npy").unlink()
+    both.info = both.info.model_copy(update={"recipe": {"short_side": 120}})
+    both.save_info()
+    assert combine([f"{both.path}:flow"], tmp_path / "out").done == (NAMES[0],)
+
+
+def test_a_folder_of_a_combine_that_was_stopped_says_so(both: FeatureFolder, tmp_path: Path) -> None:
+    combine([f"{both.path}:flow"], tmp_path / "out")
+    (tmp_path / "out" / "features.json").rename(tmp_path / "out" / ".importing.json")
+    with pytest.raises(UntrimError, match="is being written to by an import or `combine`, or that was stopped"):
+        FeatureFolder.open(tmp_path / "out")
+    assert combine([f"{both.path}:flow"], tmp_path / "out").skipped == tuple(NAMES)

@@ -141,7 +141,7 @@ def test_the_operating_point_stays_along_a_chain(corpus: Corpus, tmp_path: Path)
 
 
 def test_an_operating_point_that_does_not_fit_is_chosen_anew(corpus: Corpus, tmp_path: Path) -> None:
-    """One that was chosen by videos that were trained on, and one of other values of localization."""
+    """One that was chosen by videos that were trained on, and one of other values, which make other scores."""
     settings = {"iterations": 10}
     without = train("wsad", [corpus], tmp_path / "without", settings=settings, rehearsal=False)
     first = train("wsad", [corpus], tmp_path / "first", settings=settings)
@@ -168,6 +168,13 @@ def test_what_cannot_be_kept_to_is_one_line(corpus: Corpus, tmp_path: Path) -> N
     }.items():
         with pytest.raises(UntrimError, match=message):
             train(**{"method": None, "sources": [corpus], "output": tmp_path / "second", "start": first, **call})  # type: ignore[arg-type]
+    for message, values in {
+        "the features do not know the mirror image": {"mirrored": True},
+        "'batch_size': 1000000000000 videos": {"batch_size": 10**12},
+        "does not fit the network that is asked for": {"hidden": 5},
+    }.items():
+        with pytest.raises(UntrimError, match=message):
+            train(None, [corpus], tmp_path / "second", start=first, settings=values)
     with pytest.raises(UntrimError, match="classes are not those of the annotations: jump, run, walk"):
         train(None, [(folder, renamed)], tmp_path / "second", start=first)
     (first.path / "model.safetensors").unlink()

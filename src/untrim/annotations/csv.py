@@ -79,13 +79,15 @@ def read_annotations_csv(path: Path) -> Annotations:
             raise UntrimError(what, where=row.place, fix="name the columns of times start and end or point, in seconds")
         rows.setdefault(standard(row.cells["video"]), []).append(row)
     videos = [_video(name, own) for name, own in rows.items()]
-    return Annotations(videos, source=path, notes=(*notes, *_forms_of_times(found), *_forms_of_rows(found)))
+    said = (*notes, *_forms_of_times(found), *_forms_of_rows(found), *_subsets_taken(rows, videos))
+    return Annotations(videos, source=path, notes=said)
 
 
 def write_annotations_csv(annotations: Annotations, path: Path) -> None:
     """Write one row per instance and point, and one row without times for each other label.
 
-    The form has no place for ambiguous spans, nor for exhaustive classes that do not happen: those are not written.
+    The form has no place for ambiguous spans, what was rejected, frames per second, exhaustive classes that do not
+    happen, and videos of which nothing else is known: those are not written.
     The column `exhaustive` is written where a video is.
     """
     rows: list[list[object]] = []
@@ -191,6 +193,15 @@ def _forms_of_rows(rows: Sequence[_Row]) -> Iterator[str]:
         yield f"{numbered(bare, 'row has', 'rows have')} no label: nothing happens in the video"
     if started := sum(bool(row.point) and not row.cells.get("point") for row in rows):
         yield f"{numbered(started, 'row has', 'rows have')} a start and no end: a moment at which it happens"
+
+
+def _subsets_taken(rows: Mapping[str, Sequence[_Row]], videos: Sequence[Video]) -> Iterator[str]:
+    """What the notes say where no row of a video has a subset, and some count as of one, some as of another."""
+    own = [video for video in videos if not any(row.cells.get("subset") for row in rows[video.name])]
+    timed = sum(video.subset == "validation" for video in own)
+    if 0 < timed < len(own):
+        counts = numbered(timed, "video with segments counts", "videos with segments count")
+        yield f"no subset is written: {counts} as validation, {len(own) - timed:,} as training"
 
 
 def _check_rows(name: str, rows: Sequence[_Row]) -> None:

@@ -50,8 +50,10 @@ class Video:
     rejected: tuple[Instance, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.duration is not None and not abs(self.duration) <= LONGEST:
-            raise UntrimError(f"video '{self.name}' lasts {self.duration} s, which is not within {LONGEST:g}")
+        if self.duration is not None and not (is_finite(self.duration) and abs(self.duration) <= LONGEST):
+            raise UntrimError(f"video '{self.name}' lasts {self.duration!r:.40} s, which is not within {LONGEST:g}")
+        if isinstance(self.labels, str):
+            raise UntrimError(f"labels of '{self.name}' are {self.labels!r:.40}", fix="give a list of labels")
         if self.fps is not None and not is_finite(self.fps):
             raise UntrimError(f"video '{self.name}' has {self.fps!r:.40} fps, which is not finite")
         instances = tuple(replace(instance, label=standard(instance.label)) for instance in self.instances)

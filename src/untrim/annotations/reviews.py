@@ -269,9 +269,15 @@ def read_reviews(folder: Path) -> Annotations:
     if len(silent) == len(reviews):
         raise UntrimError("holds no review that says something", where=folder, fix="tag videos in `untrim studio`")
     notes = [f"{numbered(len(silent), 'review says', 'reviews say')} nothing: {listing(silent)}"] if silent else []
-    return Annotations(
-        [review.to_video() for review in reviews.values() if not review.says_nothing], source=folder, notes=notes
-    )
+    videos = [_video(folder, review) for review in reviews.values() if not review.says_nothing]
+    return Annotations(videos, source=folder, notes=notes)
+
+
+def _video(folder: Path, review: Review) -> Video:
+    try:
+        return review.to_video()
+    except UntrimError as error:
+        raise UntrimError(error.what, where=review_file(folder, review.video), fix=error.fix) from error
 
 
 def _text(value: object) -> str:

@@ -174,7 +174,7 @@ class TrainingVideos:
         """Features of one video as stored on disk, (T, D), memory-mapped."""
         if index not in self._stored:
             folder, video = self._videos[index]
-            self._stored[index] = folder.stored(video.name)
+            self._stored[index] = _without_its_file(folder.stored(video.name))
         return self._stored[index]
 
     def batch(
@@ -235,3 +235,12 @@ class TrainingVideos:
     def _marked(self, index: int) -> Int64:
         """Snippets that a crop of one video should keep in sight."""
         return marked_snippets(self.known(index), self.grid(index), len(self.stored(index)))
+
+
+def _without_its_file(array: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """A memory-mapped array, still mapped, that keeps no file open: a process may have only so many open."""
+    assert isinstance(array, np.memmap), "what a feature folder stores is memory-mapped"
+    whole = torch.from_file(str(array.filename), size=array.offset + array.nbytes, dtype=torch.uint8).numpy()
+    mapped: npt.NDArray[np.floating] = np.ndarray(array.shape, array.dtype, whole, array.offset, array.strides)
+    mapped.flags.writeable = False
+    return mapped

@@ -16,14 +16,15 @@ Sources = list[tuple[FeatureFolder, Annotations]]
 _SHARE = 0.2
 # Training needs two videos per class, to pair one with the other.
 _LEFT = 2
+_NOTHING = ""  # stands for the class of a video in which nothing happens
 
 
 def hold_out(sources: Sequence[tuple[FeatureFolder, Annotations]], seed: int) -> tuple[Sources, Sources]:
     """Split training videos into a part to train on and a fifth that is held out.
 
-    Classes take turns, the rarest first. A fifth of the videos of each class is held out: rounded, at least one, chosen
-    by the seed. A video counts for all of its classes. At least two videos per class remain in training, so a class
-    with only two videos has none held out.
+    Classes take turns, the rarest first, and after them the videos in which nothing happens. A fifth of the videos of
+    each is held out: rounded, at least one, chosen by the seed. A video counts for all of its classes. At least two
+    videos per class remain in training, so a class with only two videos has none held out.
 
     Args:
         sources: Feature folders, each with the annotations of its training videos.
@@ -37,11 +38,14 @@ def hold_out(sources: Sequence[tuple[FeatureFolder, Annotations]], seed: int) ->
     """
     videos = [(index, video) for index, (_, labelled) in enumerate(sources) for video in labelled.values()]
     order = np.random.default_rng((seed, 3)).permutation(len(videos))
-    total = Counter(label for _, video in videos for label in video.labels)
+    of = [video.labels or (_NOTHING,) for _, video in videos]
+    total = Counter(label for labels in of for label in labels)
     held, taken = Counter[str](), set[int]()
-    for label in sorted(total, key=lambda label: (total[label], label)):
+    for label in sorted(total, key=lambda label: (label == _NOTHING, total[label], label)):
+        if label == _NOTHING and not taken:
+            break
         for number in order:
-            labels = videos[number][1].labels
+            labels = of[number]
             if held[label] >= max(1, round(_SHARE * total[label])):
                 break
             if label not in labels or number in taken or any(total[c] - held[c] <= _LEFT for c in labels):

@@ -53,8 +53,8 @@ class Sampler:
     A class with a single video forms no group. A group is smaller if its class has fewer videos. No group holds a video
     twice.
 
-    Videos without any label are in no group. Where groups fill the batch, such videos come on top: as many for each of
-    the others as there are among all videos, but at most one.
+    Videos without a class that another video has, too, are in no group. Where groups fill the batch, such videos come
+    on top: as many for each of the others as there are among all videos, but at most one.
 
     Args:
         labels: (V, C) in {0, 1}.
@@ -67,14 +67,15 @@ class Sampler:
     def __init__(
         self, labels: npt.NDArray[np.float32], batch_size: int, groups: int, group_videos: int, seed: int
     ) -> None:
-        self.members = [np.flatnonzero(column) for column in labels.T if column.sum() >= 2]
+        shared = labels[:, labels.sum(axis=0) >= 2]
+        self.members = [np.flatnonzero(column) for column in shared.T]
         self.groups = groups if self.members else 0
         self.group_videos, self.seed = group_videos, seed
         self.singles = max(batch_size - self.groups * group_videos, 0)
-        self.deck, self.shuffle, bare = np.arange(len(labels)), 1, np.flatnonzero(~labels.any(axis=1))
-        if self.singles == 0 and len(bare):
-            share = min(len(bare) / (len(labels) - len(bare)), 1.0)
-            self.deck, self.shuffle, self.singles = bare, 3, math.ceil(share * self.groups * group_videos)
+        self.deck, self.shuffle, alone = np.arange(len(labels)), 1, np.flatnonzero(~shared.any(axis=1))
+        if self.singles == 0 and len(alone):
+            share = min(len(alone) / (len(labels) - len(alone)), 1.0)
+            self.deck, self.shuffle, self.singles = alone, 3, math.ceil(share * self.groups * group_videos)
         fewest = min((len(members) for members in self.members), default=0)
         self.smallest = self.groups * min(group_videos, fewest) + self.singles
         """Videos of the smallest batch that a step may get."""

@@ -10,7 +10,7 @@ from untrim.annotations import Video
 from untrim.errors import UntrimError
 from untrim.features.lasting import slack
 from untrim.support.array_types import Float32, Int64
-from untrim.timeline import SnippetGrid
+from untrim.timeline import Segment, SnippetGrid
 
 
 def tells_times(video: Video) -> bool:
@@ -24,9 +24,10 @@ def snippet_labels(
 ) -> tuple[Float32, Float32]:
     """What is known of each of the `count` snippets of a video.
 
-    A class happens in the snippets whose centres are in its segments, and in the snippet of a point. It does not happen
-    elsewhere where all its instances are marked; then a point outside of all of them is a slip, and does not count. Nor
-    does it happen in what was rejected, but where that overlaps with what is right.
+    A class happens in the snippets whose centres are in its segments, and in the snippet of a point. A segment between
+    two centres has the snippet of its middle. A class does not happen elsewhere where all its instances are marked;
+    then a point outside of all of them is a slip, and does not count. Nor does it happen in what was rejected, but
+    where that overlaps with what is right.
 
     Args:
         video: The video.
@@ -42,7 +43,7 @@ def snippet_labels(
     whole = [all_marked or video.is_exhaustive(label) for label in class_names]
     happens = np.zeros((count, len(class_names)), dtype=np.float32)
     for instance in video.instances:
-        snippets = grid.snippets(instance.segment, count)
+        snippets = _covered(instance.segment, grid, count)
         happens[snippets.start : snippets.stop, columns[instance.label]] = 1
     for point in video.points:
         if not whole[columns[point.label]]:
@@ -50,9 +51,16 @@ def snippet_labels(
     known = np.maximum(happens, np.array(whole, dtype=np.float32))
     for instance in video.rejected:
         if instance.label in columns:
-            snippets = grid.snippets(instance.segment, count)
+            snippets = _covered(instance.segment, grid, count)
             known[snippets.start : snippets.stop, columns[instance.label]] = 1
     return happens, known
+
+
+def _covered(segment: Segment, grid: SnippetGrid, count: int) -> range:
+    """The snippets whose centres are in a segment; that of its middle, where it is between two centres."""
+    snippets = grid.snippets(segment, count)
+    middle = grid.index((segment.start + segment.end) / 2)
+    return snippets if snippets or not 0 <= middle < count else range(middle, middle + 1)
 
 
 def marked_snippets(video: Video, grid: SnippetGrid, count: int) -> Int64:

@@ -48,6 +48,10 @@ class Part:
         flow = f" {info.flow_algorithm}" if info.flow_algorithm and "flow" in self.streams else ""
         return f"{info.backbone} {','.join(self.streams)}{flow}{weights}"
 
+    def recipe(self) -> dict[str, str | int | float | bool]:
+        """The settings of its backbone, each after its streams."""
+        return {f"{','.join(self.streams)}: {key}": value for key, value in self.folder.info.recipe.items()}
+
     def widths(self) -> dict[str, int]:
         """Width of each stream that is taken, in the order of the columns."""
         ranges = self.folder.info.streams
@@ -106,7 +110,8 @@ def combine(
     left_out = set.union(*(set(part.folder.names()) for part in parts)) - in_all
     notes = (f"{len(left_out)} videos are not in all folders: {listing(sorted(left_out))}",) if left_out else ()
     advance = count_steps(progress, "combine", len(in_all))
-    lasting = lasting_notes([lasting for part in parts for lasting in part.lasting(in_all)])
+    known = {lasting.name: lasting for part in reversed(parts) for lasting in part.lasting(in_all)}
+    lasting = lasting_notes([*known.values()])
     with growing(output) as folder:
         for name in sorted(in_all):
             try:
@@ -129,6 +134,7 @@ def _together(parts: Sequence[Part]) -> FeatureInfo:
         dim=sum(widths.values()),
         streams=column_ranges(widths),
         backbone=" + ".join(part.described() for part in parts),
+        recipe={key: value for part in parts for key, value in part.recipe().items()},
     )
 
 
@@ -144,6 +150,8 @@ def _take(name: str, parts: Sequence[Part], folder: GrowingFolder) -> None:
     features, notes = side_by_side(columns)
     if not folder.begun:
         folder.begin(_together(parts))
-    known = [part.folder.info.videos[name].duration for part in parts if name in part.folder.info.videos]
+    known = [part.folder.info.videos[name] for part in parts if name in part.folder.info.videos]
+    file = next((entry for entry in known if entry.duration), known[0] if known else VideoInfo())
+    said = list(dict.fromkeys(note for entry in known for note in entry.notes))
     own = None if fps == {parts[0].folder.info.fps} else fps.pop()
-    folder.add(name, features, VideoInfo(duration=next(filter(None, known), None), notes=notes, fps=own))
+    folder.add(name, features, file.model_copy(update={"notes": [*said, *notes], "fps": own}))

@@ -29,6 +29,7 @@ from untrim.support.validation import validate
 from untrim.timeline import LONGEST, SnippetGrid
 
 INFO_NAME = "features.json"
+PUT_ASIDE = ".importing.json"
 _FASTEST, _MOST_FRAMES = 1e6, 10**9
 """Frames per second, and frames of a snippet, beyond which a number is taken for damage."""
 
@@ -130,6 +131,8 @@ class FeatureInfo(BaseModel):
             mine, theirs = getattr(self, key), getattr(other, key)
             if key in ("version", "videos") or mine == theirs:
                 continue
+            if key == "recipe" and " " in self.backbone and not (mine and theirs):
+                continue  # Combined, the one by an older version, which kept no recipe.
             if key == "recipe":
                 return f"recipe.{_first_difference(mine, theirs)}"
             chosen = key == "dim" and self.backbone == other.backbone and self.recipe != other.recipe
@@ -200,6 +203,9 @@ class FeatureFolder:
             )
         if not path.exists():
             raise UntrimError(f"has no {INFO_NAME}: there is no such folder", where=path, fix=similar(path))
+        if not (path / INFO_NAME).is_file() and (path / PUT_ASIDE).is_file():
+            what = "is being written to by an import or `combine`, or that was stopped"
+            raise UntrimError(what, where=path, fix="wait for it, or run it again")
         if not (path / INFO_NAME).is_file():
             raise UntrimError(
                 f"has no {INFO_NAME}", where=path, fix="name a feature folder that `untrim extract` wrote"
@@ -292,12 +298,13 @@ class FeatureFolder:
         Raises:
             UntrimError: As for `stored`, or with NaN or infinity in it.
         """
-        array = np.asarray(self.stored(name))
+        with np.errstate(over="ignore"):
+            array = np.asarray(self.stored(name)).astype(np.float32)
         if not np.isfinite(array).all():
             bad = int((~np.isfinite(array)).any(axis=1).sum())
             where = self.file(name)
             raise UntrimError(f"NaN or infinity in {bad} of {len(array)} snippets", where=where, fix="extract it again")
-        return array.astype(np.float32)
+        return array
 
     def digest(self, name: str) -> str:
         """What changes with the features of a video and with the times of its snippets, whatever the file's own times.

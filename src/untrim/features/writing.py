@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from untrim.errors import UntrimError
-from untrim.features.store import INFO_NAME, FeatureFolder, FeatureInfo, VideoInfo, read_info
+from untrim.features.store import INFO_NAME, PUT_ASIDE, FeatureFolder, FeatureInfo, VideoInfo, read_info
 from untrim.support.array_types import Array
 from untrim.support.files import remove_leftovers
 from untrim.support.locks import locked
@@ -83,7 +83,7 @@ class GrowingFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._put_aside = path / ".importing.json"
+        self._put_aside = path / PUT_ASIDE
         if (path / INFO_NAME).is_file():
             FeatureFolder.open(path)
             os.replace(path / INFO_NAME, self._put_aside)

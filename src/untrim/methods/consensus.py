@@ -335,7 +335,8 @@ class Consensus(SnippetClassifier[ConsensusConfig, ConsensusActivations]):
             self.filled += torch.stack([part.sum(dim=0) for part in (by_thresholds[found.mask], shown)])
             alarms = _ALARMS * self.filled[0] / self.filled[1].clamp(min=1)
             levels = exceeded(torch.stack([r, q]), ~shown, alarms).to(self.levels)
-            self.levels.lerp_(torch.where((~shown).any(dim=0), levels, self.levels), share)
+            new = torch.where(self.levels == 0, 1.0, _KEPT).to(levels)  # whole where a class had no absent snippet yet
+            self.levels.lerp_(torch.where((~shown).any(dim=0), levels, self.levels), new)
 
     def outline(self, activations: ConsensusActivations) -> Tensor:
         """The classifier's sequence, with a share of the second teacher's margins (Eq. 7)."""

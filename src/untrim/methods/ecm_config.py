@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from untrim.data.sampling import Crop
 from untrim.localization.scoring import OuterRounding
@@ -78,7 +78,7 @@ class ECMConfig(MethodConfig):
     """Whether the CAS is interpolated linearly to frames before it is compared with thresholds and scored."""
     lowest_threshold: float = Field(default=0.01, ge=0, lt=1)
     """First threshold on the CAS in [0, 1]."""
-    highest_threshold: float = Field(default=0.2, gt=0, le=1)
+    highest_threshold: float = Field(default=0.2, gt=0, le=1, validate_default=True)
     """End of the thresholds, not one of them."""
     threshold_step: float = Field(default=0.025, gt=0, le=1)
     """Step from one threshold to the next."""
@@ -97,6 +97,20 @@ class ECMConfig(MethodConfig):
     """Weight of the class score in an instance's score."""
     nms_threshold: float = Field(default=0.6, gt=0, le=1)
     """tIoU from which two detections of a class count as one; the better one is kept."""
+
+    @field_validator("detections")
+    @classmethod
+    def _of_both(cls, value: str, info: ValidationInfo) -> str:
+        if value in ("merged", "fused") and info.data.get("streams", "both") != "both":
+            raise ValueError("needs streams=both")
+        return value
+
+    @field_validator("highest_threshold")
+    @classmethod
+    def _in_order(cls, value: float, info: ValidationInfo) -> float:
+        if value <= (lowest := info.data.get("lowest_threshold", 0.0)):
+            raise ValueError(f"should be above lowest_threshold, {lowest:g}")
+        return value
 
     @classmethod
     def of_training(cls, values: Mapping[str, object]) -> dict[str, object]:

@@ -56,7 +56,7 @@ class STPNConfig(StreamsConfig):
     """Weight of the mean of the attention over the video."""
     lowest_threshold: float = Field(default=0.05, ge=0, lt=1)
     """First threshold."""
-    highest_threshold: float = Field(default=0.05, ge=0, lt=1)
+    highest_threshold: float = Field(default=0.05, ge=0, lt=1, validate_default=True)
     """Last threshold."""
 
 

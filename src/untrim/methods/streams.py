@@ -18,7 +18,7 @@ from typing import Literal, Self
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor, nn
 from typing_extensions import TypeVar
 
@@ -52,7 +52,7 @@ class StreamsConfig(MethodConfig):
     """Classes with at least this p_fg are localized; if there is none, the best one."""
     lowest_threshold: float = Field(default=0.0, ge=0, lt=1)
     """First threshold."""
-    highest_threshold: float = Field(default=0.5, ge=0, lt=1)
+    highest_threshold: float = Field(default=0.5, ge=0, lt=1, validate_default=True)
     """Last threshold."""
     threshold_step: float = Field(default=0.025, gt=0, le=1)
     """Step from one threshold to the next."""
@@ -60,6 +60,13 @@ class StreamsConfig(MethodConfig):
     """Weight of the first of two streams in Eq. 12; any other number of streams have equal weights."""
     nms_threshold: float = Field(default=0.5, gt=0, le=1)
     """tIoU from which two detections of a class count as one; the better one is kept."""
+
+    @field_validator("highest_threshold")
+    @classmethod
+    def _in_order(cls, value: float, info: ValidationInfo) -> float:
+        if value < (lowest := info.data.get("lowest_threshold", value)):
+            raise ValueError(f"should be at least lowest_threshold, {lowest:g}")
+        return value
 
 
 @dataclass(frozen=True, kw_only=True)

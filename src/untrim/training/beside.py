@@ -21,7 +21,8 @@ from pathlib import Path
 
 import torch
 
-from untrim.annotations import read_annotations, write_annotations
+from untrim.annotations import write_annotations
+from untrim.annotations.activitynet import read_annotations_json
 from untrim.data.holdout import Sources
 from untrim.errors import UntrimError
 from untrim.features.store import FeatureFolder
@@ -71,7 +72,7 @@ class Task:
         features = read_object(folder / _TASK)["features"]
         assert isinstance(features, list)
         sources = [
-            (FeatureFolder.open(Path(place)), read_annotations(_labels(folder, number)))
+            (FeatureFolder.open(Path(place)), read_annotations_json(_labels(folder, number)))
             for number, place in enumerate(features)
         ]
         scale = InputScale(run.features.dim)

@@ -46,12 +46,21 @@ def configure(
     else:
         values = recipe_values(method, recipe)
     config = validate(method.Config, {**values, **settings}, "--set")
+    check_config(config, data)
+    return config
+
+
+def check_config(config: MethodConfig, data: DataSummary) -> None:
+    """Refuse values that the features do not allow, or that, by a slip of the keyboard, no machine could work off.
+
+    Raises:
+        UntrimError: There is one.
+    """
     if config.mirrored and not data.mirror_known:
         what = "mirrored is true, but the features do not know the mirror image of a video"
         fix = "use mirrored=false; features of hoghof know it, unless they are combined or left_right is false"
         raise UntrimError(what, fix=fix)
     _check_amount(config, data)
-    return config
 
 
 def weight_of_known(method: type[Method], data: DataSummary) -> dict[str, object]:

@@ -41,7 +41,7 @@ from untrim.training.parallel import World, join_world
 from untrim.training.rehearsal import Rehearsal, forget_rehearsal, rehearse
 from untrim.training.resuming import Data, begin, data_of, knows_its_data, refuse_a_run
 from untrim.training.selection import choose, choose_by_rehearsal, judge
-from untrim.training.starting import check_start, starting_run, values_from
+from untrim.training.starting import check_start, lay_start, starting_run, values_from
 from untrim.training.steps import Trainer
 from untrim.training.tracking import Outcome, write_environment, write_model_card
 
@@ -149,6 +149,8 @@ def train(
     )
     model = untrained(run, videos.labels)
     model.input.fit(run.config.input_scaling, data)
+    if base is not None:
+        lay_start(model, base.path)
     trainer = Trainer(run, model.to(where), videos, world, where)
     with _alone_in(output, world), half_of_the_threads(world, where) as threads:
         finished = world.from_first(lambda: begin(run, data_of(videos, data, held), resume))

@@ -2,11 +2,11 @@
 
 It is chosen by what the annotations say of videos, best of ones that the network has not been trained on:
 
-- Of a video whose labels all have segments, all detections are judged: right is one that is matched to an instance at
+- Of a video whose instances are all marked, all detections are judged: right is one that is matched to an instance at
   tIoU 0.5, and wanted are the instances.
-- Of a video with labels alone, the best detection of each class is judged: right is one of a class that the video has,
-  and wanted are its labels. How steep the confidence is follows from all detections, each right if the video has its
-  class: so a confidence tells more of the class than of the times.
+- Of a video of which less is known, the best detection of each class is judged: right is one of a class that the video
+  has, and wanted are its labels. How steep the confidence is follows from all detections, each right if the video has
+  its class: so a confidence tells more of the class than of the times.
 
 The line is where the F1 of all these judgements together is best (`untrim.localization.confidence`).
 
@@ -36,6 +36,8 @@ from untrim.training.inspection import look
 
 OUTCOME = "outcome.json"
 _POINT = "operating_point"
+_OF_TRAINING = frozenset({"add_known", "iterations", "learning_rate", "weight_decay", "batch_size", "max_snippets"})
+"""Values that say how a network learns, not what its scores mean."""
 _LARGEST = 1e100
 """Scores beyond are taken for damage: their squares would be infinite."""
 
@@ -91,7 +93,7 @@ def read_operating_point(run: Run) -> OperatingPoint | None:
 
 def kept_operating_point(start: Run, config: MethodConfig) -> OperatingPoint | None:
     """The operating point that a run keeps of the one it starts from. None if it has to choose its own: that one was
-    chosen no better, or with other values of localization, which make other scores.
+    chosen no better, or with other values, which make other scores.
 
     Args:
         start: The run to start from.
@@ -100,7 +102,7 @@ def kept_operating_point(start: Run, config: MethodConfig) -> OperatingPoint | N
     Raises:
         UntrimError: The ``outcome.json`` of `start` is wrong.
     """
-    point, keys = read_operating_point(start), config.of_localization
+    point, keys = read_operating_point(start), type(config).model_fields.keys() - _OF_TRAINING
     if point is None or not point.held_out or any(getattr(config, key) != getattr(start.config, key) for key in keys):
         return None
     return point.model_copy(update={"kept": True})
@@ -129,7 +131,7 @@ def choose_operating_point(
         stop_if(should_stop)
         video = videos.known(index)
         detections = sorted(model.localize(found, videos.grid(index)), key=lambda one: -one.score)
-        by_segments = {*video.labels} == {instance.label for instance in video.instances}
+        by_segments = model.supervision == "segments" or all(map(video.is_exhaustive, video.labels))
         raw += [one.score for one in detections]
         right += (
             right_detections(detections, video.instances).tolist()

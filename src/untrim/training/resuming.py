@@ -81,6 +81,8 @@ def begin(run: Run, data: Data, resume: bool) -> Run | None:
     refuse_a_run(run.path, resume)
     there = Run.open(run.path)
     before = there.before_selection()
+    if run.start and before.start and Path(run.start).resolve() == Path(before.start).resolve():
+        run = replace(run, start=before.start)
     if before != replace(run, path=there.path):
         of_run, of_config = (
             [key for key, value in mine.items() if key not in ("path", "config") and value != theirs.get(key)]

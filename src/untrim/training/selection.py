@@ -180,9 +180,10 @@ def _ranks(values: Floating) -> Floating:
 
 
 def _agreement(found: Activations, labels: Floating) -> float | None:
-    """Correlation over time of foreground and class scores of one video; None where nothing tells the foreground."""
+    """Correlation over time of foreground and class scores of one video; None where nothing tells the
+    foreground, or nothing happens."""
     foreground = found.attention if found.attention is not None else found.background
-    if foreground is None:
+    if foreground is None or not labels.any():
         return None
     sign = 1.0 if found.attention is not None else -1.0
     cas = found.cas[0].double().cpu().numpy()[:, labels > 0].max(axis=1)

@@ -21,7 +21,7 @@ from untrim.support.tensors import lay_over, read_safetensors
 from untrim.support.validation import validate
 from untrim.training.checkpoint import MODEL, Run
 from untrim.training.choices import Select
-from untrim.training.configuration import weight_of_known
+from untrim.training.configuration import check_config, weight_of_known
 from untrim.training.ready_runs import is_ready_run
 
 _LAST = 0.1
@@ -64,12 +64,14 @@ def values_from(start: Run, data: DataSummary, settings: Mapping[str, object]) -
         settings: The user's own values, which override all others.
 
     Raises:
-        UntrimError: The user's `settings` are wrong.
+        UntrimError: The user's `settings` are wrong, or the data does not allow them.
     """
     values = start.config.model_dump()
     if start.recipe is None:
         values |= weight_of_known(load_method(start.method), data)
-    return validate(type(start.config), {**values, **settings}, "--set")
+    config = validate(type(start.config), {**values, **settings}, "--set")
+    check_config(config, data)
+    return config
 
 
 def check_start(start: Run, folders: Sequence[FeatureFolder], labels: Sequence[str]) -> None:
@@ -108,4 +110,9 @@ def lay_start(model: Method, path: Path | str) -> None:
         UntrimError: They are gone or damaged, or do not fit.
     """
     weights = Path(path) / MODEL
-    lay_over(model, read_safetensors(weights), weights, "the config")
+    tensors = read_safetensors(weights)
+    try:
+        lay_over(model, tensors, weights, "the network that is asked for")
+    except UntrimError as error:
+        fix = "leave out settings that change the network, or train anew, without a run to start from"
+        raise UntrimError(error.what, where=weights, fix=error.fix or fix) from error

@@ -22,7 +22,7 @@ from untrim.training.metrics import Metrics
 from untrim.training.parallel import World, video_dimensions
 from untrim.training.selection import checkpoint_steps
 from untrim.training.settled import Settled
-from untrim.training.starting import first_step, late_progress, lay_start
+from untrim.training.starting import first_step, late_progress
 from untrim.training.state import read_state, write_state
 
 _LINES_PER_RUN = 500
@@ -83,8 +83,8 @@ class Trainer:
                 terms, stop = self.update(batch.to(self.device), asked)
                 self._add_up(terms, every)
                 note, stop = "", stop and self.step < total
-                if self.step % every == 0:
-                    note = self._report(log, time.monotonic() - started)
+                if self.step % every == 0 or self.step == total:
+                    note = self._report(log, time.monotonic() - started, (self.step % every or every) / every)
                 if first and self.run.select != "last" and self.step in looks:
                     self.run.save_checkpoint(self.model, self.step)
                 if log is not None and show is not None and self.step in looks:
@@ -149,9 +149,9 @@ class Trainer:
         for name, value in terms.items():
             self.sums[name] = self.sums.get(name, 0.0) + value.detach().double() / every
 
-    def _report(self, log: Metrics | None, seconds: float) -> str:
-        """Write a line of metrics; the loss in words."""
-        terms = {name: float(value) for name, value in self.sums.items()}
+    def _report(self, log: Metrics | None, seconds: float, share: float) -> str:
+        """Write a line of metrics, for this share of the steps of a line; the loss in words."""
+        terms = {name: float(value) / share for name, value in self.sums.items()}
         if bad := [name for name, value in terms.items() if not np.isfinite(value)]:
             raise WorkFailed(
                 f"the {', '.join(bad)} loss is not finite at step {self.step - 1}",
@@ -179,7 +179,6 @@ class Trainer:
             self.step, sums = read_state(path, self.model, self.optimizer, self.device)
             self.sums = {**sums}
         elif self.run.start is not None:
-            lay_start(self.model, self.run.start)
             self.step = first_step(self.run.config.iterations)
             if self.step:  # A schedule is where it would be by now; a method with several stages is in its first again.
                 self.model.after_step(self.optimizer, self.progress(self.step))

@@ -14,18 +14,18 @@ from there, and the network is not asked.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, field_validator, model_serializer
+from pydantic import BaseModel, Field, field_validator
 from torch import nn
 
 from untrim.errors import UntrimError
@@ -45,6 +45,8 @@ _NOT_NEEDED = {"tokens": ("pooler.", "classifier."), "classifier": ()}
 
 class HuggingFaceConfig(BackboneConfig):
     """Values of the backbone `hf:NAME_OR_PATH`."""
+
+    before: ClassVar[Mapping[str, object]] = {"pooled": "tokens"}
 
     snippet_frames: int = Field(default=64, ge=1, le=10_000)
     """Frames that one snippet spans; the model sees as many of them as it was made for."""
@@ -67,14 +69,6 @@ class HuggingFaceConfig(BackboneConfig):
         if value != ("rgb",):
             raise ValueError("a Hugging Face model sees pictures: streams=rgb")
         return value
-
-    @model_serializer(mode="wrap")
-    def _as_older_versions_wrote_it(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Without `pooled` where it changes nothing: features of older versions do not have it in their recipe."""
-        values: dict[str, object] = write(self)
-        if self.pooled == "tokens":
-            del values["pooled"]
-        return values
 
 
 class Preparation(BaseModel):
