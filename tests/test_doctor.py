@@ -186,7 +186,7 @@ def _other_subset(corpus: Corpus) -> Corpus:
         (_unlabelled, {"unlabelled": "warning", "training": "error"}),
         (_nothing_happens, {}),
         (_stray, {"stray": "warning"}),
-        (_late_point, {"points": "error"}),
+        (_late_point, {"times": "error"}),
         (_unseen, {"alike": "warning", "unseen": "warning"}),
         (_together, {"untold": "warning"}),
         (_other_subset, {"subset": "warning"}),

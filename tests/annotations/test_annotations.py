@@ -148,7 +148,7 @@ def test_wrong_json_is_refused_in_one_line(tmp_path: Path, content: str, message
         ("video,label\na\n", "line 2: has 1 cells, the first line 2"),
         ("video,label\n,run\n", "line 2: has no video"),
         ("video,label,start,end\na,x,1,2\na,x,3,1\n", "line 3: ends before it starts"),
-        ("video,label,start,end\na,x,,1\n", "line 2: start is not a finite number"),
+        ("video,label,start,end\na,x,,1\n", "line 2: has an end and no start"),
         ("video,label,subset\na,x,training\na,y,test\n", "line 3: subset of 'a' is test here, but training in line 2"),
     ],
 )

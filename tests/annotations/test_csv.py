@@ -43,7 +43,8 @@ def test_own_detections_are_annotations(tmp_path: Path) -> None:
     write_detections({"a": [Detection("run", Segment(1.5, 65.25), 0.5)]}, tmp_path / "found.csv")
     found = read_annotations(tmp_path / "found.csv")
     assert found["a"].instances == RUN.instances
-    assert found.notes == ("columns that are not used: score",)
+    scored = "1 row has a score, as what was found: remove what is wrong first"
+    assert found.notes == ("columns that are not used: score", scored)
 
 
 def test_detections_say_it_too(tmp_path: Path) -> None:

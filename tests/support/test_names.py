@@ -77,7 +77,9 @@ def test_what_a_name_is_there_as() -> None:
     assert there_as(["clip one.mov", "abc", NFC, "lost"], known) == (
         f"'clip one.mov' is there as 'Clip One', 'abc' is there as 'v_abc', '{NFC}' is there as '{NFD}'"
     )
-    assert there_as(["lost", "clips"], known) == ""
+    assert there_as(["lost", "fish"], known) == ""
+    assert there_as(["mtach_03", "match_99"], ["match_03", "match_09"]) == "'mtach_03' may be 'match_03'"
+    assert there_as(["clip"], ["one/clip", "two/clip", "clap"]) == "'clip' may be 'one/clip' or 'two/clip'"
     assert there_as([f"V{index}" for index in range(5)], [f"v{index}" for index in range(5)]).endswith(
         "and 2 more like these"
     )

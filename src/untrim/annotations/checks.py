@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from untrim.annotations.model import SLACK, Annotations, Video
-from untrim.errors import UntrimError, listing, nearest
+from untrim.errors import UntrimError, listing, nearest, numbered
 from untrim.support.names import labels_in, spelled_alike
 
 UNLABELLED = (
@@ -48,6 +48,20 @@ def find_oddities(annotations: Annotations) -> list[Oddity]:
     return found
 
 
+def beyond_the_end(annotations: Annotations, ends: Mapping[str, float]) -> Oddity | None:
+    """Instances that end well after their video does, by what was measured of it; None if there is none.
+
+    Args:
+        annotations: The labels.
+        ends: Seconds that the videos last, by name, as far as it is known.
+    """
+    lasting = [
+        replace(video, duration=ends[name], points=()) for name, video in annotations.items() if ends.get(name, 0) > 0
+    ]
+    odd = find_oddities(Annotations(lasting, source=annotations.source))
+    return next((oddity for oddity in odd if oddity.kind == "beyond"), None)
+
+
 def refuse_unknown_classes(annotations: Annotations) -> None:
     """Refuse a video whose `exhaustive` names what is a class of no video: a slip of the keyboard.
 
@@ -72,6 +86,21 @@ def doubtful_labels(labels: Iterable[str]) -> list[str]:
         for label, parts in several.items()
     ]
     return found
+
+
+def left_out(annotations: Annotations, subset: str) -> str | None:
+    """A sentence on videos whose subset is nearly `subset`, as ``Training`` and ``train`` are nearly ``training``."""
+    name = subset.casefold()
+
+    def alike(other: str) -> bool:
+        return other.startswith(name) or (other != "" and name.startswith(other))
+
+    others = (video.subset for video in annotations.values() if video.subset != subset)
+    near = Counter(other for other in others if alike(other.casefold()))
+    if not near:
+        return None
+    videos = numbered(near.total(), "video is", "videos are")
+    return f"{videos} left out, whose subset is not '{subset}': {listing(map(repr, near))}"
 
 
 def training_doubts(videos: Iterable[Video]) -> list[str]:

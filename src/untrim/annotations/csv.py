@@ -74,9 +74,13 @@ def read_annotations_csv(path: Path) -> Annotations:
     rows: dict[str, list[_Row]] = {}
     for row in found:
         elsewhere = keys_of_time(name for name, cell in row.others.items() if cell)
-        if elsewhere and not row.timed:
-            what = f"has its time in column '{elsewhere[0]}': {row.others[elsewhere[0]]!r:.40}"
+        if elsewhere and (not row.timed or (row.cells.get("start") and "end" not in row.cells)):
+            which = "its end" if row.timed else "its time"
+            what = f"has {which} in column '{elsewhere[0]}': {row.others[elsewhere[0]]!r:.40}"
             raise UntrimError(what, where=row.place, fix="name the columns of times start and end or point, in seconds")
+        if row.cells.get("end") and not row.cells.get("start"):
+            fix = "write when it starts, in the column start, or the moment alone, in the column point"
+            raise UntrimError("has an end and no start", where=row.place, fix=fix)
         rows.setdefault(standard(row.cells["video"]), []).append(row)
     videos = [_video(name, own) for name, own in rows.items()]
     said = (*notes, *_forms_of_times(found), *_forms_of_rows(found), *_subsets_taken(rows, videos))
@@ -174,7 +178,7 @@ def _row(
             what = f"column {index + 1} has no name, but holds {cell!r:.40}"
             raise UntrimError(what, where=place, fix="name it in the first line, or remove it")
     if empty := [name for name in filled if not named[name]]:
-        raise UntrimError(f"has no {empty[0]}", where=place)
+        raise UntrimError(f"has no {empty[0]}", where=place, fix="fill in the cell, or remove the row")
     others = {name: cell for name, cell in named.items() if name and name not in known}
     return _Row(place, {name: named[name] for name in known if name in named}, others)
 
@@ -191,6 +195,9 @@ def _forms_of_rows(rows: Sequence[_Row]) -> Iterator[str]:
     """What the notes say of rows that lack something, and mean something by it."""
     if bare := sum(not row.label for row in rows):
         yield f"{numbered(bare, 'row has', 'rows have')} no label: nothing happens in the video"
+    scored = [row for row in rows if row.others.get("score")]
+    if scored:
+        yield f"{numbered(len(scored), 'row has', 'rows have')} a score, as what was found: remove what is wrong first"
     if started := sum(bool(row.point) and not row.cells.get("point") for row in rows):
         yield f"{numbered(started, 'row has', 'rows have')} a start and no end: a moment at which it happens"
 

@@ -188,7 +188,7 @@ class Annotations(Mapping[str, Video]):
         chosen = [video for video in self.values() if video.subset == name]
         if not chosen:
             there = listing({video.subset or "(none)" for video in self.values()}, most=6) or "no videos at all"
-            raise UntrimError(f"no video in subset '{name}'", where=self.source, fix=f"there: {there}")
+            raise UntrimError(f"no video in subset '{name}'", where=self.source, fix=f"name one of these: {there}")
         return self.changed(chosen)
 
 

@@ -15,7 +15,8 @@ _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d*)?)")
 _WORDS = re.compile(r"[a-z]+\d*")
 _OF_TIME = re.compile(
     "begins?|duration|ends?|finish|frames?|intervals?|offset|onset|points?|ranges?|sec|seconds|segments?|spans?|"
-    "starts?|stops?|t[012]|tend|temporal|times?|timestamps?|tstart"
+    "starts?|stops?|t[012]|tend|temporal|times?|timestamps?|tstart|"
+    "anfang|beginn|bis|dauer|ende|von|zeit|debut|fin|inicio|desde|hasta"
 )
 _WHOLE = frozenset(("at", "from", "t", "to"))
 _JOINED = re.compile(
@@ -44,7 +45,8 @@ def number(value: object, where: object, what: str) -> float:
     except (ValueError, OverflowError):
         result = math.nan
     if not math.isfinite(result):
-        raise UntrimError(f"{what} is not a finite number: {value!r:.60}", where=where)
+        fix = "write a number, with one dot or comma and nothing else"
+        raise UntrimError(f"{what} is not a finite number: {value!r:.60}", where=where, fix=fix)
     return result
 
 
@@ -83,7 +85,7 @@ def span(start: object, end: object, where: object) -> Segment:
     """
     first, last = seconds(start, where, "start"), seconds(end, where, "end")
     if first > last:
-        raise UntrimError(f"ends before it starts: {first} > {last}", where=where)
+        raise UntrimError(f"ends before it starts: {first} > {last}", where=where, fix="swap the two, or correct one")
     return Segment(first, last)
 
 

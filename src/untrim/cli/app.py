@@ -183,11 +183,14 @@ def _with_notes(found: Read, path: Path) -> Read:
 
 def read_training_labels(features: list[Path], annotations: list[Path], subset: str) -> list[tuple[Path, Annotations]]:
     """Feature folders, each with its annotations; what looks wrong in the labels of `subset` goes to standard error."""
-    from untrim.annotations.checks import training_doubts
+    from untrim.annotations.checks import left_out, training_doubts
     from untrim.training.parallel import is_first
 
     sources = [(folder, read_labels(path)) for folder, path in pair_up(features, annotations)]
     if is_first():
+        for _, labelled in sources:
+            if doubt := left_out(labelled, subset):
+                complain(f"warning: {doubt}; write '{subset}'")
         for doubt in training_doubts(video for _, labelled in sources for video in labelled.subset(subset).values()):
             complain(f"warning: {doubt}")
         for folder, labelled in sources:

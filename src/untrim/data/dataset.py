@@ -16,7 +16,7 @@ from untrim.annotations import Annotations, Video
 from untrim.annotations.checks import UNLABELLED
 from untrim.annotations.counts import LabelCounts, count_labels
 from untrim.data.sampling import Crop, crop_snippets
-from untrim.data.snippet_labels import check_points, marked_snippets, snippet_labels, tells_times
+from untrim.data.snippet_labels import check_times, marked_snippets, snippet_labels, tells_times
 from untrim.errors import UntrimError, listing
 from untrim.features.backbones import mirrored_columns
 from untrim.features.store import FeatureFolder
@@ -89,7 +89,7 @@ class TrainingVideos:
 
     Raises:
         UntrimError: Folders disagree, there are no labels at all, a video has no labels although something may happen
-            in it, features are missing or end before a point, or a label has no segment although `segments` asks for
+            in it, features are missing or end before a time, or a label has no segment although `segments` asks for
             it.
     """
 
@@ -131,8 +131,8 @@ class TrainingVideos:
         self._stored: dict[int, npt.NDArray[np.floating]] = {}
         self.times_known = segments or any(tells_times(video) for _, video in self._videos)
         for index, (_, video) in enumerate(self._videos):
-            if video.points:
-                check_points(video, self.grid(index), len(self.stored(index)))
+            if tells_times(video):
+                check_times(video, self.grid(index), len(self.stored(index)))
 
     def __len__(self) -> int:
         return len(self._videos)

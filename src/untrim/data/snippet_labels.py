@@ -76,14 +76,19 @@ def point_snippet(time: float, grid: SnippetGrid, count: int) -> int:
     return min(max(grid.index(time), 0), count - 1)
 
 
-def check_points(video: Video, grid: SnippetGrid, count: int) -> None:
-    """Refuse points that the features do not reach.
+def check_times(video: Video, grid: SnippetGrid, count: int) -> None:
+    """Refuse times that the features do not reach: points, and segments of which no part is in the video.
 
     Raises:
-        UntrimError: There is such a point.
+        UntrimError: There is one.
     """
     end = grid.boundary(count)
+    latest, fix = end + slack(grid, end), "see whether times and features are of the same file"
+    of, ends = f"of '{{}}' in '{video.name}' is at {{}} s", f"its features end at {end:g} s"
     for point in video.points:
-        if point.time > end + slack(grid, end):
-            what = f"a point of '{point.label}' in '{video.name}' is at {point.time:g} s; its features end at {end:g} s"
-            raise UntrimError(what, fix="see whether labels and features are of the same file")
+        if point.time > latest:
+            raise UntrimError(f"a point {of.format(point.label, f'{point.time:g}')}; {ends}", fix=fix)
+    for instance in (*video.instances, *video.rejected):
+        if instance.segment.start > latest or instance.segment.end < 0:
+            when = f"{instance.segment.start:g} to {instance.segment.end:g}"
+            raise UntrimError(f"a segment {of.format(instance.label, when)}; {ends}", fix=fix)

@@ -8,9 +8,16 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from untrim.annotations import Annotations
-from untrim.annotations.checks import UNLABELLED, doubtful_labels, find_oddities, untold_classes
+from untrim.annotations.checks import (
+    UNLABELLED,
+    beyond_the_end,
+    doubtful_labels,
+    find_oddities,
+    left_out,
+    untold_classes,
+)
 from untrim.annotations.counts import count_labels
-from untrim.data.snippet_labels import check_points
+from untrim.data.snippet_labels import check_times
 from untrim.doctor.finding import Finding
 from untrim.errors import UntrimError, listing, numbered
 from untrim.features.lasting import slack
@@ -35,11 +42,14 @@ def check_labels(annotations: Annotations, subset: str | None) -> Iterator[Findi
     for note in annotations.notes:
         yield Finding("note", "reading", note, where)
     trained = subset or "training"
+    if out := left_out(annotations, trained):
+        yield Finding("warning", "subset", out, where, f"write '{trained}'")
     videos = [video for video in annotations.values() if video.subset == trained]
     if not videos:
         severity = "warning" if subset is None else "error"
         what = f"no video in subset '{trained}' to train on"
-        yield Finding(severity, "subset", what, where, f"train with --subset, of {listing(counts, most=6)}")  # type: ignore[arg-type]
+        remedy = f"train with --subset NAME; there are: {listing(counts, most=6)}"
+        yield Finding(severity, "subset", what, where, remedy)  # type: ignore[arg-type]
         return
     yield Finding("note", "given", f"subset '{trained}': {count_labels(videos)}", where)
     if bare := [video.name for video in videos if not video.labels and not video.nothing_happens]:
@@ -47,10 +57,10 @@ def check_labels(annotations: Annotations, subset: str | None) -> Iterator[Findi
         yield Finding("error", "training", what, where, UNLABELLED, tuple(bare))
     support = Counter(label for video in videos for label in video.labels)
     if unseen := [label for label in annotations.labels if label not in support]:
-        what = f"{numbered(len(unseen), 'class', 'classes')} without a training video: {listing(unseen)}"
+        what = f"{numbered(len(unseen), 'class', 'classes')} without a training video: {listing(map(repr, unseen))}"
         yield Finding("warning", "unseen", what, where, "they cannot be learned, and count as 0 in the mean")
     if rare := [label for label, count in support.items() if count == 1]:
-        what = f"{numbered(len(rare), 'class', 'classes')} with a single training video: {listing(rare)}"
+        what = f"{numbered(len(rare), 'class', 'classes')} with a single training video: {listing(map(repr, rare))}"
         yield Finding("warning", "rare", what, where, "label more; two or more let a method see what they share")
     for what, remedy in untold_classes(videos):
         yield Finding("warning", "untold", what, where, remedy)
@@ -87,7 +97,7 @@ def check_features_fit(
     if extra := [name for name in snippets if name not in annotations]:
         what = f"{numbered(len(extra), 'video has', 'videos have')} features and no labels: {listing(extra)}"
         yield Finding("note", "unannotated", what, where, videos=tuple(extra))
-    yield from _points(folder, snippets, annotations)
+    yield from _times(folder, snippets, annotations)
     yield from _claims(folder, annotations)
     yield from _late(folder, annotations)
     yield from _durations(folder, snippets, annotations)
@@ -102,13 +112,25 @@ def check_features_fit(
         yield Finding("warning", "fps", what, where, "import the features again with -a", tuple(differing))
 
 
-def _points(folder: FeatureFolder, snippets: Mapping[str, int], annotations: Annotations) -> Iterator[Finding]:
-    """Points that training refuses."""
+def _times(folder: FeatureFolder, snippets: Mapping[str, int], annotations: Annotations) -> Iterator[Finding]:
+    """Times that training refuses, and instances that end after their video."""
+    ends = {}
     for name in sorted(snippets.keys() & annotations.keys()):
+        grid, entry = folder.info.grid(name), folder.info.videos.get(name)
         try:
-            check_points(annotations[name], folder.info.grid(name), snippets[name])
+            check_times(annotations[name], grid, snippets[name])
         except UntrimError as error:
-            yield Finding("error", "points", error.what, str(folder.path), error.fix or "", (name,))
+            yield Finding("error", "times", error.what, str(folder.path), error.fix or "", (name,))
+        else:
+            end = grid.boundary(snippets[name])
+            ends[name] = (entry.duration if entry else None) or end + slack(grid, end)
+    yield from check_ends(annotations, ends)
+
+
+def check_ends(annotations: Annotations, ends: Mapping[str, float]) -> Iterator[Finding]:
+    """Instances that end well after their video, by the seconds that the videos were measured to last."""
+    if (odd := beyond_the_end(annotations, ends)) is not None:
+        yield Finding("warning", odd.kind, str(odd), str(annotations.source), _REMEDIES[odd.kind], odd.videos)
 
 
 def _claims(folder: FeatureFolder, annotations: Annotations) -> Iterator[Finding]:

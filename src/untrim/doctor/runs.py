@@ -10,6 +10,7 @@ import torch
 
 from untrim.annotations import Annotations
 from untrim.doctor.finding import Finding, from_error
+from untrim.doctor.labels import check_ends
 from untrim.errors import UntrimError, listing, numbered
 from untrim.features.store import FeatureFolder
 from untrim.support.names import there_as
@@ -82,11 +83,13 @@ def check_videos(
         yield from_error("videos", error)
         return
     rates: dict[str, float | None] = {}
+    ends: dict[str, float] = {}
     advance = count_steps(progress, "open videos", len(found.files))
     for name, file in found.files.items():
         try:
             with VideoFile(file) as video:
                 rates[name] = video.info.fps
+                ends[name] = video.info.duration or 0.0
         except UntrimError as error:
             yield from_error("video", error)
         advance(name)
@@ -110,6 +113,7 @@ def check_videos(
             "names are the files' without ending, with their folders where two are alike",
             tuple(missing),
         )
+    yield from check_ends(annotations, ends)
     known = {name: (rates[name], v.fps) for name, v in annotations.items() if rates.get(name) and v.fps}
     if off := [
         name for name, (mine, theirs) in known.items() if abs((mine or 0) - (theirs or 0)) > 0.01 * (theirs or 1)

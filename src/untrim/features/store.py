@@ -249,22 +249,12 @@ class FeatureFolder:
         """Check that every video has features.
 
         Raises:
-            UntrimError: Names three that have none, or says which videos one of them may be.
+            UntrimError: Names three that have none, and says which videos they may be.
         """
         if not (missing := self.missing(names)):
             return
-        known = self.names()
-        for name in missing[:100]:  # Of thousands it would take long.
-            alike = [other for other in known if other.endswith(f"/{name}") or name.endswith(f"/{other}")]
-            if alike:
-                others, have = " and ".join(map(repr, alike[:3])), "have" if alike[1:] else "has"
-                raise UntrimError(
-                    f"'{name}' has no features, but {others} {have}",
-                    where=self.path,
-                    fix="name the videos in the labels as they are named here",
-                )
         what = f"features missing for {len(missing)} of {len(names)} videos: {listing(missing)}"
-        if hint := there_as(missing, known):
+        if hint := there_as(missing, self.names()):
             raise UntrimError(f"{what}; {hint}", where=self.path, fix="use the same names in the labels")
         fix = "run `untrim extract` on them, or take them out of the annotations"
         raise UntrimError(what, where=self.path, fix=fix)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import TypeVar
 
@@ -27,6 +28,7 @@ VIDEO_SUFFIXES = frozenset(
 # Blanks, hyphens, and what cannot be seen: soft hyphens, and signs that choose between forms of an emoji.
 _IN_BETWEEN = re.compile("[\\s_\\-\u00ad\u200b\u2060\ufe0e\ufe0f\ufeff]")
 _MOST = 3
+_NEAR, _LOOKED_AT = 0.75, 5000
 # Words of sides and of ways to turn: how they begin or end in some languages, letters, and signs. Where a word only
 # looks like one (leftover), no harm is done.
 _SIDE = re.compile(
@@ -97,7 +99,8 @@ def _parts(label: str, separators: str) -> list[str]:
 
 def there_as(names: Iterable[str], known: Iterable[str]) -> str:
     """``'clip.MP4' is there as 'clip'``, of up to three of `names` that some of `known` fit but for case, form, the
-    ending of a video file, or ActivityNet's ``v_``; empty if none does."""
+    ending of a video file, or ActivityNet's ``v_``; ``'clip' may be 'monday/clip'``, of ones that fit but for a folder,
+    or for a slip of the keyboard; empty if none does."""
     by_key = {_key(without_ending(name)): name for name in known}
     found = []
     for name in names:
@@ -105,8 +108,24 @@ def there_as(names: Iterable[str], known: Iterable[str]) -> str:
         forms = (bare, bare.removeprefix("v_"), f"v_{bare}")
         if (other := next((by_key[key] for form in forms if (key := _key(form)) in by_key), None)) is not None:
             found.append(f"'{name}' is there as '{other}'")
+        elif len(found) <= _MOST and (others := _perhaps(bare, by_key.values())):
+            found.append(f"'{name}' may be {' or '.join(map(repr, others[:_MOST]))}")
     rest = f" and {len(found) - _MOST} more like these" if len(found) > _MOST else ""
     return ", ".join(found[:_MOST]) + rest
+
+
+def _perhaps(name: str, known: Iterable[str]) -> list[str]:
+    """Those of `known` that are `name` in a folder, or out of one; else the nearest, if it is near."""
+    known = list(known)
+    if alike := [other for other in known if other.endswith(f"/{name}") or name.endswith(f"/{other}")]:
+        return alike
+    # Names that count on, as video_1 and video_2, are near one another, and yet none is a slip for the other.
+    same = [other for other in known[:_LOOKED_AT] if _digits(other) == _digits(name)]
+    return get_close_matches(name, same, 1, _NEAR)
+
+
+def _digits(name: str) -> str:
+    return "".join(filter(str.isdigit, name))
 
 
 def _key(name: str) -> str:
