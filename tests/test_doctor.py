@@ -149,6 +149,20 @@ def _late_point(corpus: Corpus) -> Corpus:
     return folder, Annotations({**annotations, "video03": late}.values())
 
 
+def _beyond(corpus: Corpus) -> Corpus:
+    """Half of an instance lies after the end of the video, and the labels do not say how long that is."""
+    folder, annotations = corpus
+    own = annotations["video15"]
+    end = folder.info.grid("video15").boundary(len(folder.load("video15")))
+    late = replace(own, duration=None, instances=(Instance(own.labels[0], Segment(end - 5, end + 9)),))
+    return folder, Annotations({**annotations, "video15": late}.values())
+
+
+def _nearly_training(corpus: Corpus) -> Corpus:
+    folder, annotations = corpus
+    return folder, Annotations({**annotations, "video03": replace(annotations["video03"], subset="Train")}.values())
+
+
 def _unseen(corpus: Corpus) -> Corpus:
     folder, annotations = corpus
     more = Instance("Jump", Segment(1, 2))
@@ -187,6 +201,8 @@ def _other_subset(corpus: Corpus) -> Corpus:
         (_nothing_happens, {}),
         (_stray, {"stray": "warning"}),
         (_late_point, {"times": "error"}),
+        (_beyond, {"beyond": "warning"}),
+        (_nearly_training, {"subset": "warning"}),
         (_unseen, {"alike": "warning", "unseen": "warning"}),
         (_together, {"untold": "warning"}),
         (_other_subset, {"subset": "warning"}),

@@ -313,7 +313,7 @@ def test_labels_with_a_players_times_are_said_by_localize_and_train(
     assert notes == [line]
     shutil.copytree(trained / "features", tmp_path / "features")
     FeatureFolder(tmp_path / "features", folder.info).save_info()
-    (tmp_path / "labels.csv").write_text("video,label,start,end,subset\nvideo2,slow,3.5,4.5,training\n")
+    (tmp_path / "labels.csv").write_text("video,label,start,end,subset\nvideo2,slow,2.5,4.5,training\n")
     options = ("-f", tmp_path / "features", "-a", tmp_path / "labels.csv", "--set", "iterations=1")
     assert run_untrim("train", "-m", "wsad", *options, "-o", tmp_path / "run") == 0
     assert f"warning: {line}" in capsys.readouterr().err

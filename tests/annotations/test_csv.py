@@ -63,6 +63,13 @@ def test_a_time_under_another_name_is_refused(tmp_path: Path, heading: str) -> N
         read(tmp_path, f"video,label,{heading}\na,run,\nb,run,5\n")
 
 
+@pytest.mark.parametrize("heading", ["stop", "End (s)", "finish", "Ende", "bis", "fin"])
+def test_an_end_under_another_name_is_refused(tmp_path: Path, heading: str) -> None:
+    with pytest.raises(UntrimError, match=r"labels\.csv, line 2: has its end in column '.*': '3'"):
+        read(tmp_path, f"video,label,start,{heading}\na,run,1,3\n")
+    assert read(tmp_path, f"video,label,start,end,{heading}\na,run,1,,3\n")["a"].points == (Point("run", 1),)
+
+
 @pytest.mark.parametrize(
     "heading", ["num_frames", "created_at", "comment", "youtube_id", "weekend", "label_id", "nFrames"]
 )

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from untrim.errors import Stopped
 from untrim.features.store import FeatureFolder
 from untrim.support.system import is_running
 from untrim.training import beside
+from untrim.training.beside import Task
 from untrim.training.loop import train
 
 Corpus = tuple[FeatureFolder, Annotations]
@@ -115,3 +117,12 @@ time.sleep(600)
     while is_running(child) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not is_running(child)
+
+
+def test_a_class_that_only_another_subset_has_is_no_reason_to_stop(corpus: Corpus, tmp_path: Path) -> None:
+    folder, annotations = corpus
+    first, *others = annotations.subset("training").values()
+    marked = Annotations([replace(first, exhaustive=("swim",)), *others])
+    run = train("wsad", [corpus], tmp_path / "run", settings={"iterations": 1}, rehearsal=False)
+    Task(run, [(folder, marked)], run.build().input).write()
+    assert dict(Task.read(run.path).sources[0][1]) == dict(marked)

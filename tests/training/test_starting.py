@@ -140,13 +140,18 @@ def test_the_operating_point_stays_along_a_chain(corpus: Corpus, tmp_path: Path)
     assert "2 videos for the run that this one started from" in run._repr_html_()
 
 
-def test_an_operating_point_that_does_not_fit_is_chosen_anew(corpus: Corpus, tmp_path: Path) -> None:
+def test_an_operating_point_that_does_not_fit_is_chosen_anew(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One that was chosen by videos that were trained on, and one of other values, which make other scores."""
     settings = {"iterations": 10}
     without = train("wsad", [corpus], tmp_path / "without", settings=settings, rehearsal=False)
     first = train("wsad", [corpus], tmp_path / "first", settings=settings)
-    for name, start, more in (("a", without, {}), ("b", first, {"gamma": 0.0})):
+    for name, start, more in (("a", without, {}), ("b", first, {"gamma": 0.0}), ("d", first, {"dropout": 0.1})):
         run = train(None, [corpus], tmp_path / name, start=start, settings=more)
+        monkeypatch.chdir(tmp_path)
+        again = train(None, [corpus], tmp_path / name, start=start.path.name, settings=more, resume=True)
+        assert again.start == run.start  # The same folder, named in another way.
         point = read_operating_point(run)
         assert point is not None
         assert (point.held_out, point.kept, point.videos) == (False, False, 8)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -417,6 +418,25 @@ def test_tensorboard_shows_the_lines_of_metrics(corpus: tuple[FeatureFolder, Ann
     assert all(0 < value <= 1 for value in ranking)
     alone = train("wsad", [corpus], tmp_path / "alone", settings={**SETTINGS, "iterations": 4})
     assert (alone.path / "model.safetensors").read_bytes() == (run.path / "model.safetensors").read_bytes()
+
+
+def test_tensorboard_shows_videos_in_which_nothing_happens_too(
+    corpus: tuple[FeatureFolder, Annotations], tmp_path: Path
+) -> None:
+    pytest.importorskip("tensorboard")
+    folder, annotations = corpus
+    first, *others = annotations.values()
+    with_nothing = Annotations([replace(first, labels=(), instances=(), exhaustive=True), *others])
+    assert train("lpat", [(folder, with_nothing)], tmp_path, settings={"iterations": 4}, tensorboard=True).finished
+
+
+def test_all_steps_are_recorded(corpus: tuple[FeatureFolder, Annotations], tmp_path: Path) -> None:
+    """The last line is of fewer steps than the others, where they do not come out even."""
+    settings: dict[str, object] = {**SETTINGS, "hidden": 4, "iterations": 1003}
+    run = train("wsad", [corpus], tmp_path, settings=settings, rehearsal=False)
+    lines = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["iteration"] for line in lines[-2:]] == [1002, 1003]
+    assert lines[-1]["loss"] == pytest.approx(lines[-2]["loss"], rel=0.5)
 
 
 def test_tensorboard_shows_what_a_checkpoint_is_chosen_by(
