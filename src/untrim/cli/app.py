@@ -182,11 +182,17 @@ def _with_notes(found: Read, path: Path) -> Read:
 
 
 def read_training_labels(features: list[Path], annotations: list[Path], subset: str) -> list[tuple[Path, Annotations]]:
-    """Feature folders, each with its annotations; what looks wrong in the labels of `subset` goes to standard error."""
+    """Feature folders, each with its annotations; what looks wrong in the labels of `subset` goes to standard error.
+
+    Nothing is said of labels whose features are missing: that is one line.
+    """
     from untrim.annotations.checks import left_out, training_doubts
+    from untrim.features.store import FeatureFolder
     from untrim.training.parallel import is_first
 
     sources = [(folder, read_labels(path)) for folder, path in pair_up(features, annotations)]
+    for folder, labelled in sources:
+        FeatureFolder.open(folder).require(list(labelled.subset(subset)))
     if is_first():
         for _, labelled in sources:
             if doubt := left_out(labelled, subset):
