@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from queue import Queue
+from threading import Lock
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -80,31 +81,37 @@ class OpenVinoEngine:
     def __init__(self, make_model: Callable[[], Any]) -> None:
         self._openvino, self._make_model = silent("openvino"), make_model
         self._requests: Queue[Any] = Queue()
-        self._threads = 0
+        self._threads, self._preparing = 0, Lock()
 
     def prepare(self, threads: int) -> None:
         """Get ready to be called from so many threads at a time; each has the threads of torch to itself."""
-        if self._threads == threads:
-            return
+        with self._preparing:
+            if self._threads != threads:
+                self._compile(threads)
+
+    def _compile(self, threads: int) -> None:
         settings = {
             "INFERENCE_PRECISION_HINT": "f32",  # Else it may fall back to bfloat16 where the CPU has it.
             "INFERENCE_NUM_THREADS": threads * torch.get_num_threads(),
             "NUM_STREAMS": threads,
         }
         compiled = self._openvino.Core().compile_model(self._make_model(), "CPU", settings)
-        self._requests, self._threads = Queue(), threads
+        requests: Queue[Any] = Queue()
         for _ in range(threads):
-            self._requests.put(compiled.create_infer_request())
+            requests.put(compiled.create_infer_request())
+        self._requests, self._threads = requests, threads
 
     def __call__(self, clips: Float32) -> Float32:
         """Features (1, 1024) of clips (1, T, H, W, C) in [-1, 1]."""
-        if self._threads == 0:
-            self.prepare(1)
-        request = self._requests.get()
+        with self._preparing:  # Several threads may be the first.
+            if self._threads == 0:
+                self._compile(1)
+            requests = self._requests
+        request = requests.get()
         try:
             return np.array(request.infer(np.ascontiguousarray(clips.transpose(0, 4, 1, 2, 3)))[0], np.float32)
         finally:
-            self._requests.put(request)
+            requests.put(request)
 
 
 ClipEngine = TorchEngine | OpenVinoEngine
