@@ -128,6 +128,7 @@ class Review(_Part):
         points: Points, by time.
         picked: ``random`` if the studio picked the video at random to measure how right detections are.
         shown: The detections that were shown then, before anything was decided.
+        began_with: Names what annotations said of the video when the review began from it; None if they said nothing.
     """
 
     video: str
@@ -140,6 +141,7 @@ class Review(_Part):
     points: tuple[ReviewedPoint, ...] = ()
     picked: Literal["random"] | None = None
     shown: tuple[ShownDetection, ...] = ()
+    began_with: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Review:
@@ -173,8 +175,9 @@ class Review(_Part):
         for segment in content["segments"]:
             if segment["from"] is None:
                 del segment["from"]
-        if not content["shown"]:
-            del content["shown"]
+        for key in ("shown", "began_with"):
+            if not content[key]:
+                del content[key]
         return content
 
     def to_video(self) -> Video:
