@@ -57,6 +57,14 @@ def test_tagged_and_taken_back_everything_brought_in_is_there(folder: Path, labe
         assert read_annotations(folder / "reviews")["garage"].exhaustive is True
 
 
+def test_reviews_say_that_they_are_not_all_that_is_known(folder: Path, labels: Path) -> None:
+    with opened(open_project(folder, annotations=labels)) as page:
+        page.ask("POST", "/api/videos/tags", {"ids": [page.ids()["garage"]], "add": ["fall"]})
+    found = read_annotations(folder / "reviews")
+    assert list(found) == ["garage"]
+    assert [note for note in found.notes if note.startswith("the project began with ../labels.json")]
+
+
 def test_an_edit_and_its_undo_in_a_page_leave_what_was_brought_in(folder: Path, labels: Path, tmp_path: Path) -> None:
     with opened(open_project(folder, annotations=labels)) as page:
         page.list_when_known()

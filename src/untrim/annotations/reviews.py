@@ -23,6 +23,8 @@ from untrim.support.validation import validate
 from untrim.timeline import LONGEST, Instance, Point, Segment
 
 HISTORY = "history.jsonl"
+PROJECT = "untrim-project.json"
+"""The file beside the folder of reviews that says what belongs to the project."""
 _ENDING = ".json"
 _SCHEMA = 1
 
@@ -272,6 +274,9 @@ def read_reviews(folder: Path) -> Annotations:
     if len(silent) == len(reviews):
         raise UntrimError("holds no review that says something", where=folder, fix="tag videos in `untrim studio`")
     notes = [f"{numbered(len(silent), 'review says', 'reviews say')} nothing: {listing(silent)}"] if silent else []
+    if began := _peek(folder.resolve().parent / PROJECT).get("annotations"):
+        what = f"the project began with {began}, whose labels of videos without a review are not among the reviews"
+        notes.append(f"{what}; the page Export of `untrim studio` writes all (format activitynet)")
     videos = [_video(folder, review) for review in reviews.values() if not review.says_nothing]
     return Annotations(videos, source=folder, notes=notes)
 

@@ -23,7 +23,7 @@ class Labelled:
 
     Args:
         tagged: Videos with tags, and nothing marked.
-        corrected: Videos in which segments were decided.
+        corrected: Videos in which segments were decided, by a person here or in labels that were brought in.
         none: Videos in which no class happens.
         points: Points in all videos.
     """

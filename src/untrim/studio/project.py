@@ -14,7 +14,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from untrim.annotations.reviews import Label
+from untrim.annotations.reviews import PROJECT, Label
 from untrim.errors import UntrimError, listing, numbered
 from untrim.support.files import check_output, write_json
 from untrim.support.kinds import kind_of
@@ -24,7 +24,6 @@ from untrim.support.validation import validate
 from untrim.training.choices import DEFAULT_METHOD
 from untrim.video.files import find_videos
 
-PROJECT = "untrim-project.json"
 ANNOTATIONS = "annotations"
 """What stands for the annotations among inputs whose classes have other names now."""
 _SCHEMA = 1
