@@ -152,7 +152,9 @@ def write_a_project(folder: Path, videos: Path, run: Path, detections: Path) -> 
         project.content.classes = classes
         project.save()
 
-    ledger = Ledger(project.reviews, ClassList(), keep, lambda name, _: Review(video=name, duration=2.0))
+    ledger = Ledger(
+        project.reviews, ClassList(), keep, lambda name, _: Review(video=name, duration=2.0, began_with="0" * 16)
+    )
     found = {"run": "run", "start": 0.5, "end": 1.0, "score": 2.0}
     segment = {"id": "s1", "label": "jump", "start": 0.5, "end": 1.25, "state": "adjusted", "from": found}
     shown = [ShownDetection(label="jump", **found)]

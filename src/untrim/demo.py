@@ -124,5 +124,5 @@ def _run_demo(
         run=output / "run",
         detections=output / "detections.json",
         activations=output / "activations",
-    )
+    ).save()
     return results

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
@@ -164,6 +164,7 @@ def suggest(
     settings: Mapping[str, object] | None = None,
     device: str = "auto",
     workers: int | None = None,
+    leave_out: Collection[Path] = (),
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
     tell: Tell | None = None,
@@ -180,6 +181,7 @@ def suggest(
         settings: As in `localize_videos`.
         device: As in `localize`.
         workers: As in `localize_videos`.
+        leave_out: As in `extract`.
         progress: As in `localize_videos`.
         should_stop: As in `localize_videos`.
         tell: As in `localize_videos`.
@@ -197,7 +199,7 @@ def suggest(
     settings = with_own_settings(run, settings)
     run = find_run(run, progress)
     wanted = wanted_classes(run, only)
-    names, failed = _extracted(run, videos, features, settings, workers, progress, should_stop, tell)
+    names, failed = _extracted(run, videos, features, settings, workers, progress, should_stop, tell, leave_out)
     folder, network = FeatureFolder.open(features), Network(run, device, None)
     suggested: dict[str, list[Suggestion]] = {}
     advance = count_steps(progress, "suggest", len(names))
@@ -242,12 +244,20 @@ def _extracted(
     progress: Progress | None,
     should_stop: ShouldStop | None,
     tell: Tell | None,
+    leave_out: Collection[Path] = (),
 ) -> tuple[list[str], Mapping[str, str]]:
     """Extract the features of video files by the run's recipe; the videos that are done, and why others are not."""
     backbone_of(run, settings)  # What it refuses is refused before long work starts.
     recipe = {**settings_like(run.features), **settings}
     report = extract(
-        videos, features, run.features.backbone, recipe, workers, progress=progress, should_stop=should_stop
+        videos,
+        features,
+        run.features.backbone,
+        recipe,
+        workers,
+        leave_out=leave_out,
+        progress=progress,
+        should_stop=should_stop,
     )
     tell_each(tell, report.notes)
     return sorted([*report.done, *report.skipped]), report.failed

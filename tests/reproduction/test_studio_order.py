@@ -36,7 +36,7 @@ def test_the_order_is_that_in_which_the_studio_leads(numbered_videos: Callable[[
     names = [f"video{index}" for index in range(len(labels))]
     whole = Annotations([video(name, *own) for name, own in zip(names, labels, strict=True)])
     found = {name: detections(**own) for name, own in zip(names, scores, strict=True)}
-    write_annotations(whole, tmp_path / "labels.json")
+    write_annotations(whole.without_segments("training"), tmp_path / "labels.json")
     write_detections(found, tmp_path / "found.json")
 
     project = open_project(folder, annotations=tmp_path / "labels.json", detections=tmp_path / "found.json")

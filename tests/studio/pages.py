@@ -114,3 +114,14 @@ def opened(project: Project) -> Iterator[Page]:
         over.set()
         thread.join(20)
         assert not thread.is_alive()
+
+
+def ended(page: Page, key: str) -> dict[str, Any]:
+    """A job once it neither waits nor runs."""
+    pause = threading.Event()
+    for _ in range(600):
+        job = next(job for job in page.get("/api/jobs").json["jobs"] if job["id"] == key)
+        if job["state"] not in ("waiting", "running"):
+            return dict(job)
+        pause.wait(0.2)
+    raise AssertionError(job)

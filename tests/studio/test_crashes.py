@@ -179,7 +179,7 @@ def test_a_project_that_was_moved_opens_again(folder: Path, tmp_path: Path) -> N
 
 
 def test_a_file_that_takes_the_name_of_another_is_refused(folder: Path) -> None:
-    open_project(folder)
+    open_project(folder).save()
     before = (folder / PROJECT).read_bytes()
     (folder / "other").mkdir()
     (folder / "other" / "hall.mp4").write_bytes((folder / "garage.mp4").read_bytes())

@@ -2,33 +2,22 @@
 
 import json
 import subprocess
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from studio.pages import Page, opened
-from untrim.annotations import Video, read_annotations, write_detections
+from studio.pages import Page, ended, opened
+from untrim.annotations import Annotations, Video, read_annotations, write_detections
 from untrim.annotations.reviews import Review
 from untrim.errors import UntrimError
+from untrim.studio.brought import BroughtIn
 from untrim.studio.child import Work, main
 from untrim.studio.learning import count_labelled, known_video
 from untrim.studio.project import PROJECT, open_project
 from untrim.timeline import Detection, Instance, Point, Segment
 
 JUMP = {"id": "s1", "label": "jump", "start": 0.1, "end": 0.5, "state": "added"}
-
-
-def ended(page: Page, key: str) -> dict[str, Any]:
-    """A job once it neither waits nor runs."""
-    pause = threading.Event()
-    for _ in range(600):
-        job = next(job for job in page.get("/api/jobs").json["jobs"] if job["id"] == key)
-        if job["state"] not in ("waiting", "running"):
-            return dict(job)
-        pause.wait(0.2)
-    raise AssertionError(job)
 
 
 def test_the_loop_goes_on_without_page_and_server(folder: Path) -> None:
@@ -147,8 +136,11 @@ TRUTH = Video(
 
 
 def test_annotations_hold_until_a_review_is_saved() -> None:
-    assert known_video(Review(video="v"), TRUTH, {}) == TRUTH
-    renamed = known_video(Review(video="v"), TRUTH, {"a": "c"})
+    def known(names: dict[str, str]) -> Video:
+        return known_video(BroughtIn(Annotations([TRUTH]), ["v"]).review("v", names, None), TRUTH, names)
+
+    assert known({}) == TRUTH
+    renamed = known({"a": "c"})
     assert (renamed.labels, renamed.exhaustive, renamed.instances[0].label) == (("b", "c"), ("c",), "c")
     assert known_video(Review(video="v", labels=("x",)), None, {}).labels == ("x",)
 

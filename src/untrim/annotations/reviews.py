@@ -23,6 +23,8 @@ from untrim.support.validation import validate
 from untrim.timeline import LONGEST, Instance, Point, Segment
 
 HISTORY = "history.jsonl"
+PROJECT = "untrim-project.json"
+"""The file beside the folder of reviews that says what belongs to the project."""
 _ENDING = ".json"
 _SCHEMA = 1
 
@@ -128,6 +130,7 @@ class Review(_Part):
         points: Points, by time.
         picked: ``random`` if the studio picked the video at random to measure how right detections are.
         shown: The detections that were shown then, before anything was decided.
+        began_with: Names what annotations said of the video when the review began from it; None if they said nothing.
     """
 
     video: str
@@ -140,6 +143,7 @@ class Review(_Part):
     points: tuple[ReviewedPoint, ...] = ()
     picked: Literal["random"] | None = None
     shown: tuple[ShownDetection, ...] = ()
+    began_with: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Review:
@@ -173,8 +177,9 @@ class Review(_Part):
         for segment in content["segments"]:
             if segment["from"] is None:
                 del segment["from"]
-        if not content["shown"]:
-            del content["shown"]
+        for key in ("shown", "began_with"):
+            if not content[key]:
+                del content[key]
         return content
 
     def to_video(self) -> Video:
@@ -269,6 +274,9 @@ def read_reviews(folder: Path) -> Annotations:
     if len(silent) == len(reviews):
         raise UntrimError("holds no review that says something", where=folder, fix="tag videos in `untrim studio`")
     notes = [f"{numbered(len(silent), 'review says', 'reviews say')} nothing: {listing(silent)}"] if silent else []
+    if began := _peek(folder.resolve().parent / PROJECT).get("annotations"):
+        what = f"the project began with {began}, whose labels of videos without a review are not among the reviews"
+        notes.append(f"{what}; the page Export of `untrim studio` writes all (format activitynet)")
     videos = [_video(folder, review) for review in reviews.values() if not review.says_nothing]
     return Annotations(videos, source=folder, notes=notes)
 

@@ -45,12 +45,12 @@ def studio(
     project = open_project(
         folder, videos=videos, annotations=annotations, run=run, detections=detections, activations=activations
     )
-    for note in project.notes:
-        complain(note)
     if host != LOOPBACK:
         complain(f"warning: anyone who can reach {host} and knows the printed address can read and change everything")
 
     def started(address: str) -> None:
+        for note in project.notes:
+            complain(note)
         say(f"studio: {address}\nCtrl-C stops it; everything is saved as you go.")
         number = address.rpartition(":")[2].partition("/")[0]
         if open_ and webbrowser.open(address):

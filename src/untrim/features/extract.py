@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -30,6 +30,7 @@ def extract(
     workers: int | None = None,
     engine: Engine | None = None,
     *,
+    leave_out: Collection[Path] = (),
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> WritingReport:
@@ -46,6 +47,7 @@ def extract(
         settings: Values of its config that differ from the defaults.
         workers: Processes, each with one thread; None for as many as the engine has room for.
         engine: Where they run; None for this machine.
+        leave_out: Files and folders in the folders of `videos` that are passed over without a word.
         progress: Told of each video; None for silence.
         should_stop: Asked about once a second, from the thread that calls, whether to stop.
 
@@ -57,7 +59,7 @@ def extract(
     """
     output = as_path(output, "output")
     recipes = {output: Recipe(backbone, settings)}
-    return _extract(videos, recipes, workers, engine, progress, should_stop)[output]
+    return _extract(videos, recipes, workers, engine, progress, should_stop, leave_out)[output]
 
 
 def extract_several(
@@ -108,11 +110,12 @@ def _extract(
     engine: Engine | None,
     progress: Progress | None,
     should_stop: ShouldStop | None,
+    leave_out: Collection[Path] = (),
 ) -> dict[Path, WritingReport]:
     """Extract features by each recipe into its folder."""
     for path in recipes:
         check_kind(path, "features")
-    found = find_videos(as_paths(videos, "videos"))
+    found = find_videos(as_paths(videos, "videos"), leave_out=leave_out)
     if workers is not None and workers < 1:
         raise UntrimError(f"{workers} workers", fix="use at least 1")
     recipes = {path: _as_begun(path, recipe) for path, recipe in recipes.items()}

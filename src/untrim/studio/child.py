@@ -89,10 +89,15 @@ class Work:
             [self.project / place for place in self.job["videos"]],
             features,
             *recipe,
+            leave_out=self._left_out(),
             progress=self.progress,
             should_stop=self.should_stop,
         )
         return [*report.notes, *report.failed.values()]
+
+    def _left_out(self) -> list[Path]:
+        """What is no place to look for videos in; older jobs do not say."""
+        return [self.project / place for place in self.job.get("leave_out", [])]
 
     def _train(self) -> list[str]:
         from untrim.studio.rounds import begin_round
@@ -126,6 +131,7 @@ class Work:
             self.job["run"],
             [self.project / place for place in self.job["videos"]],
             inside(self.project, self.job["features"]),
+            leave_out=self._left_out(),
             progress=self.progress,
             should_stop=self.should_stop,
             tell=notes.append,

@@ -163,6 +163,17 @@ def runs_of(project: Project) -> dict[str, FoundByRun]:
     return found
 
 
+def check_given(project: Project, runs: Mapping[str, FoundByRun]) -> None:
+    """Refuse a run that was given just now and cannot be read. One of an earlier day is left out, with a note.
+
+    Raises:
+        UntrimError: It cannot be read.
+    """
+    for run in runs.values():
+        if run.known == project.given:
+            _ = run.detections, run.labels
+
+
 def readable(run: FoundByRun) -> str | None:
     """Why a run cannot be shown; None if it can."""
     try:

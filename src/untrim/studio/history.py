@@ -19,7 +19,7 @@ from untrim.support.line_files import append_lines, cut_after, line_of, read_lin
 from untrim.support.schema import check_schema
 
 _SCHEMA = 1
-_WHOLE = ("subset", "duration", "labels", "exhaustive", "points", "picked", "shown")
+_WHOLE = ("subset", "duration", "labels", "exhaustive", "points", "picked", "shown", "began_with")
 
 
 def what_changed(before: Review, after: Review) -> dict[str, Any]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from untrim.annotations import Annotations, Video
 from untrim.annotations.reviews import Review
 from untrim.errors import numbered
-from untrim.timeline import Instance
+from untrim.studio.brought import BroughtIn, becomes_segment
+from untrim.timeline import Instance, Point
 
 _SAME_IOU = 0.5
+
+P = TypeVar("P", Instance, Point)
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class Labelled:
 
     Args:
         tagged: Videos with tags, and nothing marked.
-        corrected: Videos in which segments were decided.
+        corrected: Videos in which segments were decided, by a person here or in labels that were brought in.
         none: Videos in which no class happens.
         points: Points in all videos.
     """
@@ -40,54 +44,41 @@ class Labelled:
 
 
 def known_video(review: Review, truth: Video | None, names: Mapping[str, str]) -> Video:
-    """What is known of a video.
+    """What is known of a video: the review, and what the annotations say that is not in it.
 
-    A review that was saved has the last word: its tags are all tags. What the annotations say of when a tagged class
-    happens stays, as far as the review does not say that all of the class is marked, or decides about the same stretch.
+    The review has the last word: its tags are all tags. What is not in it is what no review holds, the truth of a video
+    that is not trained on, and all times where the annotations came after the review. Such times of a tagged class
+    stay, as far as the review does not say that all of the class is marked, or decides about the same stretch.
 
     Args:
         review: What was decided.
         truth: What the annotations say; None if nothing.
         names: What classes of the annotations are called now.
     """
-    if truth is None:
-        return review.to_video()
-    instances = [replace(one, label=names.get(one.label, one.label)) for one in truth.instances]
-    points = [replace(one, label=names.get(one.label, one.label)) for one in truth.points]
-    if review.revision == 0:
-        marked = truth.exhaustive
-        if not isinstance(marked, bool):
-            marked = tuple(names.get(label, label) for label in marked)
-        labels = tuple(names.get(label, label) for label in truth.labels)
-        subset = truth.subset or review.subset
-        return replace(
-            truth, subset=subset, labels=labels, instances=tuple(instances), points=tuple(points), exhaustive=marked
-        )
     decided = review.to_video()
-    kept = [one for one in instances if _stays(one, decided, review)]
-    stay = [one for one in points if one.label in decided.labels and not decided.is_exhaustive(one.label)]
-    marked = decided.exhaustive
-    if not isinstance(marked, bool) or not marked:
-        about = {segment.label for segment in review.segments}
-        more = {names.get(label, label) for label in truth.labels if truth.is_exhaustive(label)}
-        timed = {one.label for one in kept}
-        marked = tuple(sorted({*(() if isinstance(marked, bool) else marked), *((more & timed) - about)}))
+    if truth is None:
+        return decided
+    started = review.began_with is not None
+    instances = [one for one in truth.instances if not (started and becomes_segment(one, review.subset))]
+    instances = [one for one in _renamed(instances, names) if _stays(one, decided, review)]
+    points = () if started else _renamed(truth.points, names)
+    points = [one for one in points if one.label in decided.labels and not decided.is_exhaustive(one.label)]
+    rejected = [] if started else [one for one in _renamed(truth.rejected, names) if not _is_decided(one, review)]
     return replace(
         decided,
-        instances=(*decided.instances, *kept),
-        points=tuple(dict.fromkeys([*decided.points, *stay])),
+        instances=(*decided.instances, *instances),
+        points=tuple(dict.fromkeys([*decided.points, *points])),
+        rejected=(*decided.rejected, *rejected),
         ambiguous=truth.ambiguous,
         fps=truth.fps,
-        exhaustive=marked,
+        exhaustive=_all_marked(review, decided, truth, names, {one.label for one in instances}),
     )
 
 
-def known_videos(
-    reviews: Iterable[Review], truth: Mapping[str, Video] | None, names: Mapping[str, str], source: object = None
-) -> Annotations:
+def known_videos(reviews: Iterable[Review], brought: BroughtIn, names: Mapping[str, str]) -> Annotations:
     """What is known of all videos about which something is."""
-    videos = [known_video(review, (truth or {}).get(review.video), names) for review in reviews]
-    return Annotations([video for video in videos if video.labels or video.nothing_happens], source)
+    videos = [known_video(review, brought.get(review.video), names) for review in reviews]
+    return Annotations([video for video in videos if video.labels or video.nothing_happens])
 
 
 def count_labelled(reviews: Iterable[Review]) -> Labelled:
@@ -104,9 +95,31 @@ def count_labelled(reviews: Iterable[Review]) -> Labelled:
     return Labelled(**counts)
 
 
+def _renamed(parts: Iterable[P], names: Mapping[str, str]) -> list[P]:
+    return [replace(one, label=names.get(one.label, one.label)) for one in parts]
+
+
+def _all_marked(
+    review: Review, decided: Video, truth: Video, names: Mapping[str, str], kept: Collection[str]
+) -> bool | tuple[str, ...]:
+    """Of which classes everything is marked: by the review, and of `kept`, of which only the annotations have times."""
+    if decided.exhaustive is True:
+        return True
+    untold = {names.get(label, label) for label in truth.labels if not truth.is_exhaustive(label)}
+    more = {*kept} - untold - {segment.label for segment in review.segments}
+    marked = {*(decided.exhaustive or ()), *more}
+    whole = truth.exhaustive is True and (bool(marked) or review.began_with is None)
+    return True if whole and marked == {*decided.labels} else tuple(sorted(marked))
+
+
 def _stays(instance: Instance, decided: Video, review: Review) -> bool:
     """Whether an instance of the annotations holds beside what was decided."""
-    if instance.label not in decided.labels or decided.is_exhaustive(instance.label):
+    if instance.label not in decided.labels or _is_decided(instance, review):
         return False
+    return not decided.is_exhaustive(instance.label) or instance.segment.duration == 0  # Which no review holds.
+
+
+def _is_decided(instance: Instance, review: Review) -> bool:
+    """Whether the review decides about the stretch of an instance."""
     own = [segment for segment in review.segments if segment.label == instance.label]
-    return all(instance.segment.tiou(segment.segment) < _SAME_IOU for segment in own)
+    return any(instance.segment.tiou(segment.segment) >= _SAME_IOU for segment in own)

@@ -102,7 +102,7 @@ class Ledger:
         if before.revision != revision:
             raise Conflict(before)
         told = {key: values[key] for key in ("duration", "labels", "exhaustive", "segments", "points") if key in values}
-        _check_times(told)
+        _check_times(told, before)
         after = self._stamped(before, told)
         if what_changed(before, after):
             if shown is not None:
@@ -274,14 +274,16 @@ def without(now: Review, old: Review, new: Review) -> dict[str, Any]:
     }
 
 
-def _check_times(values: Mapping[str, Any]) -> None:
-    """Refuse times outside the video, as far as they can be read: the rest is checked as a whole."""
+def _check_times(values: Mapping[str, Any], before: Review) -> None:
+    """Refuse new times outside the video, as far as they can be read: the rest is checked as a whole."""
     if (duration := values.get("duration")) is None:
         return
     parts = [part for key in ("segments", "points") for part in values.get(key, []) if isinstance(part, dict)]
     times = [(part, part.get(key)) for part in parts for key in ("start", "end", "time")]
+    there = {time for part in before.segments for time in (part.start, part.end)}
+    there |= {point.time for point in before.points}
     for part, time in times:
-        if isinstance(time, int | float) and not -_SLACK <= time <= duration + _SLACK:
+        if isinstance(time, int | float) and time not in there and not -_SLACK <= time <= duration + _SLACK:
             what = f"{str(part.get('label'))[:60]} at {time:g} s is outside the video, which lasts {duration:g} s"
             raise UntrimError(what)
 

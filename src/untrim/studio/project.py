@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,20 +14,19 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from untrim.annotations.reviews import Label
+from untrim.annotations.reviews import PROJECT, Label
 from untrim.errors import UntrimError, listing, numbered
 from untrim.support.files import check_output, write_json
 from untrim.support.kinds import kind_of
+from untrim.support.paths import similar
 from untrim.support.schema import SCHEMA, read_object
 from untrim.support.validation import validate
 from untrim.training.choices import DEFAULT_METHOD
-from untrim.video.files import FoundVideos, find_videos
+from untrim.video.files import find_videos
 
-PROJECT = "untrim-project.json"
 ANNOTATIONS = "annotations"
 """What stands for the annotations among inputs whose classes have other names now."""
 _SCHEMA = 1
-_OUR_ENDINGS = (".html", ".json", ".jsonl", ".md", ".npy", ".npz", ".pt", ".safetensors", ".yaml")
 
 
 class KnownFile(BaseModel):
@@ -117,12 +115,14 @@ class Project:
         content: What its file says.
         videos: Its videos by key, in the order of their names.
         notes: What is worth knowing about how they were found, a line each.
+        given: The run that was given to this opening; None if none was.
     """
 
     folder: Path
     content: _Content
     videos: Mapping[str, ProjectVideo]
     notes: list[str] = field(default_factory=list)
+    given: KnownRun | None = None
 
     @property
     def reviews(self) -> Path:
@@ -143,6 +143,14 @@ class Project:
         """The place that a path of the project's file means."""
         return Path(os.path.normpath(self.folder / relative))
 
+    def own(self) -> list[str]:
+        """What is no place to look for videos in: what the studio writes, and what was brought in."""
+        content = self.content
+        runs = [path for run in content.runs for path in (run.run, run.detections, run.activations)]
+        labels = [content.annotations] if content.annotations and self.at(content.annotations).is_file() else []
+        brought = [*labels, *(path for path in runs if path is not None)]
+        return sorted({PROJECT, content.features, "reviews", "runs", "found", "jobs", *brought})
+
     def save(self) -> None:
         """Write the project's file, whole or not at all."""
         write_json(self.folder / PROJECT, {SCHEMA: _SCHEMA, **self.content.model_dump(mode="json")})
@@ -159,6 +167,8 @@ def open_project(
 ) -> Project:
     """Open a folder of videos, or a project that was opened before, with what is given added to it.
 
+    Nothing is written: `untrim.studio.state.Studio` saves the project once it has read what was given.
+
     Raises:
         UntrimError: No such folder, no video in it, its file is wrong, or it cannot be written.
     """
@@ -172,6 +182,8 @@ def open_project(
             where=folder,
             fix="name the folder that holds your videos",
         )
+    if videos is not None and not videos.is_dir():
+        raise UntrimError("no such folder", where=videos, fix=similar(videos))
     check_output(file)
     content = validate(_Content, read_object(file) if file.exists() else {}, file)
     inside(folder, content.features)
@@ -187,9 +199,8 @@ def open_project(
     known = KnownRun(run=given[0], detections=given[1], activations=given[2])
     if any(given) and known not in content.runs:
         content.runs = [other for other in content.runs if other.run != known.run or other.run is None] + [known]
-    project = Project(folder, content, {})
+    project = Project(folder, content, {}, given=known if any(given) else None)
     _find(project)
-    project.save()
     return project
 
 
@@ -219,14 +230,13 @@ def _find(project: Project) -> None:
     files: dict[str, Path] = {}
     if inside:
         try:
-            found = find_videos(inside)
+            found = find_videos(inside, leave_out=[project.at(path) for path in project.own()])
         except UntrimError:
             if not content.files:
                 raise
         else:
-            files = {name: path for name, path in found.files.items() if not _is_ours(path, project)}
-            kinds = {kind: count for kind, count in found.passed_over.items() if kind not in _OUR_ENDINGS}
-            project.notes += FoundVideos({}, Counter(kinds)).notes()
+            files = found.files
+            project.notes += found.notes()
     named = {project.at(known.path): name for name, known in content.files.items()}
     for name, path in files.items():
         if (before := named.get(path.resolve(), named.get(path))) not in (None, name):
@@ -250,9 +260,3 @@ def _find(project: Project) -> None:
     if len(videos) < len({*files, *content.files}):
         raise UntrimError("two videos have the same key", where=project.folder, fix="rename one of them")
     project.videos = videos
-
-
-def _is_ours(path: Path, project: Project) -> bool:
-    """Whether a file lies in a folder that the studio or a run writes, such as one of cut clips beside the videos."""
-    ours = (project.features, project.reviews, project.folder / "runs", project.folder / "found")
-    return any(path.is_relative_to(place) for place in ours)

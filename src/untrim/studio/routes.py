@@ -16,10 +16,9 @@ from starlette.routing import Route
 from untrim.studio.answers import Refused, answers, as_json, revision_of, tagged, texts, unless_there
 from untrim.studio.classes import like
 from untrim.studio.exporting import describe_format, export, writable_formats
-from untrim.studio.learning import known_videos
 from untrim.studio.operations import Operation
 from untrim.studio.pictures import SPRITES, make_proxy, make_sprite
-from untrim.studio.project import ANNOTATIONS, ProjectVideo
+from untrim.studio.project import ProjectVideo
 from untrim.studio.state import Studio
 from untrim.studio.views import classes_view, operation_view, project_view, video_view
 from untrim.studio.work import WorkInProject, job_of
@@ -198,9 +197,7 @@ class Routes:
 
     def export(self, request: Request) -> Response:
         """What is known of all videos, in a format; or what would be lost in it."""
-        with self.studio.held():
-            known = known_videos(self.studio.reviews(), self.studio.truth, self.studio.renamed(ANNOTATIONS))
-        done = export(self.studio.project, known, request.path_params["format"])
+        done = export(self.studio.project, self.studio.known(), request.path_params["format"])
         if "report" in request.query_params:
             about = {"file": done.name, "files": done.files, "bytes": len(done.content)}
             return as_json({**about, "lost": list(done.lost), "rounding": done.rounding or None})

@@ -15,7 +15,8 @@ def state_of_review(review: Review, found: int) -> str:
     """The word for how far a video is."""
     if is_decided(review):
         return "complete"
-    if review.segments or review.points:
+    decided = [one.at for one in review.segments] + [one.at for one in review.points]
+    if any(decided):  # What was brought in has no time at which it was decided.
         return "in review"
     if found:
         return "found"

@@ -8,15 +8,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any, Self
 
-from untrim.annotations import Annotations, Video, read_annotations
+from untrim.annotations import Annotations
 from untrim.annotations.reviews import Review, ShownDetection
 from untrim.errors import UntrimError, numbered
 from untrim.evaluation.choosing import Reason, is_decided, next_to_look_at, reason_to_look
 from untrim.evaluation.levels import Level, level_of, shown
 from untrim.features.store import FeatureFolder
+from untrim.studio.brought import brought_into
 from untrim.studio.classes import complete_list, renamed_content, renamed_list
 from untrim.studio.events import Events
-from untrim.studio.found import FoundByRun, decisions_about, readable, runs_of
+from untrim.studio.found import FoundByRun, check_given, decisions_about, readable, runs_of
+from untrim.studio.learning import known_videos
 from untrim.studio.ledger import Ledger
 from untrim.studio.operations import Operation
 from untrim.studio.pictures import Cache
@@ -44,7 +46,7 @@ class Studio:
         events: Told of every change.
 
     Raises:
-        UntrimError: Another studio has the project open, or a file in it is wrong.
+        UntrimError: Another studio has the project open, or a file in it, or one that was given, is wrong.
     """
 
     def __init__(self, project: Project, events: Events) -> None:
@@ -63,15 +65,18 @@ class Studio:
                     raise
                 fix = "use the page that is open, or stop that studio first"
                 raise UntrimError("is open in another studio", where=self.project.folder, fix=fix) from None
-            self.truth = self._read_annotations()
+            self._by_name = {video.name: video for video in self.project.videos.values()}
+            self.brought = brought_into(self.project)
             self.runs = runs_of(self.project)
+            check_given(self.project, self.runs)
+            self.project.save()
             self.ledger = Ledger(self.project.reviews, self.project.content.classes, self._keep_classes, self._unsaved)
             self.shapes = Shapes(self.project.cache / "shapes.json")
             resources.callback(self.shapes.close)
             self.workshop, self.studies = Workshop(self._made), Workshop(self._made)
             resources.callback(self.workshop.close)
             resources.callback(self.studies.close)
-            self._by_name = {video.name: video for video in self.project.videos.values()}
+            self.project.notes += self.brought.notes(self.reviews())
             self.refresh()
             self._resources = resources.pop_all()
         self.shapes.look_all_up(list(self.project.videos.values()), self._looked_up)
@@ -167,7 +172,7 @@ class Studio:
             labels = {label for review in reviews for label in review.labels}
             labels |= {segment.label for review in reviews for segment in review.segments}
             names = self.renamed(ANNOTATIONS)
-            labels |= {names.get(label, label) for label in (() if self.truth is None else self.truth.labels)}
+            labels |= {names.get(label, label) for label in self.brought.labels}
             for run in self.runs.values():
                 names = self.renamed(run.key)
                 labels |= {names.get(label, label) for label in run.all_labels}
@@ -195,7 +200,7 @@ class Studio:
         looked_at = 0
         for video in self.project.videos.values():
             review = self.ledger.review(video.name)
-            looked_at += bool(review.segments) or is_decided(review)
+            looked_at += review.revision > 0 and (bool(review.segments) or is_decided(review))
             for segment in review.segments:
                 decided[segment.label] = decided.get(segment.label, 0) + 1
         return next_to_look_at(reasons, decided, looked_at, self.project.folder.name)
@@ -361,23 +366,16 @@ class Studio:
         except UntrimError:
             return frozenset()
 
-    def _read_annotations(self) -> Annotations | None:
-        path = self.project.content.annotations
-        return None if path is None else read_annotations(self.project.at(path))
-
-    def truth_of(self, video: ProjectVideo) -> Video | None:
-        """What the annotations say of a video."""
-        return self.truth.get(video.name) if self.truth is not None else None
+    def known(self) -> Annotations:
+        """What is known of all videos about which something is, by reviews and by what was brought in."""
+        with self._lock:
+            return known_videos(self.reviews(), self.brought, self.renamed(ANNOTATIONS))
 
     def _unsaved(self, name: str, classes: ClassList) -> Review:
-        names, known = classes.renamed.get(ANNOTATIONS, {}), self.truth.get(name) if self.truth is not None else None
         video = self._by_name.get(name)
         shape = None if video is None else self.shapes.known(video)
-        duration = None if shape is None else shape.duration
-        if known is None:
-            return Review(video=name, duration=duration)
-        labels = tuple(names.get(label, label) for label in known.labels)
-        return Review(video=name, subset=known.subset or "training", duration=known.duration or duration, labels=labels)
+        names = classes.renamed.get(ANNOTATIONS, {})
+        return self.brought.review(name, names, None if shape is None else shape.duration)
 
     def _keep_classes(self, classes: ClassList) -> None:
         self.project.content.classes = classes

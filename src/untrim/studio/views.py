@@ -126,7 +126,7 @@ def _curves(studio: Studio, video: ProjectVideo, run: FoundByRun) -> dict[str, A
 
 
 def _truth(studio: Studio, video: ProjectVideo) -> list[dict[str, Any]]:
-    known, names = studio.truth_of(video), studio.renamed(ANNOTATIONS)
+    known, names = studio.brought.get(video.name), studio.renamed(ANNOTATIONS)
     return [
         {"label": names.get(one.label, one.label), "start": one.segment.start, "end": one.segment.end}
         for one in (() if known is None else known.instances)

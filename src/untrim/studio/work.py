@@ -10,8 +10,8 @@ from untrim.evaluation.choosing import is_decided
 from untrim.evaluation.levels import shown
 from untrim.studio.found import FoundByRun, runs_of
 from untrim.studio.jobs import Jobs, StudioJob
-from untrim.studio.learning import count_labelled, known_videos
-from untrim.studio.project import ANNOTATIONS, KnownRun
+from untrim.studio.learning import count_labelled
+from untrim.studio.project import KnownRun
 from untrim.studio.rightness import rightness, what_is_new
 from untrim.studio.state import Studio, Unknown
 from untrim.timeline import Detection, Segment
@@ -48,6 +48,7 @@ class WorkInProject:
             "videos": content.videos,
             "features": content.features,
             "backbone": content.backbone,
+            "leave_out": self.studio.project.own(),
         }
         if kind == "extract":
             return self.jobs.start(order)
@@ -66,8 +67,7 @@ class WorkInProject:
             raise UntrimError(why)
         with self.studio.held():
             reviews = self.studio.reviews()
-            names = self.studio.renamed(ANNOTATIONS)
-            known = known_videos(reviews, self.studio.truth, names)
+            known = self.studio.known()
             number = self._free_number()
             trained_on = str(count_labelled([review for review in reviews if review.subset == "training"]))
             runs = [found.run for found in content.runs if found.run is not None]

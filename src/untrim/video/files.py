@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,11 +49,15 @@ class FoundVideos:
         return (f"passed over {total}: {', '.join([*kinds[:_MOST_KINDS], *more])}",)
 
 
-def find_videos(paths: Sequence[Path]) -> FoundVideos:
+def find_videos(paths: Sequence[Path], *, leave_out: Collection[Path] = ()) -> FoundVideos:
     """Video files: those named, as they are, and those in folders, by their ending, in a stable order.
 
     Links are followed, and each folder is entered once. Hidden files and folders are left out, and a file that is
     reached twice counts once.
+
+    Args:
+        paths: Files and folders.
+        leave_out: Files and folders in these folders that are neither taken nor counted.
 
     Raises:
         UntrimError: A path is missing, a folder holds no video, or two files would have the same name.
@@ -62,7 +66,7 @@ def find_videos(paths: Sequence[Path]) -> FoundVideos:
     passed_over: Counter[str] = Counter()
     for path in paths:
         if path.is_dir():
-            inside = videos_in(path, passed_over)
+            inside = videos_in(path, passed_over, leave_out)
             if not inside:
                 known = f"known endings: {' '.join(sorted(VIDEO_SUFFIXES))}"
                 what = "; ".join(["holds no video files", *FoundVideos({}, passed_over).notes()])
@@ -76,23 +80,26 @@ def find_videos(paths: Sequence[Path]) -> FoundVideos:
     return FoundVideos(_named(list(found.values())), passed_over)
 
 
-def videos_in(folder: Path, passed_over: Counter[str]) -> list[Path]:
+def videos_in(folder: Path, passed_over: Counter[str], leave_out: Collection[Path] = ()) -> list[Path]:
     """The video files in a folder and the folders in it, known by their endings, sorted by path; hidden ones are not.
 
     Args:
         folder: The folder; nothing is found in one that is not there.
         passed_over: How much of each kind was not taken; what is not taken now is added.
+        leave_out: As in `find_videos`.
     """
-    return [file for file in _files(folder, passed_over) if _is_video(file, passed_over)]
+    return [file for file in _files(folder, passed_over, leave_out) if _is_video(file, passed_over)]
 
 
-def _files(folder: Path, passed_over: Counter[str]) -> list[Path]:
-    """What is in a folder and the folders in it, but for folders and what is hidden; sorted by path.
+def _files(folder: Path, passed_over: Counter[str], leave_out: Collection[Path]) -> list[Path]:
+    """What is in a folder and the folders in it, but for folders, what is hidden and what is left out; sorted by path.
 
     A folder that links lead to twice, or around in a circle, is entered once.
     """
     inside: list[Path] = []
-    entered = {os.path.realpath(folder)}
+    left_out = {os.path.realpath(path) for path in leave_out}
+    left_names = {path.name for path in leave_out}
+    entered = {os.path.realpath(folder), *left_out}
 
     def pass_over(error: OSError) -> None:
         passed_over["folder that cannot be read"] += 1
@@ -105,7 +112,8 @@ def _files(folder: Path, passed_over: Counter[str]) -> list[Path]:
             if real not in entered:
                 entered.add(real)
                 folders.append(name)
-        inside += [Path(place, name) for name in names if not name.startswith(".")]
+        files = [Path(place, name) for name in names if not name.startswith(".")]
+        inside += [file for file in files if file.name not in left_names or os.path.realpath(file) not in left_out]
     return sorted(inside)
 
 
