@@ -89,6 +89,14 @@ def test_what_was_not_read_is_lost(tmp_path: Path, capsys: pytest.CaptureFixture
     assert out.splitlines()[-1] == "lost: 2 columns that are not used; times are exact"
     assert run_untrim("convert", tmp_path / "mess.csv", "-o", tmp_path / "strict.csv", "--strict") == 2
     assert not (tmp_path / "strict.csv").exists()
+    mark = {"label": "run", "segment": [0, 1], "by": "Ada"}
+    (tmp_path / "mess.json").write_text(
+        json.dumps({"database": {"a": {"annotations": [mark], "url": "x"}}, "taxonomy": 1})
+    )
+    done = convert(tmp_path / "mess.json", tmp_path / "out.json")
+    assert "keys that are not used: by, taxonomy, url" in done.notes
+    assert str(done.losses).startswith("lost: 3 keys that are not used;")
+    assert str(convert(tmp_path / "out.json", tmp_path / "again.json").losses).startswith("nothing is lost")
 
 
 SCORES = "video,label,start,end,score\na,run,0,1,0.9\na,run,0,2,0.5\na,run,1,2,0.4\nb,jump,1,2,0.1\n"

@@ -17,9 +17,11 @@ from untrim.annotations import (
     write_annotations,
     write_detections,
 )
+from untrim.annotations.activitynet import unused_keys
 from untrim.annotations.csv import COLUMNS, COLUMNS_OF_DETECTIONS, unused_columns
 from untrim.annotations.lists import read_lists
 from untrim.annotations.reviews import holds_reviews, read_reviews, reviews_in
+from untrim.errors import listing
 from untrim.exchange.dataset_labels import read_activitynet, read_thumos14_with_fps
 from untrim.exchange.formats import Destination, ForeignFile, Format
 from untrim.exchange.marks import Contents
@@ -37,13 +39,18 @@ def _recognises_json(source: ForeignFile) -> bool:
 
 
 def _read_json(source: ForeignFile) -> Contents:
-    content = source.json
+    content, notes = source.json, list[str]()
+    found: Annotations | Detections
     if isinstance(content, dict) and "results" in content and "database" not in content:
-        return _named(read_detections(source.path), source)
-    if isinstance(content, dict) and not str(content.get("version")).startswith("untrim-"):
-        annotations, notes = read_activitynet(source.path)
-        return replace(_named(annotations, source), notes=tuple(notes))
-    return _named(read_annotations(source.path), source)
+        found = read_detections(source.path)
+    elif isinstance(content, dict) and not str(content.get("version")).startswith("untrim-"):
+        found, notes = read_activitynet(source.path)
+    else:
+        found = read_annotations(source.path)
+    unused = unused_keys(content) if isinstance(content, dict) else []
+    notes += [f"keys that are not used: {listing(unused, most=8)}"] if unused else []
+    lost = {("key that is not used", "keys that are not used"): len(unused)}
+    return replace(_named(found, source), notes=tuple(notes), lost=lost)
 
 
 def _recognises_csv(source: ForeignFile) -> bool:
