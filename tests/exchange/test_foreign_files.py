@@ -165,8 +165,8 @@ def test_via(tmp_path: Path) -> None:
         ("x.boris", BORIS, "lost: 1 observation without media;"),
     ],
 )
-def test_what_is_passed_over_is_lost(name: str, text: str, lost: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_text(text)
+def test_what_is_passed_over_is_lost(name: str, text: Any, lost: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text if isinstance(text, str) else json.dumps(text))
     assert str(convert(tmp_path / name, tmp_path / "own.json", fps=10.0).losses).startswith(lost)
 
 

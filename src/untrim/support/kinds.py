@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -139,9 +138,8 @@ def check_replaced(path: Path, name: str, holds: Callable[[], bool], inputs: Ite
     check_output(path)
     if not path.is_file():
         return
-    with suppress(OSError):
-        if any(given is not None and path.samefile(given) for given in inputs):
-            raise UntrimError("is read by this very command, and would be replaced", where=path, fix=_CHOOSE)
+    if any(given is not None and given.exists() and path.samefile(given) for given in inputs):
+        raise UntrimError("is read by this very command, and would be replaced", where=path, fix=_CHOOSE)
     if _beginning(path).strip() and not holds():
         raise UntrimError(f"holds something else than {name}, and would be replaced", where=path, fix=_ELSEWHERE)
 
