@@ -82,7 +82,7 @@ def test_training_says_first_what_looks_wrong_in_the_labels(
         (["train", "-m", "wsad", "-f", "F", "-a", "A", "-o", "O", "--set", "kapa=1"], "did you mean 'kappa'?"),
         (["train", "-m", "wsad", "-f", "F", "-a", "empty.json", "-o", "O"], "holds no videos"),
         (["train", "-m", "wsad", "-f", "F", "-a", "A", "-o", "A/run"], "cannot be written"),
-        (["localize", "none", "-f", "F", "-o", "D.json"], "is not a run folder"),
+        (["localize", "none", "-f", "F", "-o", "O.json"], "is not a run folder"),
         (["evaluate", "none.json", "-a", "A"], "none.json: no such file"),
         (["evaluate", "D.json", "-a", "A", "--subset", "test"], "no video in subset 'test'"),
         (["evaluate", "D.json", "-a", "A", "--iou", "0:2:0.1"], "--iou 0:2:0.1"),
@@ -94,7 +94,7 @@ def test_training_says_first_what_looks_wrong_in_the_labels(
             "backbone 'hoghof' has no device to choose (drop --device)",
         ),
         (["extract", "A", "-o", "O", "--backbone", "i3d", "--device", "cpu", "--set", "device=cpu"], "one of the two"),
-        (["localize", "none", "-f", "F", "-o", "D.json", "--workers", "2"], "--workers extract features of video"),
+        (["localize", "none", "-f", "F", "-o", "O.json", "--workers", "2"], "--workers extract features of video"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -194,12 +194,13 @@ def test_evaluate_and_diagnose_detections_from_anywhere(
     measured = json.loads(result.read_text())
     assert measured["mAP"] == [1.0] * 7
     assert {"intervals", "measures", "against"} < measured.keys()
-    more = ("-o", tmp_path / "page.html", "--json", result)
+    figures = tmp_path / "figures.json"
+    more = ("-o", tmp_path / "page.html", "--json", figures)
     capsys.readouterr()
     assert run_untrim("diagnose", late, "-a", labels, "--iou", 0.7, *more) == 0
     sentences = capsys.readouterr().out.splitlines()[:-1]
     assert any("near misses are too few" in sentence for sentence in sentences)
-    assert json.loads(result.read_text())["findings"] == sentences
+    assert json.loads(figures.read_text())["findings"] == sentences
     assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
     assert run_untrim("evaluate", "--protocol", "list") == 0
     assert "thumos14-213" in capsys.readouterr().out

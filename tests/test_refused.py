@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,12 +47,22 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "sources" / "odd-Annotations" / "videoname.npy").write_bytes(b"no array")
     (folder / "plain" / "notes.txt").write_text("a file")
     (folder / "broken.yaml").write_text("a: [")
+    (folder / "own.csv").write_text("video,label,Datum\nv00,jump,1.4.\n")
+    for name in ("own.html", "own.safetensors", "own.onnx", "tasks.config.xml"):
+        (folder / name).write_text("of a person")
+    for name in ("project/README.md", "site/report.html", "texts/v00.srt"):
+        (folder / name).parent.mkdir()
+        (folder / name).write_text("of a person")
+    (folder / "link.json").symlink_to("labels.json")
+    shutil.copy(folder / "labels.json", folder / "given.json")
     (folder / "broken.json").write_text("{")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert run_untrim(*f"{TRAIN} -o run".split()) == 0
         assert run_untrim("localize", "run", "-f", "features", "-a", "labels.json", "-o", "found.json") == 0
         assert run_untrim(*f"{TUNE} -o search".split()) == 0
+        for call in WRITTEN_AGAIN:
+            assert run_untrim(*call.split()) == 0
         yield folder
 
 
@@ -61,6 +72,26 @@ def tree(folder: Path) -> dict[str, tuple[bytes, int]]:
         for path in folder.rglob("*")
     }
 
+
+WRITTEN_AGAIN = (
+    "localize run -f features -a labels.json -o found.json --report report.html",
+    "evaluate found.json -a labels.json --json evaluation.json",
+    "diagnose found.json -a labels.json -o diagnosis.html --json diagnosed.json",
+    "report run -d found.json -a labels.json -o report.html",
+    "convert found.json -o found.csv --bom",
+    "convert found.json -o elan --to elan",
+    "convert labels.json -o made.csv",
+    "convert labels.json -o made.json",
+    "convert found.json -o made.via.json --to via",
+    "convert found.json -o made.tasks.json --to label-studio --fps 25",
+    "convert found.json -o made.boris",
+    "convert found.json -o srt --to srt",
+    "convert found.json -o vtt --to webvtt",
+    "convert found.json -o texts-audacity --to audacity",
+    "convert found.json -o praat --to textgrid",
+    "import labels labels.json --layout activitynet -o imported.csv",
+)
+"""Calls that may replace what they wrote before."""
 
 REFUSED = {
     # A folder of another kind.
@@ -99,9 +130,39 @@ REFUSED = {
     "import labels labels.json --layout activitynet -o plain/notes.txt/out.json": "is no folder",
     "evaluate found.json -a labels.json --json plain": "is a folder",
     "evaluate found.json -a labels.json --json labels.json/x": "is no folder",
-    "diagnose found.json -a labels.json -o plain": "is a folder",
+    "diagnose found.json -a labels.json -o plain": "has ending ''",
     "diagnose found.json -a labels.json --json plain": "is a folder",
-    "report run -d found.json -a labels.json -o plain": "is a folder",
+    "report run -d found.json -a labels.json -o plain": "has ending ''",
+    # Files of a person, or of another kind, and files that are read.
+    "localize run -f features -o own.csv": "own.csv: holds something else than detections of untrim, and would be",
+    "localize run -f features -o labels.json": "holds something else than detections of untrim",
+    "localize run -f features -o new/found.json --report own.html": "own.html: holds something else than a page of",
+    "localize run -f features -a found.csv -o found.csv": "found.csv: is read by this very command",
+    "evaluate found.json -a labels.json --json labels.json": "holds something else than figures of `untrim evaluate`",
+    "evaluate found.json -a labels.json --json diagnosed.json": "else than figures of `untrim evaluate`",
+    "diagnose found.json -a labels.json -o new.html --json evaluation.json": "else than figures of `untrim diagnose`",
+    "diagnose found.json -a labels.json -o own.html": "own.html: holds something else than a page of `untrim diagnose`",
+    "report run -d found.json -o own.csv": "has ending '.csv' (use .html)",
+    "report run -d found.json -o diagnosis.html": "holds something else than a page of `untrim report`",
+    "diagnose found.json -a labels.json -o report.html": "holds something else than a page of `untrim diagnose`",
+    "convert own.csv -o own.csv": "own.csv: is read by this very command, and would be replaced",
+    "convert labels.json -o link.json --subset training=test": "labels.json: is read by this very command",
+    "convert labels.json --subset-file given.json -o given.json": "given.json: is read by this very command",
+    "convert labels.json -o own.csv": "own.csv: holds something else than annotations of untrim",
+    "convert found.json -o labels.json": "holds something else than detections of untrim",
+    "convert labels.json -o found.json": "holds something else than annotations of untrim",
+    "convert found.json -o labels.json --to via": "holds something else than VIA 3",
+    "convert elan -o elan --to elan --from elan": "v12.eaf: is read by this very command",
+    "convert labels.json -o found.json --to label-studio --fps 25": "holds something else than Label Studio",
+    "convert labels.json -o tasks.json --to label-studio --fps 25": "tasks.config.xml: holds something else than a lab",
+    "convert labels.json -o texts --to srt": "v00.srt: holds something else than SRT",
+    "import labels labels.json --layout activitynet -o own.csv": "holds something else than annotations of untrim",
+    "import labels labels.json --layout activitynet -o labels.json": "labels.json: is read by this very command",
+    "suggest videos -o own.csv --run run": "holds something else than labels of `untrim suggest`",
+    "weights quantize videos -o own.safetensors": "else than weights of `untrim weights quantize`",
+    "onnx run -o own.onnx": "holds something else than a network of `untrim onnx`",
+    f"{TRAIN} -o project": "project: holds a README.md that a run of `untrim train` would replace",
+    "demo --no-open -o site": "site: holds a report.html that a rendered corpus, or a demo would replace",
     "weights quantize videos -o plain": "has ending ''",
     # Values that cannot be.
     f"{TRAIN} -o new/run --seed 18446744073709551616": "seed 18446744073709551616",
@@ -194,6 +255,11 @@ def test_what_is_refused_changes_nothing(place: Path, call: str, capsys: pytest.
     assert REFUSED[call] in printed.err
     assert len(printed.err.splitlines()) == 1
     assert tree(place) == before
+
+
+@pytest.mark.parametrize("call", WRITTEN_AGAIN)
+def test_what_a_verb_wrote_it_may_write_again(place: Path, call: str) -> None:
+    assert run_untrim(*call.split()) == 0
 
 
 HELD = {

@@ -30,12 +30,25 @@ def test_what_the_lines_say_to_type_works(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(list((folder / "clips").glob("*.mp4"))) == count
     assert len(list((folder / "elan").glob("*.eaf"))) == count
     assert dict(read_detections(folder / "found.csv")) == found
+    assert (folder / "found.csv").read_bytes().startswith(b"\xef\xbb\xbf")  # Else Excel garbles umlauts.
 
 
-def test_a_spreadsheet_is_one_already_and_unknown_videos_are_a_word() -> None:
+def test_what_is_handed_on_is_what_counts_as_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = {"a": [Detection("jump", Segment(0, 1), score) for score in (0.9, 0.6, 0.4)]}
+    write_detections(found, Path("found.json"))
+    for least, count in ((None, 2), (0.7, 1)):
+        clips, elan, sheet = commands(next_steps(Path("found.json"), min_score=least))
+        assert run_untrim(*(word for word in elan if word not in ("--videos", "VIDEOS"))) == 0
+        assert Path("elan/a.eaf").read_text().count("<ALIGNABLE_ANNOTATION") == count
+        assert ("--min-score" in clips) == (least is not None)
+        assert run_untrim(*sheet) == 0
+        assert dict(read_detections("found.csv")) == found
+
+
+def test_a_table_gets_a_mark_and_unknown_videos_are_a_word() -> None:
     text = next_steps(Path("out/found.csv"))
-    assert len(commands(text)) == 2
-    assert text.splitlines()[-1].split() == ["spreadsheet", "out/found.csv"]
+    assert commands(text)[-1] == ["convert", "out/found.csv", "-o", "out/found-bom.csv", "--bom"]
     assert "untrim clips out/found.csv --videos VIDEOS -o out/clips" in text
     several = commands(next_steps(Path("found.json"), [Path("a.mp4"), Path("b")]))
     assert several[0] == ["clips", "found.json", "--videos", "a.mp4", "--videos", "b", "-o", "clips"]

@@ -12,7 +12,6 @@ from films import late_film, record_levels
 from helpers import run_untrim
 from untrim import Annotations, Detections, Instance, Segment, UntrimError, Video, convert, read, write
 from untrim.exchange.formats import all_formats, format_of_name, format_to_read, format_to_write
-from untrim.exchange.losses import Losses
 from untrim.exchange.media import Media
 
 FOUND = "video,label,start,end,score\na,run,0.1234,2,0.9\nb,jump,1,2.5,0.5\n"
@@ -67,7 +66,83 @@ def test_labels_alone(truth: Path, tmp_path: Path) -> None:
     assert (tmp_path / "labels.csv").read_text() == (
         "video,label,start,end,subset,duration\na,run,,,training,\nb,jump,,,training,\n"
     )
-    assert done.losses == Losses()
+    assert str(done.losses) == "left out as asked: 1 segment; nothing else is lost; times are exact"
+
+
+def test_what_labels_alone_leave_out_is_said(tmp_path: Path) -> None:
+    (tmp_path / "all.csv").write_text(
+        "video,label,start,end,exhaustive\na,run,1,2,yes\na,run,3,4,yes\na,jump,5,,\nb,run,1,2,\n"
+    )
+    (tmp_path / "found.csv").write_text(FOUND)
+    done = convert(tmp_path / "all.csv", tmp_path / "labels.json", labels_only=True, strict=True)
+    asked = "left out as asked: 3 segments, 1 point, 1 exhaustive video; nothing else is lost"
+    assert str(done.losses).startswith(asked)
+    done = convert(tmp_path / "found.csv", tmp_path / "labels.json", labels_only=True, strict=True)
+    assert str(done.losses).startswith("left out as asked: 2 segments, 2 scores; nothing else is lost")
+
+
+def test_what_was_not_read_is_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mess.csv").write_text("video;label;Datum;Bemerkung\na;run;1.4.;x\n")
+    assert run_untrim("convert", tmp_path / "mess.csv", "-o", tmp_path / "out.csv") == 0
+    out = capsys.readouterr().out
+    assert "columns that are not used: Bemerkung, Datum" in out
+    assert out.splitlines()[-1] == "lost: 2 columns that are not used; times are exact"
+    assert run_untrim("convert", tmp_path / "mess.csv", "-o", tmp_path / "strict.csv", "--strict") == 2
+    assert not (tmp_path / "strict.csv").exists()
+    mark = {"label": "run", "segment": [0, 1], "by": "Ada"}
+    (tmp_path / "mess.json").write_text(
+        json.dumps({"database": {"a": {"annotations": [mark], "url": "x"}}, "taxonomy": 1})
+    )
+    done = convert(tmp_path / "mess.json", tmp_path / "out.json")
+    assert "keys that are not used: by, taxonomy, url" in done.notes
+    assert str(done.losses).startswith("lost: 3 keys that are not used;")
+    assert str(convert(tmp_path / "out.json", tmp_path / "again.json").losses).startswith("nothing is lost")
+
+
+SCORES = "video,label,start,end,score\na,run,0,1,0.9\na,run,0,2,0.5\na,run,1,2,0.4\nb,jump,1,2,0.1\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count", "note", "last"),
+    [
+        ("out --to srt", 2, "2 detections below 0.5 left out, since no scores are written: --min-score 0 keeps all",
+         "lost: 2 detections below 0.5, 2 scores; times are exact"),
+        ("out --to srt --min-score 0", 4, "", "lost: 4 scores; times are exact"),
+        ("out --to srt --min-score 0.6", 1, "",
+         "left out as asked: 3 detections below 0.6; lost: 1 score; times are exact"),
+        ("out.json", 4, "", "nothing is lost; times are exact"),
+        ("out.json --min-score 0.4", 3, "",
+         "left out as asked: 1 detection below 0.4; nothing else is lost; times are exact"),
+        ("out.json --labels-only", 1, "2 detections below 0.5 left out, since no scores are written",
+         "left out as asked: 2 segments, 2 scores; lost: 2 detections below 0.5; times are exact"),
+    ],
+)  # fmt: skip
+def test_which_detections_are_handed_on(
+    arguments: str, count: int, note: str, last: str,
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    Path("found.csv").write_text(SCORES)
+    assert run_untrim("convert", "found.csv", "-o", *arguments.split()) == 0
+    out = capsys.readouterr().out
+    assert note in out
+    assert ("since no scores are written" in out) == bool(note)
+    assert out.splitlines()[-1] == last
+    written = read(arguments.split()[0])
+    marks = [one for own in written.values() for one in (own if isinstance(own, list) else own.instances or own.labels)]
+    assert len(marks) == count
+
+
+def test_scores_of_another_scale_have_no_default(tmp_path: Path) -> None:
+    (tmp_path / "found.csv").write_text(SCORES.replace("0.9", "9"))
+    done = convert(tmp_path / "found.csv", tmp_path / "out", target_format="srt")
+    assert str(done.losses).startswith("lost: 4 scores;")
+
+
+def test_what_is_handed_over_in_python_is_written(tmp_path: Path) -> None:
+    (tmp_path / "found.csv").write_text(SCORES)
+    write(read(tmp_path / "found.csv"), tmp_path / "out", format="srt")
+    assert sum(file.read_text().count("-->") for file in (tmp_path / "out").iterdir()) == 4
 
 
 def test_a_byte_order_mark_on_request(found: Path, tmp_path: Path) -> None:
@@ -141,6 +216,10 @@ def test_a_wrong_ending_is_said_before_the_videos_are_looked_at(
         ("found.csv -o out.csv --videos empty", "holds no video files"),
         ("found.csv -o out.csv --subset test=a", "no video in subset 'test'"),
         ("latin.eaf -o out.csv", "is not UTF-8"),
+        ("own.csv -o out.csv", "own.csv, line 1: holds 'Datei, Aktion, Von, Bis', no names of columns"),
+        ("class.csv -o out.csv", "class.csv, line 1: has no column label; there are video, class"),
+        ("truth.csv -o out.json --min-score 0.5", "truth.csv: --min-score 0.5: there are no detections, which alone"),
+        ("found.csv -o out.json --min-score nan", "nan is no score to count from"),
     ],
 )
 def test_wrong_calls_are_one_line(
@@ -154,6 +233,9 @@ def test_wrong_calls_are_one_line(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notes.xyz").write_text("nothing")
     (tmp_path / "latin.eaf").write_bytes(b"\xe9")
+    (tmp_path / "own.csv").write_text("Datei;Aktion;Von;Bis\na.mp4;run;1;2\n")
+    (tmp_path / "class.csv").write_text("video,class\na,run\n")
+    (tmp_path / "truth.csv").write_text(TRUTH)
     for folder in ("empty", "folder.json"):
         (tmp_path / folder).mkdir()
     before = sorted(tmp_path.rglob("*"))

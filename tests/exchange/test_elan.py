@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from round_trips import annotations, check_same, there_and_back
-from untrim import Annotations, Instance, Segment, UntrimError, Video, read, write
+from untrim import Annotations, Instance, Segment, UntrimError, Video, convert, read, write
 
 HEAD = '<ANNOTATION_DOCUMENT AUTHOR="" DATE="2020-01-01T00:00:00Z" FORMAT="3.0" VERSION="3.0">'
 FOREIGN = f"""<?xml version="1.0" encoding="UTF-8"?>
@@ -39,6 +39,8 @@ def test_a_file_of_elan_is_read(tmp_path: Path) -> None:
         "tiers that refer to others are passed over: remarks",
         "1 annotation has no times of their own: the label stays",
     )
+    lost = convert(tmp_path / "any.eaf", tmp_path / "any.json").losses
+    assert str(lost).startswith("lost: 1 tier that refers to others;")
 
 
 @settings(max_examples=40)

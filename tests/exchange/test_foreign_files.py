@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from untrim import Annotations, Detections, Instance, Point, Segment, UntrimError, read
+from untrim import Annotations, Detections, Instance, Point, Segment, UntrimError, convert, read
 
 LABEL_STUDIO: list[dict[str, Any]] = [
     {
@@ -155,6 +155,19 @@ def test_via(tmp_path: Path) -> None:
     result = found(tmp_path / "x.json", VIA)
     assert result["garage 01"].instances == (Instance("jump", Segment(1.0, 2.5)),)
     assert result.notes == ("regions of pictures are passed over: 1", "attributes that are passed over: quality")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "lost"),
+    [
+        ("x.xml", CVAT, "lost: 1 picture with marks;"),
+        ("x.json", VIA, "lost: 1 region of a picture, 1 attribute;"),
+        ("x.boris", BORIS, "lost: 1 observation without media;"),
+    ],
+)
+def test_what_is_passed_over_is_lost(name: str, text: Any, lost: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text if isinstance(text, str) else json.dumps(text))
+    assert str(convert(tmp_path / name, tmp_path / "own.json", fps=10.0).losses).startswith(lost)
 
 
 def test_boris(tmp_path: Path) -> None:

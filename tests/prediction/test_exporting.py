@@ -64,7 +64,8 @@ def test_the_page_localizes_in_numpy_what_localize_finds(
     train("wsad", [corpus], tmp_path / "run", settings={"iterations": 40})
     assert sum(map(len, localize(tmp_path / "run", corpus[0]).values())) > 20
     monkeypatch.chdir(tmp_path)
-    assert run_untrim("onnx", "run") == 0
+    for _ in range(2):  # What it wrote it may write again.
+        assert run_untrim("onnx", "run") == 0
     names: dict[str, object] = {}
     code = [block.text for block in blocks(ROOT / "docs" / "onnx.md") if block.language == "python"]
     assert len(code[0].partition("\n\n\n")[2].splitlines()) <= 30

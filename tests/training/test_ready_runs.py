@@ -177,12 +177,13 @@ def test_if_no_video_can_be_done_no_file_is_written(
     works = "localize_videos" if verb.startswith("localize") else "suggest"
     monkeypatch.setattr(f"untrim.pipeline.{works}", lambda *_, **__: ({}, {"broken": "broken.mp4: no readable video"}))
     out = tmp_path / ("found.csv" if verb.startswith("localize") else "labels.csv")
-    out.write_text("of an earlier call")
+    earlier = f"video,label,{'start,end,' if verb.startswith('localize') else ''}score\n"
+    out.write_text(earlier)
     assert run_untrim(*verb.split(), tmp_path / "broken.mp4", "-o", out) == 1
     printed = capsys.readouterr()
     assert printed.err.splitlines()[0] == "failed: broken.mp4: no readable video"
     assert printed.out == ""
-    assert out.read_text() == "of an earlier call"
+    assert out.read_text() == earlier
 
 
 def test_names_lead_to_ready_runs_and_folders(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

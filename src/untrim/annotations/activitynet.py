@@ -27,6 +27,10 @@ from untrim.timeline import Detection, Instance, Point, Segment
 
 _VERSION = "untrim-1"
 _NOTHING: tuple[object, ...] = (None, "", [])
+_OF_FILES = {"version", "database", "results", "external_data"}
+_OF_VIDEOS = {"subset", "duration", "fps", "annotations", "ambiguous", "exhaustive", "rejected"}
+_OF_VIDEOS_OF_BSN = {"duration_second", "duration_frame"}
+_OF_MARKS = {"label", "segment", "point", "score"}
 _LIKE_ANNOTATIONS = re.compile("annotation|instance|segment|event|label|action", re.IGNORECASE)
 
 
@@ -106,6 +110,19 @@ def write_detections_json(detections: Mapping[str, Sequence[Detection]], path: P
         for name, found in detections.items()
     }
     write_json(path, {"version": _VERSION, "results": results, "external_data": {}})
+
+
+def unused_keys(content: Mapping[str, Any]) -> list[str]:
+    """Names in a file of annotations or detections, which can be read, that are passed over; sorted."""
+    flat = not {"database", "results"} & content.keys()
+    entries = [*(content if flat else content.get("database", {})).values()]
+    marks = chain.from_iterable(
+        [*(entry.get("annotations") or () for entry in entries), *content.get("results", {}).values()]
+    )
+    of_entries = _OF_VIDEOS | (_OF_VIDEOS_OF_BSN if flat else set())
+    unused = set() if flat else content.keys() - _OF_FILES
+    unused.update(*(entry.keys() - of_entries for entry in entries), *(mark.keys() - _OF_MARKS for mark in marks))
+    return sorted(unused)
 
 
 def _contents(path: Path) -> Mapping[str, object]:

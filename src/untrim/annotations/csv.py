@@ -1,4 +1,4 @@
-"""CSV: ``video,label`` or ``video,label,start,end``, with optional columns (`_COLUMNS`), or ``score`` of detections.
+"""CSV: ``video,label`` or ``video,label,start,end``, with optional columns (`COLUMNS`), or ``score`` of detections.
 
 A row without a label says that nothing happens in the video. A row with a ``start`` and no ``end``, or a ``point``, is
 a moment. ``exhaustive`` says that all instances are marked: ``yes`` of the row's class, ``all`` of every class.
@@ -24,8 +24,9 @@ from untrim.timeline import Detection, Instance, Point
 
 T = TypeVar("T")
 
-_COLUMNS = ("video", "label", "start", "end", "subset", "duration", "point", "exhaustive")
-_ALWAYS_WRITTEN = _COLUMNS[:6]
+COLUMNS = ("video", "label", "start", "end", "subset", "duration", "point", "exhaustive")
+COLUMNS_OF_DETECTIONS = ("video", "label", "start", "end", "score")
+_ALWAYS_WRITTEN = COLUMNS[:6]
 _TIMES = ("start", "end", "duration", "point")
 _OF_THE_CLASS, _OF_NO_CLASS, _OF_ALL = "yes", "no", "all"
 _EXHAUSTIVE = {
@@ -68,7 +69,7 @@ def read_annotations_csv(path: Path) -> Annotations:
         UntrimError: A column is missing; a row is incomplete, not numeric, or has its time in a column of another name;
             a class of a video has times in one row and none in another, or a video two durations; gives the line.
     """
-    found, notes = _rows(path, required=("video", "label"), filled=("video",), known=_COLUMNS)
+    found, notes = _rows(path, required=("video", "label"), filled=("video",), known=COLUMNS)
     if not found:
         raise UntrimError("holds no rows", where=path, fix="each row is video,label or video,label,start,end")
     rows: dict[str, list[_Row]] = {}
@@ -117,7 +118,7 @@ def read_detections_csv(path: Path) -> Detections:
         UntrimError: A column is missing or a value is not a number; gives the line.
     """
     detections: dict[str, list[Detection]] = {}
-    columns = ("video", "label", "start", "end", "score")
+    columns = COLUMNS_OF_DETECTIONS
     found, notes = _rows(path, required=columns, filled=("video", "label"), known=columns)
     for row in found:
         time = span(row.cells["start"], row.cells["end"], row.place)
@@ -131,7 +132,13 @@ def write_detections_csv(detections: Mapping[str, Sequence[Detection]], path: Pa
     rows = [
         [name, d.label, d.segment.start, d.segment.end, d.score] for name, found in detections.items() for d in found
     ]
-    write_rows(path, ("video", "label", "start", "end", "score"), rows)
+    write_rows(path, COLUMNS_OF_DETECTIONS, rows)
+
+
+def unused_columns(heading: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Names of the columns that are passed over; one without a name is none, unless it is the first."""
+    others = (name for index, name in enumerate(heading) if name.lower() not in known and (name or not index))
+    return [name or "(no name)" for name in others]
 
 
 def _rows(
@@ -144,7 +151,7 @@ def _rows(
     (line, heading), *lines = table.rows
     columns = _columns(heading, Place(path, line), required, known)
     rows = [_row(columns, cells, Place(path, line), filled, known) for line, cells in lines]
-    unused = [name or "(no name)" for index, name in enumerate(columns) if name not in known and (name or not index)]
+    unused = unused_columns(columns, known)
     notes = [f"columns that are not used: {listing(unused, most=8)}"] if unused else []
     return rows, (*table.notes, *notes)
 

@@ -38,6 +38,10 @@ def convert(
     ] = [],  # noqa: B006
     subset_file: Annotated[Path | None, typer.Option(help="Annotations or CSV with the subsets.")] = None,
     fps_file: Annotated[Path | None, typer.Option(help="JSON of frames per second by video.")] = None,
+    min_score: Annotated[
+        float | None,
+        typer.Option(help="Score from which a detection counts as found; default: 0.5, or all where scores are kept."),
+    ] = None,
 ) -> None:
     """Turn labels or detections of any tool into any other's; the last line says what is lost."""
     from untrim.exchange.converting import convert
@@ -57,6 +61,7 @@ def convert(
             subsets=renaming("--subset", subset, "validation=training"),
             subset_file=subset_file,
             fps_file=fps_file,
+            min_score=min_score,
             progress=progress,
         )
         written = f"written as {done.format}" if is_standard_output(output) else done.written

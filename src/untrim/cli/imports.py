@@ -35,12 +35,12 @@ def labels(
     table: Annotated[Path | None, typer.Option("--labels", help="With videos: CSV of video,label[,start,end].")] = None,
 ) -> None:
     """Now `untrim convert`, which does the same: labels of datasets, lists and folders, as annotations."""
-    from untrim.annotations import ENDINGS, write_annotations
+    from untrim.annotations import write_annotations
     from untrim.exchange.dataset_labels import import_labels
-    from untrim.support.files import check_output
+    from untrim.support.kinds import check_file
 
     with one_file(output, ".json") as target:
-        check_output(target, ENDINGS)
+        check_file(target, "annotations", [source, subset_file, fps_file, table])
         with terminal_progress() as progress:
             found = import_labels(
                 layout,

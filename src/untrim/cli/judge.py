@@ -39,11 +39,12 @@ def evaluate(
     from untrim.evaluation.detection import evaluate_detections, iou_thresholds, table
     from untrim.evaluation.measures import check_measures, measure_detections, measures_table
     from untrim.evaluation.uncertainty import bootstrap, compare_paired
-    from untrim.support.files import check_output, linked_file, write_json
+    from untrim.support.files import linked_file, write_json
+    from untrim.support.kinds import check_file
 
     with _figures(json_) as target:
         if target is not None:
-            check_output(target)
+            check_file(target, "evaluation")
         named = measures.split(",") if measures else []
         check_measures(named)
         other = None if against is None else read_found(against)
@@ -87,11 +88,13 @@ def diagnose(
     from untrim.evaluation.diagnosis import diagnose
     from untrim.evaluation.findings import findings
     from untrim.reports.diagnosis_page import write_diagnosis_page
-    from untrim.support.files import check_output, linked_file, write_json
+    from untrim.support.files import linked_file, write_json
+    from untrim.support.kinds import check_file
 
     with one_file(output, ".html") as page, _figures(json_) as figures:
-        for file in (page, *([] if figures is None else [figures])):
-            check_output(file)
+        check_file(page, "diagnosis")
+        if figures is not None:
+            check_file(figures, "diagnosed")
         truth, found = read_labels(annotations), read_found(detections)
         diagnosis = diagnose(found, truth, iou, protocol, subset=subset, strict=not ignore_unknown)
         sentences = findings(diagnosis)
@@ -142,7 +145,7 @@ def report(
             min_score=min_score,
         )
         say(f"report: {output}")
-        say(next_steps(detections, videos))
+        say(next_steps(detections, videos, min_score))
 
 
 def _figures(json_: Path | None) -> AbstractContextManager[Path | None]:

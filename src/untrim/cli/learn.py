@@ -245,11 +245,11 @@ def localize(
     min_score: MinScore = None,
 ) -> None:
     """Find actions with a trained run: in the videos of a feature folder, or in video files."""
-    from untrim.annotations import ENDINGS, write_detections
+    from untrim.annotations import write_detections
     from untrim.evaluation.found import describe_found, least_score
     from untrim.pipeline import localize, localize_videos
     from untrim.reports.html import write_report
-    from untrim.support.files import check_output
+    from untrim.support.kinds import check_file
     from untrim.support.settings import parse_settings
 
     _refuse_what_does_not_combine(videos, features, annotations, settings, workers, keep)
@@ -257,9 +257,9 @@ def localize(
     notes: list[str] = []
     failed: Mapping[str, str] = {}
     with one_file(output, ".json") as target, TemporaryDirectory() as passing:
-        check_output(target, ENDINGS)
+        check_file(target, "detections", [annotations])
         if report is not None:
-            check_output(report, (".html",))
+            check_file(report, "report")
         least_score({}, min_score)  # refused before the work, not after it
         activations = target.with_name(f"{target.stem}-activations") if save_activations else None
         kept = features or (target.with_name(f"{target.stem}-features") if keep else Path(passing))
@@ -291,7 +291,7 @@ def localize(
         if videos and stays:
             say(f"features: {kept}, {_megabytes(kept):.1f} MB{'' if features else '; --no-keep leaves none'}")
         if any(found.values()) and not is_standard_output(output):
-            say(next_steps(output, videos or ()))
+            say(next_steps(output, videos or (), min_score))
     complain_of(failed, [kept] if stays else [])
 
 

@@ -7,23 +7,28 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def next_steps(detections: Path, videos: Sequence[Path] = ()) -> str:
+def next_steps(detections: Path, videos: Sequence[Path] = (), min_score: float | None = None) -> str:
     """The lines that a verb which makes or shows detections ends with.
 
     Args:
         detections: Their file.
         videos: The video files, and folders that hold some, as they were given; none if the verb was told of none.
+        min_score: The score from which they count as found, if the verb was told one.
     """
     found, beside = shlex.quote(str(detections)), detections.with_name
     given = [shlex.quote(str(path)) for path in videos] or ["VIDEOS"]
-    sheet = detections.with_suffix(".csv")
-    steps = {
-        "clips": f"untrim clips {found} {' '.join(f'--videos {path}' for path in given)} -o {_quoted(beside('clips'))}",
-        "ELAN": f"untrim convert {found} --videos {given[0] if len(given) == 1 else 'VIDEOS'} --to elan "
+    least = "" if min_score is None else f" --min-score {min_score}"
+    sheet = beside(f"{detections.stem}-bom.csv") if detections.suffix == ".csv" else detections.with_suffix(".csv")
+    films = " ".join(f"--videos {path}" for path in given)
+    lines = [
+        "to hand on what was found:",
+        f"  clips        untrim clips {found} {films}{least} -o {_quoted(beside('clips'))}",
+        f"  ELAN         untrim convert {found} --videos {given[0] if len(given) == 1 else 'VIDEOS'}{least} --to elan "
         f"-o {_quoted(beside('elan'))}",
-        "spreadsheet": _quoted(sheet) if sheet == detections else f"untrim convert {found} -o {_quoted(sheet)}",
-    }
-    return "\n".join(["to hand on what was found:", *(f"  {name:12} {step}" for name, step in steps.items())])
+        "and all, with its scores:",
+        f"  spreadsheet  untrim convert {found} -o {_quoted(sheet)} --bom",
+    ]
+    return "\n".join(lines)
 
 
 def how_to_combine(folders: Sequence[Path], output: Path) -> str:

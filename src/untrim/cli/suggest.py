@@ -32,11 +32,11 @@ def suggest(
 ) -> None:
     """List which actions each video is likeliest to show, as labels to train on once a person has checked them."""
     from untrim.pipeline import suggest, write_suggestions
-    from untrim.support.files import check_output
+    from untrim.support.kinds import check_file
     from untrim.support.settings import parse_settings
 
     with one_file(output, ".csv") as target:
-        check_output(target, (".csv",))
+        check_file(target, "suggestions")
         kept = features or target.with_name(f"{target.stem}-features")
         notes: list[str] = []
         with terminal_progress() as progress, stop_requests() as should_stop:

@@ -43,7 +43,8 @@ def _read(source: ForeignFile) -> Contents:
     notes = [f"observations without media are passed over: {listing(passed)}"] if passed else []
     if unpaired:
         notes.append(f"{numbered(unpaired, 'state has', 'states have')} a start and no end: the label stays")
-    return Contents.gathered(marks, videos, source=source.path, notes=notes)
+    lost = {("observation without media", "observations without media"): len(passed)}
+    return Contents.gathered(marks, videos, source=source.path, notes=notes, lost=lost)
 
 
 def _states(project: Mapping[str, object], source: ForeignFile) -> dict[str, bool]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from untrim.annotations import Annotations, Detections, Video
+from untrim.annotations import Annotations, Detections
 from untrim.errors import UntrimError, listing, numbered
 from untrim.exchange.dataset_labels import describe_labels, rename_subsets, with_fps, with_subsets
 from untrim.exchange.formats import (
@@ -19,16 +20,18 @@ from untrim.exchange.formats import (
     format_of_name,
     format_to_read,
     format_to_write,
+    recognises,
 )
 from untrim.exchange.losses import Losses
-from untrim.exchange.marks import Contents, LabelMark
+from untrim.exchange.marks import Contents
 from untrim.exchange.media import Media
+from untrim.exchange.reducing import labels_alone, what_fits, without_low_scores
 from untrim.exchange.timing import from_media_seconds, measured, to_media_seconds
 from untrim.support.files import check_output, linked_file, write_bytes, writing
+from untrim.support.kinds import check_file, check_replaced
 from untrim.support.named_files import file_of
 from untrim.support.paths import as_path
 from untrim.support.progress import Progress
-from untrim.timeline import Segment
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ def convert(
     subsets: Mapping[str, str] | None = None,
     subset_file: Path | str | None = None,
     fps_file: Path | str | None = None,
+    min_score: float | None = None,
     progress: Progress | None = None,
 ) -> Conversion:
     """Turn annotations or detections of any format into any other.
@@ -89,11 +93,14 @@ def convert(
         subsets: New names of subsets; the key ``""`` names those that have none.
         subset_file: Annotations, or a CSV with columns ``video`` and ``subset``, that know the subsets.
         fps_file: JSON object of frames per second by video.
+        min_score: Score from which detections are written. None: where scores are written too, all are; else those that
+            count as found (`untrim.evaluation.found`).
         progress: Told of each video file that is looked at; None for silence.
 
     Raises:
-        UntrimError: A format is unknown or cannot be known, a file is wrong inside, a place cannot be written, or
-            `strict` and something is lost.
+        UntrimError: A format is unknown or cannot be known, a file is wrong inside, a place cannot be written, is read
+            or holds something else, `min_score` is no number or has no scores to look at, or `strict` and something is
+            lost.
         WorkFailed: The disk is full.
     """
     path, target = as_path(source, "source"), as_path(output, "output")
@@ -104,12 +111,17 @@ def convert(
         form = _marked(form)
     media = _media(videos, renamed, fps)
     kind, contents = _read(path, source_format, media, progress)
+    inputs = [path, *(files_in(path, kind) if path.is_dir() and kind.endings else [])]
+    inputs += [as_path(file, "file") for file in (subset_file, fps_file) if file is not None]
+    losses = Losses()
+    with_scores = "scores" in form.holds and not labels_only
+    contents = without_low_scores(contents, losses, min_score, all_by_default=with_scores)
     if labels_only:
-        contents = _labels_only(contents)
+        contents = labels_alone(contents, losses)
     contents = _with_subsets(contents, subsets, subset_file, fps_file)
     if "subsets" in form.holds and not contents.found:
         contents = _described(contents, kind)
-    files, losses, notes = _written(contents, target, form, media, strict=strict, progress=progress)
+    files, notes = _written(contents, target, form, media, losses, strict=strict, inputs=inputs)
     return Conversion(files, form.title, (*notes, *media.notes), losses)
 
 
@@ -166,8 +178,8 @@ def write(
         What the format cannot hold, and how far times are rounded.
 
     Raises:
-        UntrimError: `contents` are neither, the format is unknown, a place cannot be written, or `strict` and something
-            is lost.
+        UntrimError: `contents` are neither, the format is unknown, a place cannot be written or holds something else,
+            or `strict` and something is lost.
         WorkFailed: The disk is full.
     """
     if not isinstance(contents, Annotations | Detections):
@@ -175,7 +187,9 @@ def write(
     target, media = as_path(path, "path"), _media(videos, None, fps)
     form = _target(target, format)
     media.measure(contents, progress)
-    return _written(Contents.of(contents), target, form, media, strict=strict, progress=progress)[1]
+    losses = Losses()
+    _written(Contents.of(contents), target, form, media, losses, strict=strict)
+    return losses
 
 
 def _media(videos: Path | str | None, renamed: Mapping[str, str] | None, fps: float | None) -> Media:
@@ -235,16 +249,8 @@ def _together(parts: list[Contents], path: Path) -> Contents:
     marks = tuple(mark for part in parts for mark in part.marks)
     found = bool(marks) and all(part.found for part in parts if part.marks)
     notes = dict.fromkeys(note for part in parts for note in part.notes)
-    return Contents(marks, videos, found, tuple(notes), path)
-
-
-def _labels_only(contents: Contents) -> Contents:
-    marks = dict.fromkeys(LabelMark(mark.video, mark.label) for mark in contents.marks)
-    videos = {
-        name: replace(video, ambiguous=(), rejected=(), exhaustive=video.exhaustive is True and not own)
-        for (name, own), video in zip(contents.by_video().items(), contents.videos.values(), strict=True)
-    }
-    return replace(contents, marks=tuple(marks), videos=videos, found=False)
+    lost = sum((Counter(part.lost) for part in parts), Counter[tuple[str, str]]())
+    return Contents(marks, videos, found, tuple(notes), path, lost)
 
 
 def _with_subsets(
@@ -273,13 +279,21 @@ def _described(contents: Contents, kind: Format) -> Contents:
 
 
 def _written(
-    contents: Contents, target: Path, form: Format, media: Media, *, strict: bool, progress: Progress | None
-) -> tuple[tuple[Path, ...], Losses, tuple[str, ...]]:
-    """Write the contents; gives the files, what was lost, and the notes."""
+    contents: Contents,
+    target: Path,
+    form: Format,
+    media: Media,
+    losses: Losses,
+    *,
+    strict: bool,
+    inputs: Sequence[Path] = (),
+) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Write the contents; gives the files and the notes. `losses` are told of what is lost."""
     assert form.write is not None
     places = _places(contents, target, form)
-    losses = Losses()
-    contents = _reduced(contents, form, losses)
+    for place in places:
+        _check_place(place, form, contents.found, media, inputs)
+    contents = what_fits(contents, form, losses)
     if form.media_times:
         contents = to_media_seconds(contents, media)
         if unknown := {mark.video for mark in contents.marks if mark.video not in media.files}:
@@ -298,7 +312,7 @@ def _written(
         raise UntrimError(f"{form.title} cannot hold everything: {losses}", where=target, fix=fix)
     for place, write_to in jobs:
         write_to(place)
-    return tuple(places), losses, (*contents.notes, *dict.fromkeys(told))
+    return tuple(places), (*contents.notes, *dict.fromkeys(told))
 
 
 def _places(contents: Contents, target: Path, form: Format) -> dict[Path, list[str]]:
@@ -313,40 +327,12 @@ def _places(contents: Contents, target: Path, form: Format) -> dict[Path, list[s
     places = {file_of(target, name, ending): [name] for name in contents.videos}
     if target.exists() and not target.is_dir():
         raise UntrimError("is a file, not a folder", where=target, fix="name a folder for the output")
-    for place in places:
-        check_output(place)
     return places
 
 
-def _says_nothing_happens(video: Video, form: Format) -> bool:
-    return "exhaustive" in form.holds and video.exhaustive is True
-
-
-def _reduced(contents: Contents, form: Format, losses: Losses) -> Contents:
-    """What a format can hold of the contents; the rest is counted."""
-    held, kept = form.holds, []
-    for mark in contents.marks:
-        if mark.time is None and "labels" not in held:
-            losses.lose("label without a time", "labels without times")
-            continue
-        if isinstance(mark.time, float) and "points" not in held:
-            losses.lose("point (now a segment without length)", "points (now segments without length)")
-            mark = replace(mark, time=Segment(mark.time, mark.time))
-        kept.append(mark)
-    losses.lose("state", "states", sum(bool(mark.state) for mark in kept))
-    if "scores" not in held or not contents.found:
-        losses.lose("score", "scores", sum(mark.score is not None for mark in kept))
-    videos = contents.videos.values()
-    if "subsets" not in held or contents.found:
-        losses.lose("subset", "subsets", sum(bool(video.subset) for video in videos))
-    if "ambiguous" not in held or contents.found:
-        losses.lose("ambiguous span", "ambiguous spans", sum(len(video.ambiguous) for video in videos))
-    if "exhaustive" not in held or contents.found:
-        losses.lose("exhaustive video", "exhaustive videos", sum(bool(video.exhaustive) for video in videos))
-    if "rejected" not in held or contents.found:
-        losses.lose("rejected segment", "rejected segments", sum(len(video.rejected) for video in videos))
-    if "empty videos" not in held and not form.per_video:
-        marked = {mark.video for mark in kept}
-        empty = sum(video.name not in marked and not _says_nothing_happens(video, form) for video in videos)
-        losses.lose("video without marks", "videos without marks", empty)
-    return replace(contents, marks=tuple(replace(mark, state="") for mark in kept))
+def _check_place(place: Path, form: Format, found: bool, media: Media, inputs: Sequence[Path]) -> None:
+    """Check that a file may be written: what it would replace is of the same kind, and none of `inputs`."""
+    if form.own:
+        check_file(place, "detections" if found else "annotations", inputs)
+    else:
+        check_replaced(place, form.title, lambda: recognises(form, ForeignFile(place, media, place.stem)), inputs)

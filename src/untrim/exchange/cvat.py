@@ -55,7 +55,8 @@ def _read(source: ForeignFile) -> Contents:
     notes = []
     if images := len(root.findall("image")):
         notes.append(f"{numbered(images, 'picture', 'pictures')} with marks of their own are passed over: tracks count")
-    return Contents.gathered(marks, [Video(video)], source=source.path, notes=notes)
+    lost = {("picture with marks", "pictures with marks"): images}
+    return Contents.gathered(marks, [Video(video)], source=source.path, notes=notes, lost=lost)
 
 
 def _runs(track: Element, size: int, source: ForeignFile) -> Iterator[range]:

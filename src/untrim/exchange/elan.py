@@ -72,7 +72,8 @@ def _read(source: ForeignFile) -> Contents:
         notes.append(
             f"{numbered(untimed, 'annotation has', 'annotations have')} no times of their own: the label stays"
         )
-    return Contents.gathered(marks, [Video(video)], source=source.path, notes=notes)
+    lost = {("tier that refers to others", "tiers that refer to others"): len(passed)}
+    return Contents.gathered(marks, [Video(video)], source=source.path, notes=notes, lost=lost)
 
 
 def _video(root: Element, media: list[Element], source: ForeignFile) -> str:

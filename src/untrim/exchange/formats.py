@@ -131,6 +131,7 @@ class Format:
         per_video: Whether a file is about one video, so that several videos are files in a folder.
         media_times: Whether its times are those that a player shows. Where they are, `read` and `write` have marks in
             media seconds, otherwise in seconds from the first picture.
+        own: Whether its files are untrim's, annotations or detections.
     """
 
     name: str
@@ -142,6 +143,7 @@ class Format:
     write: Callable[[Contents, Destination], Callable[[Path], None]] | None = None
     per_video: bool = False
     media_times: bool = False
+    own: bool = False
 
 
 def format_of_name(name: str) -> Format:
@@ -174,9 +176,10 @@ def format_to_read(path: Path, media: Media) -> Format:
     if path.is_dir():
         fits = [form for form in readers if _is_folder_of(form, path, media)]
     elif len(fits) > 1:
-        fits = [form for form in fits if form.recognises(ForeignFile(path, media, path.stem))]
+        known = [form for form in fits if form.recognises(ForeignFile(path, media, path.stem))]
+        fits = known or [form for form in fits if path.suffix.lower() == ".csv"][:1]  # It says what a table lacks.
     elif not fits:
-        fits = [form for form in readers if _recognises(form, ForeignFile(path, media, path.stem))]
+        fits = [form for form in readers if recognises(form, ForeignFile(path, media, path.stem))]
     if len(fits) == 1:
         return fits[0]
     which = " or ".join(form.name for form in fits) if fits else "nothing in it says which"
@@ -207,7 +210,7 @@ def files_in(folder: Path, form: Format) -> list[Path]:
     return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
 
 
-def _recognises(form: Format, source: ForeignFile) -> bool:
+def recognises(form: Format, source: ForeignFile) -> bool:
     """Whether a file of any ending is of a format; it may be of none, and no text at all."""
     with suppress(UntrimError):
         return form.recognises(source)
@@ -218,7 +221,7 @@ def _is_folder_of(form: Format, folder: Path, media: Media) -> bool:
     if not form.endings:
         return form.recognises(ForeignFile(folder, media, folder.name))
     files = files_in(folder, form) if form.per_video else []
-    return bool(files) and _recognises(form, ForeignFile(files[0], media, files[0].stem))
+    return bool(files) and recognises(form, ForeignFile(files[0], media, files[0].stem))
 
 
 def _names(forms: list[Format]) -> str:

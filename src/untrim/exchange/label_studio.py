@@ -21,7 +21,8 @@ from untrim.exchange.losses import Losses
 from untrim.exchange.marks import Contents, LabelMark
 from untrim.exchange.times import in_frames, span_of
 from untrim.exchange.xml_documents import xml_text
-from untrim.support.files import write_json, write_text
+from untrim.support.files import read_text, write_json, write_text
+from untrim.support.kinds import check_replaced
 from untrim.timeline import Segment
 from untrim.video.frames import FrameTable
 
@@ -117,6 +118,11 @@ def _write(contents: Contents, target: Destination) -> Callable[[Path], None]:
     configuration = target.path.with_suffix(".config.xml")
     text = _configuration({mark.label for mark in contents.marks}, target.losses)
     target.notes.append(f"labelling configuration: {configuration}")
+
+    def is_configuration() -> bool:
+        return "<TimelineLabels" in read_text(configuration)
+
+    check_replaced(configuration, "a labelling configuration", is_configuration)
 
     def write_both(path: Path) -> None:
         write_text(configuration, text)

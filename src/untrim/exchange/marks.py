@@ -40,6 +40,7 @@ class Contents:
             marks too.
         found: Whether the marks are detections: each has a segment and a score.
         notes: How the file was taken where it could be taken otherwise, and what was left out: a sentence each.
+        lost: What was left out, counted as in `untrim.exchange.losses.Losses`.
     """
 
     marks: tuple[LabelMark, ...]
@@ -47,6 +48,7 @@ class Contents:
     found: bool = False
     notes: tuple[str, ...] = ()
     source: object = field(default=None, compare=False)
+    lost: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @classmethod
     def gathered(
@@ -56,6 +58,7 @@ class Contents:
         *,
         source: object = None,
         notes: Iterable[str] = (),
+        lost: Mapping[tuple[str, str], int] | None = None,
     ) -> Contents:
         """Marks of other people's files: names in their one form, a `Video` for each; found if all have scores.
 
@@ -71,7 +74,7 @@ class Contents:
         if "" in known:
             raise UntrimError("a video has no name", where=source)
         found = bool(own) and all(mark.score is not None and isinstance(mark.time, Segment) for mark in own)
-        return cls(tuple(own), known, found, tuple(notes), source)
+        return cls(tuple(own), known, found, tuple(notes), source, lost or {})
 
     @classmethod
     def of(cls, given: Annotations | Detections) -> Contents:

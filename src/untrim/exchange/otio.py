@@ -107,7 +107,7 @@ OTIO = Format(
     title="OpenTimelineIO",
     endings=(".otio",),
     holds=frozenset({"scores"}),
-    recognises=lambda source: False,
+    recognises=lambda source: isinstance(source.json, dict) and "OTIO_SCHEMA" in source.json,
     write=_write_otio,
     media_times=True,
 )
@@ -116,7 +116,7 @@ EDL = Format(
     title="EDL",
     endings=(".edl",),
     holds=frozenset(),
-    recognises=lambda source: False,
+    recognises=lambda source: source.text.startswith("TITLE:"),
     write=_write_edl,
     media_times=True,
 )

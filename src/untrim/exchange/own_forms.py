@@ -17,8 +17,11 @@ from untrim.annotations import (
     write_annotations,
     write_detections,
 )
+from untrim.annotations.activitynet import unused_keys
+from untrim.annotations.csv import COLUMNS, COLUMNS_OF_DETECTIONS, unused_columns
 from untrim.annotations.lists import read_lists
 from untrim.annotations.reviews import holds_reviews, read_reviews, reviews_in
+from untrim.errors import listing
 from untrim.exchange.dataset_labels import read_activitynet, read_thumos14_with_fps
 from untrim.exchange.formats import Destination, ForeignFile, Format
 from untrim.exchange.marks import Contents
@@ -36,27 +39,35 @@ def _recognises_json(source: ForeignFile) -> bool:
 
 
 def _read_json(source: ForeignFile) -> Contents:
-    content = source.json
+    content, notes = source.json, list[str]()
+    found: Annotations | Detections
     if isinstance(content, dict) and "results" in content and "database" not in content:
-        return _named(read_detections(source.path), source)
-    if isinstance(content, dict) and not str(content.get("version")).startswith("untrim-"):
-        annotations, notes = read_activitynet(source.path)
-        return replace(_named(annotations, source), notes=tuple(notes))
-    return _named(read_annotations(source.path), source)
+        found = read_detections(source.path)
+    elif isinstance(content, dict) and not str(content.get("version")).startswith("untrim-"):
+        found, notes = read_activitynet(source.path)
+    else:
+        found = read_annotations(source.path)
+    unused = unused_keys(content) if isinstance(content, dict) else []
+    notes += [f"keys that are not used: {listing(unused, most=8)}"] if unused else []
+    lost = {("key that is not used", "keys that are not used"): len(unused)}
+    return replace(_named(found, source), notes=tuple(notes), lost=lost)
 
 
 def _recognises_csv(source: ForeignFile) -> bool:
-    return {"video", "label"} <= _heading(source)
+    return {"video", "label"} <= {*map(str.lower, _heading(source))}
 
 
 def _read_csv(source: ForeignFile) -> Contents:
-    read = read_detections if {"start", "end", "score"} <= _heading(source) else read_annotations
-    return _named(read(source.path), source)
+    heading = _heading(source)
+    found = {"start", "end", "score"} <= {*map(str.lower, heading)}
+    contents = _named((read_detections if found else read_annotations)(source.path), source)
+    unused = unused_columns(heading, COLUMNS_OF_DETECTIONS if found else COLUMNS)
+    return replace(contents, lost={("column that is not used", "columns that are not used"): len(unused)})
 
 
-def _heading(source: ForeignFile) -> set[str]:
+def _heading(source: ForeignFile) -> list[str]:
     rows = read_table(source.path).rows
-    return {name.lower() for name in rows[0][1]} if rows else set()
+    return rows[0][1] if rows else []
 
 
 def _write(contents: Contents, target: Destination) -> Callable[[Path], None]:
@@ -135,6 +146,7 @@ ACTIVITYNET = Format(
     recognises=_recognises_json,
     read=_read_json,
     write=_write,
+    own=True,
 )
 CSV = Format(
     name="csv",
@@ -144,6 +156,7 @@ CSV = Format(
     recognises=_recognises_csv,
     read=_read_csv,
     write=_write_csv,
+    own=True,
 )
 PLAYER_CSV = replace(
     CSV, name="player-csv", title="CSV with the times of a player", media_times=True, recognises=lambda source: False

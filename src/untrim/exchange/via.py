@@ -61,9 +61,9 @@ def _read(source: ForeignFile) -> Contents:
     taken = [found[1] for found in asked.values() if found is not None]
     if others := [str(name) for name in others if name not in taken]:
         notes.append(f"attributes that are passed over: {listing(others)}")
-    return Contents.gathered(
-        marks, [Video(name) for name in dict.fromkeys(videos.values())], source=source.path, notes=notes
-    )
+    lost = {("region of a picture", "regions of pictures"): passed, ("attribute", "attributes"): len(others)}
+    named = [Video(name) for name in dict.fromkeys(videos.values())]
+    return Contents.gathered(marks, named, source=source.path, notes=notes, lost=lost)
 
 
 def _video(view: str, views: Mapping[str, object], files: Mapping[str, object], source: ForeignFile) -> str:

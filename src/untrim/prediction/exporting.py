@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from untrim.errors import UntrimError
 from untrim.methods.base import Method
 from untrim.support.extras import optional
-from untrim.support.files import check_output, write_bytes
+from untrim.support.files import write_bytes
+from untrim.support.kinds import check_file
 from untrim.support.paths import as_path
 from untrim.training.checkpoint import Run
 from untrim.training.operating_point import read_operating_point
@@ -88,12 +89,13 @@ def export_onnx(run: Run | Path | str, output: Path | str) -> tuple[str, ...]:
         UntrimError: The run is not finished or damaged, a library is missing, or `output` cannot be written.
     """
     path = as_path(output, "output")
-    check_output(path, (".onnx",))
+    check_file(path, "onnx")
     opened = find_run(run)
     onnx, _ = optional("onnx"), optional("onnxscript")
     network = ExportedNetwork(opened.load_model(torch.device("cpu")))
     model = onnx_model(network, network.program())
     onnx.helper.set_model_props(model, {METADATA: json.dumps(_described(opened, network.model))})
+    model.producer_name = f"untrim, {model.producer_name}"  # By it, `check_file` knows the file.
     write_bytes(path, model.SerializeToString())
     return network.outputs
 

@@ -25,7 +25,7 @@ from untrim.reports.plots import BOX, Chart, line_chart
 from untrim.reports.segments import segment_table
 from untrim.support.array_types import Float64
 from untrim.support.colors import colors
-from untrim.support.files import check_output
+from untrim.support.kinds import check_file
 from untrim.support.pages import write_page
 from untrim.support.paths import as_path, as_paths
 from untrim.support.schema import read_object
@@ -101,7 +101,7 @@ def write_report(
     detections = as_path(detections, "detections")
     known = None if annotations is None else as_path(annotations, "annotations")
     films, output = [] if videos is None else as_paths(videos, "videos"), as_path(output, "output")
-    check_output(output)
+    check_file(output, "report")
     trained, every = find_run(run), read_detections(detections)
     truth = Annotations([Video(name) for name in every]) if known is None else read_annotations(known).subset(subset)
     found = _in_subset(every, truth, detections)

@@ -19,7 +19,7 @@ from untrim.features.backbones import StreamName
 from untrim.features.backbones.i3d import I3DConfig, clips
 from untrim.features.backbones.i3d_engines import OpenVinoEngine, load_network, openvino_model, save_int8, silent
 from untrim.support.array_types import Float32
-from untrim.support.files import check_output
+from untrim.support.kinds import check_file
 from untrim.support.validation import validate
 from untrim.video.decode import VideoFile
 from untrim.video.files import find_videos
@@ -66,7 +66,7 @@ def quantize_i3d(
             installed, or `output` cannot be written.
     """
     config = validate(I3DConfig, {**(settings or {}), "streams": stream}, "settings of i3d")
-    check_output(output, (".safetensors",))
+    check_file(output, "int8")
     nncf, shape = silent("nncf"), config.clip_shape(stream)
     network = load_network(config.weights(stream), shape[0])
     found = list(islice(_first_clips(list(find_videos(videos).files.values()), stream, config, snippets), snippets))
