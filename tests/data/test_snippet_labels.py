@@ -138,7 +138,7 @@ def test_videos_without_labels_or_features_at_a_point_are_refused(tmp_path: Path
     late = Video("late", points=(Point("run", 28.0),))
     with pytest.raises(UntrimError, match=r"a point of 'run' in 'late' is at 28 s; its features end at 25\.6 s"):
         TrainingVideos([corpus(tmp_path / "late", late)])
-    for name, start, end in (("beyond", 50, 60), ("before", -5, -1)):
+    for name, start, end in (("beyond", 50, 60), ("{before}", -5, -1)):
         outside = Video(name, instances=(Instance("run", Segment(start, end)),), exhaustive=True)
         with pytest.raises(UntrimError, match=f"a segment of 'run' in '{name}' is at {start} to {end} s; its features"):
             TrainingVideos([corpus(tmp_path / name, outside)])

@@ -130,9 +130,10 @@ class TrainingVideos:
         )  # (V, C)
         self._stored: dict[int, npt.NDArray[np.floating]] = {}
         self.times_known = segments or any(tells_times(video) for _, video in self._videos)
-        for index, (_, video) in enumerate(self._videos):
+        origins = [labelled.source for _, labelled in sources for _ in labelled]
+        for index, ((_, video), where) in enumerate(zip(self._videos, origins, strict=True)):
             if tells_times(video):
-                check_times(video, self.grid(index), len(self.stored(index)))
+                check_times(video, self.grid(index), len(self.stored(index)), where)
 
     def __len__(self) -> int:
         return len(self._videos)

@@ -76,19 +76,27 @@ def point_snippet(time: float, grid: SnippetGrid, count: int) -> int:
     return min(max(grid.index(time), 0), count - 1)
 
 
-def check_times(video: Video, grid: SnippetGrid, count: int) -> None:
+def check_times(video: Video, grid: SnippetGrid, count: int, where: object = None) -> None:
     """Refuse times that the features do not reach: points, and segments of which no part is in the video.
+
+    Args:
+        video: The video.
+        grid: When its snippets are.
+        count: How many it has.
+        where: The file that says so, for the message.
 
     Raises:
         UntrimError: There is one.
     """
     end = grid.boundary(count)
-    latest, fix = end + slack(grid, end), "see whether times and features are of the same file"
-    of, ends = f"of '{{}}' in '{video.name}' is at {{}} s", f"its features end at {end:g} s"
-    for point in video.points:
-        if point.time > latest:
-            raise UntrimError(f"a point {of.format(point.label, f'{point.time:g}')}; {ends}", fix=fix)
-    for instance in (*video.instances, *video.rejected):
-        if instance.segment.start > latest or instance.segment.end < 0:
-            when = f"{instance.segment.start:g} to {instance.segment.end:g}"
-            raise UntrimError(f"a segment {of.format(instance.label, when)}; {ends}", fix=fix)
+    latest = end + slack(grid, end)
+    outside = [(f"a point of '{one.label}'", f"{one.time:g}") for one in video.points if one.time > latest]
+    outside += [
+        (f"a segment of '{one.label}'", f"{one.segment.start:g} to {one.segment.end:g}")
+        for one in (*video.instances, *video.rejected)
+        if one.segment.start > latest or one.segment.end < 0
+    ]
+    if outside:
+        what, when = outside[0]
+        what = f"{what} in '{video.name}' is at {when} s; its features end at {end:g} s"
+        raise UntrimError(what, where=where, fix="see whether times and features are of the same file")
