@@ -178,6 +178,18 @@ def test_a_project_that_was_moved_opens_again(folder: Path, tmp_path: Path) -> N
     assert not any(video.problem for video in open_project(target, videos=tmp_path / "more").videos.values())
 
 
+def test_all_videos_may_move_to_another_folder(folder: Path, tmp_path: Path) -> None:
+    project = open_project(folder)
+    project.save()
+    (tmp_path / "archive").mkdir()
+    for video in project.videos.values():
+        video.path.rename(tmp_path / "archive" / video.path.name)
+    assert all(video.problem for video in open_project(folder).videos.values())
+    project = open_project(folder, videos=tmp_path / "archive")
+    assert [video.name for video in project.videos.values() if video.problem] == []
+    assert project.places() == ["../archive"]
+
+
 def test_a_file_that_takes_the_name_of_another_is_refused(folder: Path) -> None:
     open_project(folder).save()
     before = (folder / PROJECT).read_bytes()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from untrim.support.paths import similar
 from untrim.support.schema import SCHEMA, read_object
 from untrim.support.validation import validate
 from untrim.training.choices import DEFAULT_METHOD
-from untrim.video.files import find_videos
+from untrim.video.files import find_videos, videos_in
 
 ANNOTATIONS = "annotations"
 """What stands for the annotations among inputs whose classes have other names now."""
@@ -151,6 +152,11 @@ class Project:
         brought = [*labels, *(path for path in runs if path is not None)]
         return sorted({PROJECT, content.features, "reviews", "runs", "found", "jobs", *brought})
 
+    def places(self) -> list[str]:
+        """The folders of its videos in which there is one: all may have moved to another by now."""
+        own = [self.at(path) for path in self.own()]
+        return [place for place in self.content.videos if videos_in(self.at(place), Counter(), own)]
+
     def save(self) -> None:
         """Write the project's file, whole or not at all."""
         write_json(self.folder / PROJECT, {SCHEMA: _SCHEMA, **self.content.model_dump(mode="json")})
@@ -224,19 +230,14 @@ def inside(folder: Path, path: str) -> Path:
 def _find(project: Project) -> None:
     """Find the project's videos again: where they were, or in its folders under the same name with the same size."""
     content = project.content
-    places = [project.at(place) for place in content.videos]
-    inside = [place for place in places if place.exists()]
-    project.notes += [f"{place}: no such folder; its videos are missing" for place in places if not place.exists()]
+    gone = [place for place in map(project.at, content.videos) if not place.exists()]
+    project.notes += [f"{place}: no such folder; its videos are missing" for place in gone]
     files: dict[str, Path] = {}
-    if inside:
-        try:
-            found = find_videos(inside, leave_out=[project.at(path) for path in project.own()])
-        except UntrimError:
-            if not content.files:
-                raise
-        else:
-            files = found.files
-            project.notes += found.notes()
+    if (places := project.places()) or not content.files:
+        own = [project.at(path) for path in project.own()]
+        found = find_videos([project.at(place) for place in places or content.videos], leave_out=own)
+        files = found.files
+        project.notes += found.notes()
     named = {project.at(known.path): name for name, known in content.files.items()}
     for name, path in files.items():
         if (before := named.get(path.resolve(), named.get(path))) not in (None, name):

@@ -45,7 +45,7 @@ class WorkInProject:
         content = self.studio.project.content
         order: dict[str, Any] = {
             "kind": kind,
-            "videos": content.videos,
+            "videos": self.studio.project.places(),
             "features": content.features,
             "backbone": content.backbone,
             "leave_out": self.studio.project.own(),
