@@ -102,7 +102,7 @@ def check_kind(folder: Path, kind: Kind) -> None:
     found = kind_of(folder)
     if found not in (None, kind):
         raise UntrimError(f"holds {_NAMES[found]}, no place for {_NAMES[kind]}", where=folder, fix="choose another -o")
-    taken = [] if found else [name for name in _WRITTEN.get(kind, ()) if (folder / name).exists()]
+    taken = [] if found else [name for name in _WRITTEN.get(kind, ()) if (folder / name).is_file()]
     if taken:
         raise UntrimError(f"holds a {taken[0]} that {_NAMES[kind]} would replace", where=folder, fix=_ELSEWHERE)
 
