@@ -233,3 +233,9 @@ def test_a_name_that_fits_but_for_its_form_is_said(folder: FeatureFolder, name: 
     folder.save("Clip One", np.zeros((3, 4)))
     with pytest.raises(UntrimError, match=f"missing for 1 of 1 videos: {name}; '{name}' is there as 'Clip One'"):
         folder.require([name])
+
+
+def test_a_value_beyond_float32_is_no_number(folder: FeatureFolder) -> None:
+    np.save(folder.file("large"), np.full((3, 4), 1e300))
+    with pytest.raises(UntrimError, match=r"large\.npy: NaN or infinity in 3 of 3 snippets"):
+        folder.load("large")

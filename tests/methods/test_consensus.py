@@ -364,3 +364,17 @@ def test_a_stage_ends_with_the_mean_of_its_weights(averaged: bool) -> None:
     for name, found in (("blocks", model.blocks.classifier.weight), ("classifier", model.classifier.weight)):
         expected = torch.einsum("t,t...->...", weights, torch.stack(places[name]))
         torch.testing.assert_close(found.detach(), expected, msg=name)
+
+
+def test_a_class_that_every_video_so_far_had_begins_with_its_whole_level() -> None:
+    model, found = network(3, margin=0.0).train(), said(3, [150, 100], torch.float32)
+    everywhere = torch.tensor([[1.0, 0, 1], [1, 1, 0]], dtype=torch.float64)
+    other = torch.tensor([[0.0, 0, 1], [1, 1, 0]], dtype=torch.float64)
+    model.measure(found, everywhere)
+    assert not model.levels[:, 0].any()
+    model.measure(found, other)
+    whole, moved = model.levels[:, 0].clone(), model.levels[:, 1].clone()
+    assert whole.all()
+    model.measure(replace(found, block_scores=found.block_scores + 9), other)
+    assert 0 < model.levels[0, 0] - whole[0] < 1
+    assert 0 < model.levels[0, 1] - moved[0] < 1

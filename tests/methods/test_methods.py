@@ -13,6 +13,7 @@ from untrim.localization.grouping import likely_classes
 from untrim.methods import METHODS, describe_methods, describe_options, load_method, method_names
 from untrim.methods.base import MethodConfig
 from untrim.support import registry
+from untrim.support.validation import validate
 from untrim.training.configuration import configure
 
 
@@ -168,3 +169,19 @@ def test_what_is_said_of_one_video_of_a_batch_is_what_is_said_of_it_alone(name: 
                 wanted = getattr(alone, field.name)
                 if wanted is not None:
                     torch.testing.assert_close(getattr(found, field.name), wanted, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("method", "values", "message"),
+    [
+        ("ecm", {"lowest_threshold": 0.5}, "'highest_threshold': should be above lowest_threshold, 0.5, found 0.2"),
+        ("wsbm", {"lowest_threshold": 0.6}, "'highest_threshold': should be at least lowest_threshold, 0.6, found 0.5"),
+        ("stpn", {"highest_threshold": 0.01}, "'highest_threshold': should be at least lowest_threshold, 0.05"),
+        ("ecm", {"streams": "pre", "detections": "fused"}, "'detections': needs streams=both, found 'fused'"),
+    ],
+)
+def test_values_with_which_nothing_would_be_found_are_refused(
+    method: str, values: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UntrimError, match=message):
+        validate(load_method(method).Config, values, "--set")
