@@ -92,8 +92,8 @@ def write_annotations_csv(annotations: Annotations, path: Path) -> None:
     """Write one row per instance and point, and one row without times for each other label.
 
     The form has no place for ambiguous spans, what was rejected, frames per second, exhaustive classes that do not
-    happen, and videos of which nothing else is known: those are not written.
-    The column `exhaustive` is written where a video is.
+    happen, and videos of which nothing else is known: those are not written. The column `exhaustive` is written where a
+    video is.
     """
     rows: list[list[object]] = []
     for name, video in annotations.items():

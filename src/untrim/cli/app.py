@@ -191,17 +191,16 @@ def read_training_labels(features: list[Path], annotations: list[Path], subset: 
     from untrim.training.parallel import is_first
 
     sources = [(folder, read_labels(path)) for folder, path in pair_up(features, annotations)]
-    for folder, labelled in sources:
-        FeatureFolder.open(folder).require(list(labelled.subset(subset)))
+    chosen = [(folder, labelled.subset(subset)) for folder, labelled in sources]
+    for folder, labelled in chosen:
+        FeatureFolder.open(folder).require(list(labelled))
     if is_first():
-        for _, labelled in sources:
-            if doubt := left_out(labelled, subset):
-                complain(f"warning: {doubt}; write '{subset}'")
-        for doubt in training_doubts(video for _, labelled in sources for video in labelled.subset(subset).values()):
+        out = [said for _, labelled in sources if (said := left_out(labelled, subset))]
+        doubts = [f"{said}; write '{subset}'" for said in out]
+        doubts += training_doubts(video for _, labelled in chosen for video in labelled.values())
+        doubts += [line for folder, labelled in chosen for line in _late(folder, labelled)]
+        for doubt in doubts:
             complain(f"warning: {doubt}")
-        for folder, labelled in sources:
-            for line in _late(folder, labelled.subset(subset)):
-                complain(f"warning: {line}")
     return sources
 
 

@@ -89,7 +89,8 @@ def check_videos(
         try:
             with VideoFile(file) as video:
                 rates[name] = video.info.fps
-                ends[name] = video.info.duration or 0.0
+                if name not in (snippets or {}):  # Features tell where it ends more exactly than a file does.
+                    ends[name] = video.info.duration or 0.0
         except UntrimError as error:
             yield from_error("video", error)
         advance(name)
